@@ -1,0 +1,15 @@
+"""What holds for every test: JAX is strict and on the CPU; Hypothesis repeats itself unless told to explore."""
+
+import os
+
+# Environment variables, not jax.config: most tests of mlp_ref never load JAX. Set here, before anything can.
+os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+from hypothesis import HealthCheck, settings
+
+# No deadline: the first case of a shape compiles. HYPOTHESIS_PROFILE=dev draws more cases, others at each run.
+settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("dev", deadline=None, max_examples=300)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
