@@ -1,4 +1,4 @@
-"""What holds for every test: JAX is strict and on the CPU; Hypothesis repeats itself unless told to explore."""
+"""What holds for every test: a strict JAX on the CPU, and a Hypothesis that repeats itself by default."""
 
 import os
 
@@ -9,7 +9,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 from hypothesis import HealthCheck, settings
 
-# No deadline: the first case of a shape compiles. HYPOTHESIS_PROFILE=dev draws more cases, others at each run.
+# No deadline: the first case of a shape compiles. HYPOTHESIS_PROFILE=dev draws more cases, new ones each run.
 settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("dev", deadline=None, max_examples=300)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
