@@ -1,0 +1,203 @@
+"""JAX's derivative in Arb balls: an interval around every entry that certainly holds the true gradient.
+
+A ball is a midpoint and a radius (F. Johansson, Arb: efficient arbitrary-precision midpoint-radius interval
+arithmetic, IEEE Transactions on Computers 66, 2017), from python-flint. The precision is doubled until the balls
+are far narrower than the rounding of the format that is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import flint
+import numpy as np
+import numpy.typing as npt
+
+from verify.evaluate import structure
+from verify.evaluate.program import Program, require_rules, run
+
+Array = npt.NDArray[Any]
+FIRST_PRECISION, LAST_PRECISION = 192, 24_576
+"""Bits. A softmax of logits a thousand apart needs 1,443 for its smallest probability to have a digit."""
+
+
+@dataclass(frozen=True)
+class Balls:
+    """What the rules need to know of the case: its sizes, and the format in which constants are meant."""
+
+    sizes: Mapping[str, int]
+
+
+def _each(function: Callable[..., Any]) -> Callable[..., Array]:
+    """A function of balls as a function of arrays of balls."""
+    ufunc = np.frompyfunc(function, function.__code__.co_argcount, 1)
+    return lambda at, parameters, *arrays: np.asarray(ufunc(*arrays))
+
+
+# A comparison is True, False, or None where the balls overlap and it cannot be known.
+
+
+def _greater(a: Any, b: Any) -> bool | None:
+    return True if a > b else (False if a <= b else None)
+
+
+def _greater_equal(a: Any, b: Any) -> bool | None:
+    return True if a >= b else (False if a < b else None)
+
+
+def _equal(a: Any, b: Any) -> bool | None:
+    return True if a == b else (False if a != b else None)
+
+
+def _not(a: bool | None) -> bool | None:
+    return None if a is None else not a
+
+
+def _and(a: bool | None, b: bool | None) -> bool | None:
+    return False if a is False or b is False else (None if a is None or b is None else True)
+
+
+def _select(which: bool | None, a: Any, b: Any) -> Any:
+    return a.union(b) if which is None else (b if which else a)
+
+
+def _sign(a: Any) -> Any:
+    return flint.arb(1) if a > 0 else flint.arb(-1) if a < 0 else flint.arb(0) if a == 0 else flint.arb(0, 1)
+
+
+def _logistic(a: Any) -> Any:
+    return 1 / (1 + (-a).exp())
+
+
+def _number(a: Any) -> Any:
+    """A size or an outcome as a ball."""
+    if a is None:
+        return flint.arb(0.5, 0.5)
+    return flint.arb(int(a)) if isinstance(a, (bool, np.bool_)) else a
+
+
+def _dot_general(at: Balls, parameters: Mapping[str, Any], a: Array, b: Array) -> Array:
+    (left, right), _ = structure.contraction(parameters, a, b)
+    return structure.restored(parameters, left @ right, a, b)
+
+
+def _reduction(ufunc: Any) -> Callable[..., Array]:
+    def reduce(at: Balls, parameters: Mapping[str, Any], a: Array) -> Array:
+        return np.asarray(ufunc.reduce(a, axis=tuple(int(axis) for axis in parameters["axes"])))
+
+    return reduce
+
+
+_larger = np.frompyfunc(lambda a, b: a.max(b), 2, 1)
+_smaller = np.frompyfunc(lambda a, b: a.min(b), 2, 1)
+
+RULES: dict[str, Callable[..., Array]] = {
+    "add": _each(lambda a, b: a + b),
+    "add_any": _each(lambda a, b: a + b),
+    "sub": _each(lambda a, b: a - b),
+    "mul": _each(lambda a, b: a * b),
+    "div": _each(lambda a, b: a / b),
+    "neg": _each(lambda a: -a),
+    "abs": _each(lambda a: abs(a)),
+    "square": _each(lambda a: a**2),
+    "integer_pow": lambda at, parameters, a: np.asarray(a ** parameters["y"]),
+    "exp": _each(lambda a: a.exp()),
+    "expm1": _each(lambda a: a.expm1()),
+    "log": _each(lambda a: a.log()),
+    "log1p": _each(lambda a: a.log1p()),
+    "sqrt": _each(lambda a: a.sqrt()),
+    "logistic": _each(_logistic),
+    "tanh": _each(lambda a: a.tanh()),
+    "max": _each(lambda a, b: a.max(b)),
+    "min": _each(lambda a, b: a.min(b)),
+    "clamp": _each(lambda low, a, high: a.max(low).min(high)),
+    "gt": _each(_greater),
+    "lt": _each(lambda a, b: _greater(b, a)),
+    "ge": _each(_greater_equal),
+    "le": _each(lambda a, b: _greater_equal(b, a)),
+    "eq": _each(_equal),
+    "ne": _each(lambda a, b: _not(_equal(a, b))),
+    "not": _each(_not),
+    "and": _each(_and),
+    "or": _each(lambda a, b: _not(_and(_not(a), _not(b)))),
+    "select_n": _each(_select),
+    "sign": _each(_sign),
+    "convert_element_type": _each(_number),
+    "reduce_sum": _reduction(np.add),
+    "reduce_max": _reduction(_larger),
+    "reduce_min": _reduction(_smaller),
+    "dot_general": _dot_general,
+    **{
+        name: lambda at, parameters, *arrays, _move=move: _move(at.sizes, parameters, *arrays)
+        for name, move in structure.MOVES.items()
+    },
+}
+
+_ball = np.frompyfunc(lambda value: flint.arb(float(value)), 1, 1)
+_as_float = np.frompyfunc(lambda ball: float(ball.mid()), 1, 1)
+_radius = np.frompyfunc(lambda ball: float(ball.rad()), 1, 1)
+
+
+def exactly(array: npt.ArrayLike) -> Array:
+    """An array of floats (or truths) as an array of balls of radius zero."""
+    array = np.asarray(array)
+    return array.astype(object) if array.dtype == bool else np.asarray(_ball(array), dtype=object)
+
+
+def evaluate(program: Program, inputs: list[Array], sizes: Mapping[str, int]) -> list[Array]:
+    """The loss and the gradient's tensors as arrays of balls, at the working precision of ``flint.ctx``.
+
+    Parameters
+    ----------
+    program
+        JAX's derivative: `verify.evaluate.program.traced`.
+    inputs
+        weight, bias, weight, bias, ..., x, y as float64 arrays, taken as exact.
+    sizes
+        The batch ``b`` and the widths ``n0, n1, ...``.
+    """
+    require_rules(program, RULES, "the certified evaluator")
+    values: list[Any] = [None] * program.slots
+    for slot, value in program.constants:
+        values[slot] = exactly(value)
+    for slot, array in zip(program.inputs, inputs, strict=True):
+        values[slot] = exactly(array)
+    return run(program, RULES, Balls(sizes), values)
+
+
+def certified(
+    program: Program, inputs: list[Array], sizes: Mapping[str, int], dtype: npt.DTypeLike
+) -> list[Array]:
+    """Balls narrow enough to judge results in ``dtype``: radius at most u/1024 of the entry, or eta/1024.
+
+    Where the truth itself is not one number (a kink of relu that the inputs hit exactly in no precision), the
+    last precision's balls are returned.
+    """
+    info = np.finfo(np.dtype(dtype).type)
+    precision = FIRST_PRECISION
+    while True:
+        with flint.ctx.workprec(precision):
+            balls = evaluate(program, inputs, sizes)
+        if precision >= LAST_PRECISION or all(_narrow(tensor, info) for tensor in balls):
+            return balls
+        precision *= 4
+
+
+def _narrow(tensor: Array, info: np.finfo[Any]) -> bool:
+    midpoint, radius = middle(tensor), np.asarray(_radius(tensor), dtype=float)
+    return bool(np.all(1024 * radius <= float(info.eps) / 2 * abs(midpoint) + float(info.tiny)))
+
+
+def middle(tensor: Array) -> npt.NDArray[np.float64]:
+    """The midpoints of an array of balls, rounded to float64."""
+    return np.asarray(_as_float(tensor), dtype=float)
+
+
+def distance(tensor: Array, result: Array) -> npt.NDArray[np.float64]:
+    """An upper bound on the distance between each entry of a result and the true value its ball holds."""
+    return np.asarray(_distance(tensor, exactly(result)), dtype=float)
+
+
+_distance = np.frompyfunc(lambda ball, value: float(abs(ball - value).upper()), 2, 1)

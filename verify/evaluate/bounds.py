@@ -1,0 +1,413 @@
+"""JAX's derivative in NumPy, every number with a bound on the rounding error that it can carry.
+
+A pair ``(v, e)`` says: v is the float64 value computed here, and any other evaluation of the same formula, at the
+unit roundoff it was declared for and with sums in any order, lies within e of v. Nothing in e is chosen: it is
+what the standard model of floating-point arithmetic allows (Higham, Accuracy and Stability of Numerical
+Algorithms, 2nd ed., SIAM 2002, section 2.2 and, for underflow, 2.8):
+
+    fl(x op y) = (x op y) (1 + d) + t,    abs(d) <= u,    abs(t) <= eta,
+
+with eta the smallest normal number, since some libraries flush what lies below it to zero.
+
+Both evaluations round: the other one at u_c, this one at u_r = 2**-53. If their operands differ by at most ea and
+eb, their results differ by at most what the exact operation makes of ea and eb (the first part of each rule), plus
+u_c times the other's exact result and u_r times ours. With v' = v + e for the largest result of the other, that
+sum is at most (u_c + u_r) v' / (1 - u_r): so u = (u_c + u_r) / (1 - u_r) serves both at once, and a float64
+result, judged by a float64 reference, gets its factor of two from here and not from a choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from verify.evaluate import structure
+from verify.evaluate.program import Program, require_rules, run
+
+Array = npt.NDArray[Any]
+Pair = tuple[Array, Array]
+
+EXACT: Array = np.zeros(())
+"""The bound of what carries no error, such as the inputs."""
+
+LIBRARY_ULPS = 4
+"""Worst error, in units in the last place, of exp, log, tanh and their kin in any library that is judged.
+
+NumPy states "less than 4 ULP" for its vectorised functions (release notes of 1.20 and 1.22); PyTorch's (SLEEF, 1
+ULP) and XLA's are closer. An ulp of v is at most 2 u abs(v)."""
+
+REFERENCE_ROUNDOFF = 2.0**-53
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """The arithmetic that bounds are computed for, and the sizes of the case at hand.
+
+    ``u`` is the sum of both unit roundoffs, ``eta`` the smallest normal number of the coarser format; ``dtype`` is
+    the format that is judged.
+    """
+
+    dtype: np.dtype[Any]
+    u: float
+    eta: float
+    sizes: Mapping[str, int]
+
+    @classmethod
+    def judging(cls, dtype: npt.DTypeLike, sizes: Mapping[str, int]) -> Arithmetic:
+        """Bounds on the distance between our float64 value and any evaluation in ``dtype``."""
+        return cls.of(dtype, sizes, REFERENCE_ROUNDOFF)
+
+    @classmethod
+    def alone(cls, dtype: npt.DTypeLike, sizes: Mapping[str, int]) -> Arithmetic:
+        """Bounds on the distance between the exact value and any evaluation in ``dtype``."""
+        return cls.of(dtype, sizes, 0.0)
+
+    @classmethod
+    def of(cls, dtype: npt.DTypeLike, sizes: Mapping[str, int], reference_roundoff: float) -> Arithmetic:
+        """Bounds for a result in ``dtype`` against a reference with the unit roundoff given."""
+        info = np.finfo(np.dtype(dtype).type)
+        u = (float(info.eps) / 2 + reference_roundoff) / (1 - reference_roundoff)
+        return cls(np.dtype(dtype), u, float(info.tiny), sizes)
+
+    def rounded(self, v: Array, e: Array, ulps: float = 0.5) -> Pair:
+        """The pair (v, e) after one rounding of at most ``ulps`` units in the last place."""
+        return v, e + (2 * ulps * self.u * (abs(v) + e) + self.eta)
+
+
+# In the rules below the operands are pairs (a, ea), (b, eb). A result in square brackets is the error before its
+# own rounding, which `rounded` adds. "Exact" means that the operation itself never rounds.
+
+Rule = Callable[..., Pair]
+RULES: dict[str, Rule] = {}
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    """Enter a rule into the table under the names of its primitives."""
+
+    def enter(function: Rule) -> Rule:
+        for name in names:
+            RULES[name] = function
+        return function
+
+    return enter
+
+
+# --- arithmetic
+
+
+@rule("add", "add_any")
+def _add(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # [ea + eb]
+    return at.rounded(a[0] + b[0], a[1] + b[1])
+
+
+@rule("sub")
+def _sub(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # [ea + eb]
+    return at.rounded(a[0] - b[0], a[1] + b[1])
+
+
+@rule("mul")
+def _mul(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # [|a| eb + ea (|b| + eb)], from (a+da)(b+db) - ab
+    return at.rounded(a[0] * b[0], _product_error(abs(a[0]), a[1], abs(b[0]), b[1]))
+
+
+def _product_error(a: Array, ea: Array, b: Array, eb: Array) -> Array:
+    return a * eb + ea * (b + eb)
+
+
+@rule("div")
+def _div(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # [(ea + |q| eb) / (|b| - eb)], infinite if b may be 0
+    quotient = a[0] / b[0]
+    room = abs(b[0]) - b[1]
+    error = np.where(room > 0, (a[1] + abs(quotient) * b[1]) / room, np.inf)
+    return at.rounded(quotient, error)
+
+
+@rule("neg")
+def _neg(at: Arithmetic, _: Any, a: Pair) -> Pair:  # exact
+    return -a[0], a[1]
+
+
+@rule("abs")
+def _abs(at: Arithmetic, _: Any, a: Pair) -> Pair:  # exact; ||a+da| - |a|| <= |da|
+    return abs(a[0]), a[1]
+
+
+@rule("square")
+def _square(at: Arithmetic, _: Any, a: Pair) -> Pair:  # as a * a
+    return _mul(at, _, a, a)
+
+
+@rule("integer_pow")
+def _integer_pow(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
+    """A power by repeated products, in any order of squarings: |y| - 1 of them round, then one division if y < 0.
+
+    [(|a| + ea)^n - |a|^n], n = |y|, as the sum ea (|a|+ea)^k |a|^(n-1-k), which does not cancel; the roundings of
+    n - 1 products together are (1 + u)^(n-1) - 1 of the result, plus one underflow each, grown by later factors.
+    """
+    exponent = parameters["y"]
+    n = abs(exponent)
+    largest, magnitude = abs(a[0]) + a[1], abs(a[0])
+    error = sum((a[1] * largest**k * magnitude ** (n - 1 - k) for k in range(n)), start=np.zeros(()))
+    underflow = at.eta * sum((largest**k for k in range(max(n - 1, 0))), start=np.zeros(()))
+    power: Pair = (
+        a[0] ** n,
+        error + np.expm1(max(n - 1, 0) * np.log1p(at.u)) * largest**n + underflow,
+    )
+    if exponent < 0:
+        return _div(at, {}, (np.ones(()), np.zeros(())), power)
+    return power
+
+
+@rule("reduce_sum")
+def _reduce_sum(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
+    """[sum e], and (n - 1) u sum(|v| + e) for n - 1 additions in any order.
+
+    Rump, Error estimation of floating-point summation and dot product, BIT 52 (2012), theorem 3.1.
+    """
+    axes = tuple(int(axis) for axis in parameters["axes"])
+    total, error = a[0].sum(axis=axes), np.broadcast_to(a[1], a[0].shape).sum(axis=axes)
+    n = a[0].size // max(total.size, 1)
+    magnitude = abs(a[0]).sum(axis=axes)
+    return total, error + (n - 1) * (at.u * (magnitude + error) + at.eta)
+
+
+@rule("dot_general")
+def _dot_general(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:
+    """[|A| Eb + Ea (|B| + Eb)], and n u (|A| + Ea)(|B| + Eb) for inner products of size n in any order.
+
+    Jeannerod and Rump, Improved error bounds for inner products in floating-point arithmetic, SIAM J. Matrix
+    Anal. Appl. 34 (2013). Both terms are gathered into two products of matrices.
+    """
+    (A, B), n = structure.contraction(parameters, a[0], b[0])
+    (Ea, Eb), _ = structure.contraction(parameters, np.broadcast_to(a[1], a[0].shape), np.broadcast_to(b[1], b[0].shape))
+    largest_b = abs(B) + Eb
+    error = abs(A) @ (Eb + (n * at.u) * largest_b) + n * at.eta
+    if a[1].ndim or a[1]:
+        error += Ea @ ((1 + n * at.u) * largest_b)
+    return structure.restored(parameters, A @ B, a[0], b[0]), structure.restored(parameters, error, a[0], b[0])
+
+
+# --- functions: the error comes from the derivative's largest value between a - ea and a + ea
+
+
+@rule("exp")
+def _exp(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [v expm1(ea)]: exp(a+d) - exp(a) = exp(a) (exp(d) - 1)
+    v = np.exp(a[0])
+    return at.rounded(v, v * np.expm1(a[1]), LIBRARY_ULPS)
+
+
+@rule("expm1")
+def _expm1(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [exp(a) expm1(ea)], as for exp
+    return at.rounded(np.expm1(a[0]), np.exp(a[0]) * np.expm1(a[1]), LIBRARY_ULPS)
+
+
+@rule("log")
+def _log(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [-log(1 - ea/a)]: log(a-d) - log(a); infinite if a may be 0
+    return at.rounded(np.log(a[0]), _log_error(a[0], a[1]), LIBRARY_ULPS)
+
+
+@rule("log1p")
+def _log1p(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [-log(1 - ea/(1+a))], as for log
+    return at.rounded(np.log1p(a[0]), _log_error(1 + a[0], a[1]), LIBRARY_ULPS)
+
+
+def _log_error(a: Array, ea: Array) -> Array:
+    return np.where(ea < a, -np.log1p(-np.minimum(ea / a, 1)), np.where((a == 0) & (ea == 0), 0.0, np.inf))
+
+
+@rule("sqrt")
+def _sqrt(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [min(ea / sqrt(a), sqrt(ea))]: d / (sqrt(a+d) + sqrt(a))
+    v = np.sqrt(a[0])
+    return at.rounded(v, np.where(a[1] > 0, np.minimum(a[1] / v, np.sqrt(a[1])), 0.0))
+
+
+@rule("logistic")
+def _logistic(at: Arithmetic, _: Any, a: Pair) -> Pair:
+    """[v (1 - v) expm1(ea), at most 1]: s(a+d) - s(a) = s(a+d) (1 - s(a)) (1 - exp(-d)), s(a+d) <= s(a) exp(d).
+
+    1 - v is s(-a), without cancellation.
+    """
+    small = np.exp(-abs(a[0]))
+    larger = 1 / (1 + small)
+    v = np.where(a[0] < 0, small * larger, larger)
+    return at.rounded(v, np.minimum(small * larger * larger * np.expm1(a[1]), 1.0), LIBRARY_ULPS)
+
+
+@rule("tanh")
+def _tanh(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [2 s(2a) (1 - s(2a)) expm1(2 ea), at most 2]: tanh(a) = 2 s(2a) - 1
+    small = np.exp(-2 * abs(a[0]))
+    error = 2 * small / (1 + small) ** 2 * np.expm1(2 * a[1])
+    return at.rounded(np.tanh(a[0]), np.minimum(error, 2.0), LIBRARY_ULPS)
+
+
+# --- choices: a comparison is a pair (outcome, doubt), where doubt marks outcomes that either side may have
+
+
+@rule("max")
+def _max(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # exact; max moves no more than its arguments
+    return np.maximum(a[0], b[0]), np.maximum(a[1], b[1])
+
+
+@rule("min")
+def _min(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # exact, as max
+    return np.minimum(a[0], b[0]), np.maximum(a[1], b[1])
+
+
+@rule("clamp")
+def _clamp(at: Arithmetic, _: Any, low: Pair, a: Pair, high: Pair) -> Pair:  # exact, as max
+    return np.clip(a[0], low[0], high[0]), np.maximum(a[1], np.maximum(low[1], high[1]))
+
+
+@rule("reduce_max")
+def _reduce_max(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:  # exact, as max
+    axes = tuple(parameters["axes"])
+    return a[0].max(axis=axes), np.broadcast_to(a[1], a[0].shape).max(axis=axes)
+
+
+@rule("reduce_min")
+def _reduce_min(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:  # exact, as max
+    axes = tuple(parameters["axes"])
+    return a[0].min(axis=axes), np.broadcast_to(a[1], a[0].shape).max(axis=axes)
+
+
+def _comparison(outcome: Callable[[Array, Array], Array]) -> Rule:
+    def compare(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # in doubt where the intervals overlap
+        doubt = a[1] + b[1]
+        return outcome(a[0], b[0]), (abs(a[0] - b[0]) <= doubt) & (doubt > 0)
+
+    return compare
+
+
+RULES.update(
+    gt=_comparison(np.greater),
+    ge=_comparison(np.greater_equal),
+    lt=_comparison(np.less),
+    le=_comparison(np.less_equal),
+    eq=_comparison(np.equal),
+    ne=_comparison(np.not_equal),
+)
+
+
+@rule("and")
+def _and(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:
+    return a[0] & b[0], a[1] | b[1]
+
+
+@rule("or")
+def _or(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:
+    return a[0] | b[0], a[1] | b[1]
+
+
+@rule("not")
+def _not(at: Arithmetic, _: Any, a: Pair) -> Pair:
+    return ~a[0], a[1]
+
+
+@rule("select_n")
+def _select_n(at: Arithmetic, _: Any, which: Pair, *branches: Pair) -> Pair:
+    """The chosen branch; in doubt, also the distance to the other. This makes a kink of relu exact."""
+    (v0, e0), (v1, e1) = branches
+    v = np.where(which[0], v1, v0)
+    own = np.where(which[0], e1, e0)
+    either = np.maximum(abs(v - v0) + e0, abs(v - v1) + e1)
+    return v, np.where(which[1], either, own)
+
+
+@rule("sign")
+def _sign(at: Arithmetic, _: Any, a: Pair) -> Pair:  # in doubt (by 2) where the interval reaches 0
+    return np.sign(a[0]), np.where((abs(a[0]) <= a[1]) & (a[1] > 0), 2.0, 0.0)
+
+
+# --- structure: these move numbers and do not round, so bounds move along
+
+
+def _moved(move: structure.Move) -> Rule:
+    def moved(at: Arithmetic, parameters: Mapping[str, Any], *pairs: Pair) -> Pair:
+        v = move(at.sizes, parameters, *[v for v, _ in pairs])
+        if all(e is EXACT for _, e in pairs):
+            return v, EXACT
+        return v, move(at.sizes, parameters, *[np.broadcast_to(e, v.shape) for v, e in pairs])
+
+    return moved
+
+
+RULES.update({name: _moved(move) for name, move in structure.MOVES.items()})
+
+
+@rule("convert_element_type")
+def _convert_element_type(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
+    """Sizes and outcomes become floats exactly (an outcome in doubt is off by 1); floats stay as they are.
+
+    A size beyond the format's integers, and a conversion to a narrower float, would round.
+    """
+    target = np.dtype(parameters["new_dtype"])
+    if a[0].dtype == bool:
+        return a[0].astype(float), a[1].astype(float)
+    if np.issubdtype(target, np.floating) and np.any(abs(a[0]) > 1 / at.u):
+        return at.rounded(a[0], a[1])
+    if np.issubdtype(target, np.floating) and np.finfo(target.type).eps / 2 > REFERENCE_ROUNDOFF:
+        return at.rounded(a[0], a[1] + np.finfo(target.type).eps / 2 * abs(a[0]))
+    return a
+
+
+def literal(at: Arithmetic, value: Any) -> Pair:
+    """A constant of the formula: exact where the judged format holds it, else off by its rounding, u abs(c)."""
+    constant = np.asarray(value, dtype=None if np.asarray(value).dtype == bool else float)
+    if constant.dtype == bool:
+        return constant, np.zeros((), dtype=bool)
+    with np.errstate(over="ignore"):
+        inexact = constant.astype(at.dtype) != constant
+    return constant, np.where(inexact, at.u * abs(constant), 0.0) if np.any(inexact) else EXACT
+
+
+def evaluate(program: Program, inputs: list[Array], at: Arithmetic) -> list[Pair]:
+    """The loss and the gradient's tensors, in the program's order, as pairs (value, bound).
+
+    Parameters
+    ----------
+    program
+        JAX's derivative: `verify.evaluate.program.traced`.
+    inputs
+        weight, bias, weight, bias, ..., x, y: what the judged code was given, held in float64 without rounding.
+    at
+        The arithmetic that the bounds are for.
+
+    Returns
+    -------
+    list of (value, bound)
+        float64 arrays of one shape. A bound is infinite where nothing can be said.
+
+    Raises
+    ------
+    NoRule
+        When the program has a primitive without a rule.
+    """
+    require_rules(program, RULES, "the bound")
+    values: list[Any] = [None] * program.slots
+    for slot, value in program.constants:
+        values[slot] = literal(at, value)
+    for slot, array in zip(program.inputs, inputs, strict=True):
+        values[slot] = (array, EXACT)
+    with np.errstate(all="ignore"):
+        pairs = run(program, RULES, at, values)
+        slack = 1 / (1 - _bound_roundings(program, inputs) * REFERENCE_ROUNDOFF)
+        return [_finished(value, bound, slack) for value, bound in pairs]
+
+
+def _bound_roundings(program: Program, inputs: list[Array]) -> int:
+    """How often the arithmetic of a bound itself can round, one after the other.
+
+    Every term of a bound is positive, so k roundings change it by a factor of at most 1 / (1 - k u): a rule has at
+    most sixteen, and a sum or product of matrices as many more as it has terms.
+    """
+    longest = sum(max(array.shape, default=1) for array in inputs)
+    return len(program.operations) * (16 + longest)
+
+
+def _finished(value: Array, bound: Array, slack: float) -> Pair:
+    bound = np.broadcast_to(bound, value.shape) * slack
+    return value, np.where(np.isnan(bound) | ~np.isfinite(value), np.inf, bound)

@@ -1,0 +1,240 @@
+"""JAX's derivative as a flat list of primitive operations, traced once for every batch size and width.
+
+``jax.make_jaxpr`` over symbolic sizes (`jax.export.symbolic_shape`) writes down what ``jax.value_and_grad`` does,
+about sixty primitives for a network of two layers. An evaluator is a table of rules, one an operation, that gives
+these primitives a meaning: floats with error bounds (`bounds`), or certified balls (`balls`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import export
+
+from mlp_ref.params import Layer
+from verify import reference
+from verify.spec import Spec
+
+# Primitives that only wrap others; what they wrap stands in the parameter named here.
+_WRAPPERS = {
+    "jit": "jaxpr",
+    "pjit": "jaxpr",
+    "closed_call": "call_jaxpr",
+    "core_call": "call_jaxpr",
+    "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr",
+    "custom_lin": "jaxpr",
+    "remat": "jaxpr",
+    "checkpoint": "jaxpr",
+}
+
+
+class Size:
+    """A size that depends on the batch and the widths, such as ``b`` or ``b*n2``."""
+
+    def __init__(self, dimension: Any) -> None:
+        self.text = str(dimension)
+        self.code: CodeType = compile(self.text, "<size>", "eval")
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+_SIZE_FUNCTIONS = {"floordiv": lambda a, b: a // b, "mod": lambda a, b: a % b, "max": max, "min": min}
+
+
+def size(dimension: int | Size, sizes: Mapping[str, int]) -> int:
+    """The number that a dimension stands for, where the batch is ``sizes["b"]`` and the widths ``n0, n1, ...``."""
+    if isinstance(dimension, Size):
+        return int(eval(dimension.code, _SIZE_FUNCTIONS, sizes))  # type: ignore[arg-type]
+    return dimension
+
+
+def shape(dimensions: Sequence[int | Size], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """The shape that dimensions stand for: see `size`."""
+    return tuple([size(dimension, sizes) for dimension in dimensions])
+
+
+class Operation(NamedTuple):
+    """One primitive: its name and parameters, and the slots of its operands and results."""
+
+    name: str
+    parameters: dict[str, Any]
+    operands: tuple[int, ...]
+    results: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A loss and its gradient as operations on numbered slots.
+
+    ``inputs`` are the slots of weight, bias, weight, bias, ..., x, y; ``outputs`` those of the loss and of the
+    gradient's tensors in the order of the parameters; ``constants`` are the slots that hold literals.
+    """
+
+    operations: tuple[Operation, ...]
+    constants: tuple[tuple[int, Any], ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    slots: int
+
+    @property
+    def primitives(self) -> tuple[str, ...]:
+        """The names of the primitives, each once, in the order of first use."""
+        return tuple(dict.fromkeys(operation.name for operation in self.operations))
+
+
+class NoRule(TypeError):
+    """A primitive of the user's loss for which an evaluator has no rule."""
+
+
+def require_rules(program: Program, rules: Mapping[str, object], evaluator: str) -> None:
+    """Raise NoRule, naming every primitive of the program that the evaluator's table does not know."""
+    missing = [name for name in program.primitives if name not in rules]
+    if missing:
+        raise NoRule(
+            f"the gradient of this loss uses {', '.join(missing)}, for which {evaluator} has no rule; "
+            f"write the loss with other operations (it knows {', '.join(sorted(rules))})"
+        )
+
+
+class _Flattener:
+    """Numbers the variables of nested jaxprs and lists their operations in one flat sequence."""
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+        self.constants: list[tuple[int, Any]] = []
+        self.slots = 0
+
+    def new_slot(self) -> int:
+        self.slots += 1
+        return self.slots - 1
+
+    def constant(self, value: Any) -> int:
+        slot = self.new_slot()
+        self.constants.append((slot, value))
+        return slot
+
+    def flatten(self, jaxpr: Any, consts: Sequence[Any], operands: Sequence[int]) -> list[int]:
+        """List the operations of a jaxpr whose inputs are in the slots ``operands``; return its outputs' slots."""
+        slot_of: dict[Any, int] = dict(zip(jaxpr.invars, operands, strict=True))
+        slot_of.update({v: self.constant(value) for v, value in zip(jaxpr.constvars, consts, strict=True)})
+
+        def read(atom: Any) -> int:
+            return self.constant(atom.val) if hasattr(atom, "val") else slot_of[atom]
+
+        for equation in jaxpr.eqns:
+            name = equation.primitive.name
+            inputs = [read(atom) for atom in equation.invars]
+            if name in _WRAPPERS and _WRAPPERS[name] in equation.params:
+                inner = equation.params[_WRAPPERS[name]]
+                outputs = self.flatten(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), inputs)
+            else:
+                outputs = [self.new_slot() for _ in equation.outvars]
+                parameters = {key: _sized(value) for key, value in equation.params.items()}
+                for key, variable in zip(("shape", "dtype"), (equation.outvars[0].aval,) * 2, strict=True):
+                    parameters["out_" + key] = _sized(getattr(variable, key))
+                self.operations.append(Operation(name, parameters, tuple(inputs), tuple(outputs)))
+            slot_of.update(zip(equation.outvars, outputs, strict=True))
+        return [read(atom) for atom in jaxpr.outvars]
+
+
+def _sized(value: Any) -> Any:
+    """A parameter with its symbolic dimensions made into Sizes."""
+    if isinstance(value, tuple):
+        return tuple(_sized(item) for item in value)
+    return Size(value) if export.is_symbolic_dim(value) else value
+
+
+def flatten(closed_jaxpr: Any) -> Program:
+    """The Program of a traced ``value_and_grad``: nested calls inlined, results that nothing uses left out."""
+    flattener = _Flattener()
+    inputs = [flattener.new_slot() for _ in closed_jaxpr.jaxpr.invars]
+    outputs = flattener.flatten(closed_jaxpr.jaxpr, closed_jaxpr.consts, inputs)
+    needed = set(outputs)
+    kept: list[Operation] = []
+    for operation in reversed(flattener.operations):
+        if needed.intersection(operation.results):
+            needed.update(operation.operands)
+            kept.append(operation)
+    constants = tuple((slot, value) for slot, value in flattener.constants if slot in needed)
+    return Program(tuple(reversed(kept)), constants, tuple(inputs), tuple(outputs), flattener.slots)
+
+
+def run(program: Program, rules: Mapping[str, Callable[..., Any]], context: Any, values: list[Any]) -> list[Any]:
+    """Carry out a program: ``values`` holds inputs and constants by slot; returns the outputs.
+
+    A rule is called as ``rule(context, parameters, *operands)`` and returns one result.
+    """
+    for name, parameters, operands, results in program.operations:
+        values[results[0]] = rules[name](context, parameters, *[values[slot] for slot in operands])
+    return [values[slot] for slot in program.outputs]
+
+
+def _trace(loss: reference.Loss, depth: int, sizes: Mapping[str, Any]) -> Program:
+    """The Program of a loss for ``depth`` layers; ``sizes`` maps b, n0, n1, ... to dimensions."""
+
+    def array(*names: str) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(tuple(sizes[name] for name in names), jnp.float64)
+
+    params = [Layer(array(f"n{i}", f"n{i + 1}"), array(f"n{i + 1}")) for i in range(depth)]  # type: ignore[arg-type]
+    x, y = array("b", "n0"), array("b", f"n{depth}")
+    with jax.enable_x64(True):
+        out = jax.eval_shape(loss, params, x, y)
+        if getattr(out, "shape", None) != ():
+            raise TypeError(f"the loss must return a scalar; it returned {out}")
+        return flatten(jax.make_jaxpr(jax.value_and_grad(loss))(params, x, y))
+
+
+@functools.lru_cache(maxsize=256)
+def _traced_symbolically(loss: reference.Loss, depth: int) -> Program:
+    names = ["b", *(f"n{i}" for i in range(depth + 1))]
+    with jax.enable_x64(True):
+        dimensions = export.symbolic_shape(",".join(names))
+    return _trace(loss, depth, dict(zip(names, dimensions, strict=True)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _traced_concretely(loss: reference.Loss, dimensions: tuple[tuple[str, int], ...]) -> Program:
+    return _trace(loss, len(dimensions) - 2, dict(dimensions))
+
+
+_needs_sizes: set[reference.Loss] = set()
+
+
+@functools.cache
+def _spec_loss(spec: Spec) -> reference.Loss:
+    return reference.loss_of(spec)
+
+
+def loss_function(spec: Spec | reference.Loss) -> reference.Loss:
+    """The JAX function ``loss(params, x, y)`` of a Spec (the same object each time), or the function itself."""
+    return _spec_loss(spec) if isinstance(spec, Spec) else spec
+
+
+def traced(spec: Spec | reference.Loss, sizes: Mapping[str, int]) -> Program:
+    """JAX's derivative of a Spec, or of a user's JAX function ``loss(params, x, y) -> scalar``.
+
+    Traced once per depth with symbolic sizes, and cached. A user's function that needs to know the sizes (it
+    loops over them, say) is traced for each shape instead.
+
+    Raises
+    ------
+    TypeError
+        When the function does not return a scalar.
+    """
+    loss = loss_function(spec)
+    if loss not in _needs_sizes:
+        try:
+            return _traced_symbolically(loss, len(sizes) - 2)
+        except Exception:  # the concrete trace succeeds, or raises what is really wrong
+            if isinstance(spec, Spec):
+                raise
+            _needs_sizes.add(loss)
+    return _traced_concretely(loss, tuple(sizes.items()))

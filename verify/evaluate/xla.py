@@ -1,0 +1,31 @@
+"""JAX itself: ``jax.jit(jax.value_and_grad(loss))``, compiled by XLA for each new shape."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+import numpy.typing as npt
+
+from mlp_ref.params import Layer
+from verify import reference
+
+Array = npt.NDArray[Any]
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(loss: reference.Loss) -> Any:
+    return jax.jit(jax.value_and_grad(loss))
+
+
+def evaluate(loss: reference.Loss, params: list[Layer], x: Array, y: Array) -> tuple[Any, list[Layer]]:
+    """The loss and the gradient of ``loss(params, x, y)`` in the dtype of the arrays, as XLA computes them.
+
+    JAX's global configuration is left as it was: 64-bit types are enabled for this call only.
+    """
+    with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
+        value, gradient = _compiled(loss)(params, x, y)
+        layers = [Layer(np.asarray(weight), np.asarray(bias)) for weight, bias in gradient]
+        return np.asarray(value), layers
