@@ -1,0 +1,111 @@
+"""Activations: each returns its value and its slope, computed together.
+
+The backward pass is then one line for all of them, ``dz = da * slope``. A slope derived from
+the value afterwards, as in ``a * (1 - a)``, has no digit left once ``a`` has rounded to 1.
+
+Every function takes ``out=(a, slope)``, two more arrays of the shape and dtype of ``z``. Without
+``out``, ``z`` is checked and the two arrays are new.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mlp_ref.arrays import Floats, constants, quiet, real_array
+
+__all__ = ["ACTIVATIONS", "Activation", "identity", "relu", "sigmoid", "tanh"]
+
+
+class Activation(Protocol):
+    """A function of `z` that returns the activation and its slope."""
+
+    def __call__(self, z: ArrayLike, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
+        """Return ``(a, slope)``."""
+
+
+def _room(z: ArrayLike) -> tuple[Floats, tuple[Floats, Floats]]:
+    array = real_array(z, "z")
+    return array, (np.empty_like(array), np.empty_like(array))
+
+
+def sigmoid(z: ArrayLike, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
+    """Return ``1 / (1 + exp(-z))`` and its slope ``exp(-z) / (1 + exp(-z))**2``.
+
+    Parameters
+    ----------
+    z : array of float32 or float64, any shape
+        Pre-activations.
+    out : pair of arrays, optional
+        Where to put the two results; neither may be `z`.
+
+    Returns
+    -------
+    a, slope : arrays like `z`
+    """
+    if out is None:
+        z, out = _room(z)
+        with quiet():
+            return sigmoid(z, out)
+    a, slope = out
+    c = constants(a.dtype)
+    e = np.negative(z, slope)
+    # Beyond the limit the exponential overflows and inf/inf is NaN; within it, a and the slope
+    # are already below the smallest normal number.
+    np.minimum(e, c.exp_limit, out=e)
+    np.exp(e, e)
+    np.add(e, c.one, a)
+    # 1 - a would cancel: at z = 20 in float32, a rounds to 1 and the slope to 0 (it is 2e-9).
+    # Dividing twice: (1 + e)**2 overflows long before the slope underflows.
+    np.divide(e, a, e)
+    np.divide(e, a, slope)
+    np.reciprocal(a, a)
+    return a, slope
+
+
+def tanh(z: ArrayLike, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
+    """Return ``tanh(z)`` and its slope ``1 / cosh(z)**2``; arguments as for `sigmoid`.
+
+    With ``e = exp(-2 |z|)`` the slope is ``4 e / (1 + e)**2``, which never overflows.
+    """
+    if out is None:
+        z, out = _room(z)
+        with quiet():
+            return tanh(z, out)
+    a, slope = out
+    c = constants(a.dtype)
+    e = np.copysign(z, c.minus_one, slope)
+    np.add(e, e, e)
+    np.exp(e, e)
+    np.add(e, c.one, a)
+    # 1 - tanh(z)**2 would cancel: in float32 it is 0 from |z| = 9 on, where the slope is 6e-8.
+    np.divide(e, a, e)
+    np.divide(e, a, e)
+    np.multiply(e, c.four, slope)
+    np.tanh(z, a)
+    return a, slope
+
+
+def relu(z: ArrayLike, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
+    """Return ``max(z, 0)`` and its slope, which at 0 is 0, as in jax.nn.relu; arguments as for `sigmoid`."""
+    if out is None:
+        z, out = _room(z)
+    a, slope = out
+    np.maximum(z, constants(a.dtype).zero, out=a)
+    np.sign(a, slope)
+    return a, slope
+
+
+def identity(z: ArrayLike, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
+    """Return a copy of `z`, and ones; arguments as for `sigmoid`."""
+    if out is None:
+        z, out = _room(z)
+    a, slope = out
+    np.copyto(a, z)
+    slope.fill(1)
+    return a, slope
+
+
+ACTIVATIONS: dict[str, Activation] = {"sigmoid": sigmoid, "tanh": tanh, "relu": relu, "identity": identity}

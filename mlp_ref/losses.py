@@ -1,0 +1,223 @@
+"""Losses: each returns its value and its gradient with respect to the logits.
+
+Shapes: batch rows, n outputs.
+  z (logits), d = z - max(z), e = exp(d), p = e / sum(e), dz: (batch, n)
+  y: (batch, n), rows that are distributions; or (batch,), integer class labels
+  target: the class `y` makes likeliest; "the others" are the other classes of the row: (batch,)
+
+A confident prediction makes ``1 - p[target]``, and everything like it, cancel. So the sum of the
+others is kept apart from the start, and no 1 is ever subtracted.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mlp_ref.arrays import Floats, constants, quiet, real_array, require_finite
+from mlp_ref.softmax import vjp_rows
+from mlp_ref.targets import check_targets
+
+__all__ = ["LOSSES", "Loss", "LossRoom", "cross_entropy", "mse", "softmax_mse"]
+
+
+class LossRoom:
+    """The arrays a loss works in: made once for a batch size, used at every step.
+
+    Parameters
+    ----------
+    batch, n : int
+        The shape of the logits.
+    dtype : float32 or float64
+    dz : (batch, n) array, optional
+        Where the gradient goes; it may be the array the logits are in.
+    """
+
+    def __init__(self, batch: int, n: int, dtype: np.dtype[Any], dz: Floats | None = None) -> None:
+        self.dz = np.empty((batch, n), dtype) if dz is None else dz
+        self.flat_dz = self.dz.reshape(-1)
+        self.work = np.empty((batch, n), dtype)
+        self.flat_work = self.work.reshape(-1)
+        self.row_starts = np.arange(0, batch * n, n, dtype=np.intp)
+        self.target, self.top = np.empty((2, batch), np.intp)
+        columns = np.empty((9, batch), dtype)
+        self.top_z, self.d_target, self.e_target, self.others, self.total = columns[:5]
+        self.y_target, self.y_others, self.y_total, self.row_loss = columns[5:]
+        self.ones = np.ones(n, dtype)
+        self.mean = np.full(batch, 1 / batch, dtype)
+        self.batch = np.array(batch, dtype)
+
+
+class Loss(Protocol):
+    """A function of logits and `y` that returns the loss and its gradient with respect to the logits."""
+
+    def __call__(self, logits: Floats, y: ArrayLike, room: LossRoom | None = None) -> tuple[float, Floats]:
+        """Return ``(loss, dlogits)``."""
+
+
+def cross_entropy(logits: ArrayLike, y: ArrayLike, room: LossRoom | None = None) -> tuple[float, Floats]:
+    """Return the mean over the batch of ``-sum(y * log(softmax(logits)))``, and its gradient.
+
+    The gradient of a row is ``sum(y) * p - y``, which is what the softmax's Jacobian makes of
+    ``-y / p``, divided by the batch. Natural logarithm.
+
+    Parameters
+    ----------
+    logits : array of float32 or float64, (batch, n)
+    y : (batch,) integer class labels, or (batch, n) array of the dtype of `logits`
+        Rows are distributions, one-hot or soft.
+    room : LossRoom, optional
+        Says that the arguments have been checked, and holds the arrays to work in.
+
+    Returns
+    -------
+    loss : float
+        Infinity where it is beyond the range of the dtype.
+    dlogits : (batch, n) array of the dtype of `logits`
+    """
+    if room is None:
+        return _checked(cross_entropy, "cross_entropy", logits, y)
+    soft = y.ndim == 2
+    target, e_target, others, total, row_loss = room.target, room.e_target, room.others, room.total, room.row_loss
+    dz = _shift(logits, y, room)
+    if soft:
+        expected_d = _split_y(y, room)
+    _exponentials(room)
+
+    # The row's loss is sum(y) * log(total) - sum(y * d), a sum of terms that are not negative.
+    # total - 1 is the others' sum where the target is on top, however small that sum is.
+    np.subtract(e_target, constants(dz.dtype).one, row_loss)
+    row_loss += others
+    np.log1p(row_loss, row_loss)
+    if soft:
+        row_loss *= room.y_total
+        row_loss -= expected_d
+    else:
+        row_loss -= room.d_target
+    loss = float(np.dot(row_loss, room.mean))
+
+    # The loss is the mean over the batch: here the chain rule starts.
+    total *= room.batch
+    if soft:
+        dz *= room.y_total[:, None]
+        e_target *= room.y_others
+        others *= room.y_target
+        room.flat_dz[target] = e_target - others
+    else:
+        room.flat_dz[target] = np.negative(others, others)
+    dz /= total[:, None]
+    if soft:
+        room.work /= room.batch
+        dz -= room.work
+    return loss, dz
+
+
+def softmax_mse(logits: ArrayLike, y: ArrayLike, room: LossRoom | None = None) -> tuple[float, Floats]:
+    """Return the mean over all elements of ``(softmax(logits) - y)**2``, and its gradient.
+
+    The gradient goes through the whole Jacobian of softmax; arguments as for `cross_entropy`.
+    """
+    if room is None:
+        return _checked(softmax_mse, "softmax_mse", logits, y)
+    soft = y.ndim == 2
+    target, p_target, others, work = room.target, room.e_target, room.others, room.work
+    p = _shift(logits, y, room)
+    if soft:
+        np.take(y, target, out=room.y_target, mode="clip")
+    _exponentials(room)
+    p_target /= room.total
+    others /= room.total
+    p /= room.total[:, None]
+
+    # p - y is p * (1 - y) - y * (1 - p): for the target, 1 - p is the others' sum.
+    if soft:
+        np.subtract(p, y, work)
+        room.flat_work[target] = p_target * (1 - room.y_target) - room.y_target * others
+    else:
+        np.copyto(work, p)
+        room.flat_work[target] = np.negative(others, others)
+    room.flat_dz[target] = p_target
+    loss = float(np.dot(room.flat_work, room.flat_work)) / work.size
+
+    # The loss is the mean over all elements: here the chain rule starts.
+    work *= 2 / work.size
+    np.take(work, room.top, out=room.top_z, mode="clip")
+    work -= room.top_z[:, None]
+    return loss, vjp_rows(p, work, p)
+
+
+def mse(logits: ArrayLike, y: ArrayLike, room: LossRoom | None = None) -> tuple[float, Floats]:
+    """Return the mean over all elements of ``(logits - y)**2``, and its gradient.
+
+    Parameters
+    ----------
+    logits : array of float32 or float64, (batch, n)
+        The outputs of the network, as they are.
+    y : array of the dtype of `logits`, (batch, n)
+        Any finite numbers.
+    room : LossRoom, optional
+        Says that the arguments have been checked, and holds the arrays to work in.
+
+    Returns
+    -------
+    loss : float
+        Infinity where it is beyond the range of the dtype.
+    dlogits : (batch, n) array of the dtype of `logits`
+    """
+    if room is None:
+        return _checked(mse, "mse", logits, y)
+    dz = np.subtract(logits, y, room.dz)
+    loss = float(np.dot(room.flat_dz, room.flat_dz)) / dz.size
+    # The loss is the mean over all elements: here the chain rule starts.
+    dz *= 2 / dz.size
+    return loss, dz
+
+
+LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "softmax_mse": softmax_mse, "mse": mse}
+
+
+def _checked(function: Loss, name: str, logits: ArrayLike, y: ArrayLike) -> tuple[float, Floats]:
+    z = np.ascontiguousarray(real_array(logits, "logits", ndim=2))
+    if 0 in z.shape:
+        raise ValueError(f"logits must have at least one row and one column, got shape {z.shape}")
+    require_finite(z, "logits")
+    checked_y = check_targets(y, *z.shape, z.dtype, name)
+    with quiet():
+        return function(z, checked_y, LossRoom(*z.shape, z.dtype))
+
+
+def _shift(z: Floats, y: Floats, room: LossRoom) -> Floats:
+    """Find the target and the top of every row, as places in the flat arrays, and return d."""
+    np.add(room.row_starts, y if y.ndim == 1 else y.argmax(axis=1, out=room.target), room.target)
+    top = z.argmax(axis=1, out=room.top)
+    top += room.row_starts
+    z.take(top, out=room.top_z, mode="clip")
+    d = np.subtract(z, room.top_z[:, None], room.dz)
+    d.take(room.target, out=room.d_target, mode="clip")
+    return d
+
+
+def _exponentials(room: LossRoom) -> None:
+    """Turn d into e, with the target's set apart: 0 in its place, so that a row's sum is the others'."""
+    e = np.exp(room.dz, room.dz)
+    e.take(room.target, out=room.e_target, mode="clip")
+    room.flat_dz[room.target] = 0
+    np.dot(e, room.ones, room.others)
+    np.add(room.others, room.e_target, room.total)
+
+
+def _split_y(y: Floats, room: LossRoom) -> Floats:
+    """Split the rows of y into the target's share and the others, and return sum(y * d) of every row."""
+    # Where y is 0 and d is -infinity their product is 0 all the same.
+    room.work.fill(0)
+    np.multiply(y, room.dz, out=room.work, where=y > 0)
+    expected_d = np.dot(room.work, room.ones)
+    y.take(room.target, out=room.y_target, mode="clip")
+    np.copyto(room.work, y)
+    room.flat_work[room.target] = 0
+    np.dot(room.work, room.ones, room.y_others)
+    np.add(room.y_others, room.y_target, room.y_total)
+    return expected_d

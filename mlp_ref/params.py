@@ -1,0 +1,66 @@
+"""Parameters: one flat vector, and the layers as views of it.
+
+A step of gradient descent is one operation on the vector; the mathematics is written with the
+layers. Layer by layer, the vector holds the weight, row by row, then the bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from mlp_ref.arrays import Floats
+
+__all__ = ["Layer", "Params", "as_layers", "flatten", "parameter_count", "sizes_of"]
+
+
+class Layer(NamedTuple):
+    """One affine layer: ``z = a @ weight + bias``. A named tuple is a JAX pytree as it stands.
+
+    Attributes
+    ----------
+    weight : (n_in, n_out)
+    bias : (n_out,)
+    """
+
+    weight: Floats
+    bias: Floats
+
+
+Params = Sequence[Layer]
+
+
+def parameter_count(layer_sizes: Sequence[int]) -> int:
+    """Return how many numbers the layers hold."""
+    return sum((n_in + 1) * n_out for n_in, n_out in pairwise(layer_sizes))
+
+
+def as_layers(flat: Floats, layer_sizes: Sequence[int]) -> list[Layer]:
+    """Return the layers as views of the vector `flat`, of `parameter_count` numbers.
+
+    What is written to a layer is written to the vector, and the other way round.
+    """
+    expected = (parameter_count(layer_sizes),)
+    if flat.shape != expected:
+        raise ValueError(f"flat must have shape {expected} for layers {list(layer_sizes)}, got {flat.shape}")
+    layers = []
+    start = 0
+    for n_in, n_out in pairwise(layer_sizes):
+        middle = start + n_in * n_out
+        end = middle + n_out
+        layers.append(Layer(flat[start:middle].reshape(n_in, n_out), flat[middle:end]))
+        start = end
+    return layers
+
+
+def flatten(params: Params) -> Floats:
+    """Return a new vector that holds what `params` hold, in the order `as_layers` reads."""
+    return np.concatenate([part.ravel() for layer in params for part in layer])
+
+
+def sizes_of(params: Params) -> list[int]:
+    """Return the layer sizes of `params`: the inputs' number, then each layer's outputs'."""
+    return [params[0].weight.shape[0], *(layer.weight.shape[1] for layer in params)]

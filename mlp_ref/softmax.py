@@ -1,0 +1,97 @@
+"""Softmax and its derivative, in the forms that keep their digits when one class dominates."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mlp_ref.arrays import Floats, quiet, real_array
+
+__all__ = ["softmax", "softmax_jacobian", "softmax_vjp", "vjp_rows"]
+
+# Shapes: batch rows, n classes.
+#   z, p, dp, dz: (batch, n)
+
+
+def softmax(z: ArrayLike) -> Floats:
+    """Return ``exp(z) / sum(exp(z))`` along the last axis.
+
+    Parameters
+    ----------
+    z : array of float32 or float64, (batch, n) or (n,)
+        Logits.
+
+    Returns
+    -------
+    p : array like `z`
+        Probabilities; each row sums to 1, up to rounding.
+    """
+    z = _rows(z, "z")
+    with quiet():
+        p = np.exp(z - z.max(axis=-1, keepdims=True))
+        p /= p.sum(axis=-1, keepdims=True)
+    return p
+
+
+def softmax_jacobian(p: ArrayLike) -> Floats:
+    """Return the Jacobian ``diag(p) - p pᵀ`` of softmax where its value is `p`, for every row.
+
+    Parameters
+    ----------
+    p : array of float32 or float64, (batch, n) or (n,)
+        Probabilities, as `softmax` returns them.
+
+    Returns
+    -------
+    jacobian : array, (batch, n, n) or (n, n)
+        Entry ``[i, j]`` is the derivative of ``p[i]`` with respect to ``z[j]``; symmetric.
+    """
+    p = _rows(p, "p")
+    jacobian = np.asarray(-p[..., :, None] * p[..., None, :])
+    # p - p * p would cancel where p is near 1. The entries of a row sum to 0, so the diagonal is
+    # minus the sum of the others.
+    diagonal = np.einsum("...ii->...i", jacobian)
+    diagonal[...] = 0
+    diagonal[...] = -jacobian.sum(axis=-1)
+    return jacobian
+
+
+def softmax_vjp(p: ArrayLike, dp: ArrayLike) -> Floats:
+    """Return ``dz``, the gradient with respect to the logits, from ``dp``, the gradient with respect to `p`.
+
+    Equals ``softmax_jacobian(p) @ dp`` row by row, in time proportional to n instead of n².
+
+    Parameters
+    ----------
+    p : array of float32 or float64, (batch, n) or (n,)
+        Probabilities, as `softmax` returns them.
+    dp : array like `p`
+
+    Returns
+    -------
+    dz : array like `p`
+    """
+    p, dp = _rows(p, "p"), _rows(dp, "dp")
+    if dp.shape != p.shape:
+        raise ValueError(f"dp must have the shape of p, {p.shape}, got {dp.shape}")
+    if dp.dtype != p.dtype:
+        raise TypeError(f"dp must have the dtype of p, {p.dtype}, got {dp.dtype}")
+    with quiet():
+        top_dp = np.take_along_axis(dp, p.argmax(axis=-1)[..., None], axis=-1)
+        return vjp_rows(p, dp - top_dp, np.empty_like(p))
+
+
+def vjp_rows(p: Floats, dp: Floats, out: Floats) -> Floats:
+    """Return ``p * (dp - sum(p * dp))``, given `dp` minus the likeliest class's; `dp` is overwritten.
+
+    Only differences of `dp` matter, and this one is 0 for the class that would drown the others.
+    """
+    dp -= np.einsum("...j,...j->...", p, dp)[..., None]
+    return np.multiply(p, dp, out)
+
+
+def _rows(value: ArrayLike, name: str) -> Floats:
+    array = real_array(value, name)
+    if array.ndim == 0 or array.shape[-1] == 0:
+        raise ValueError(f"{name} must have at least one class along its last axis, got shape {array.shape}")
+    return array
