@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from mlp_ref.arrays import Floats, constants, quiet, real_array
 
@@ -22,16 +21,16 @@ __all__ = ["ACTIVATIONS", "Activation", "identity", "relu", "sigmoid", "tanh"]
 class Activation(Protocol):
     """A function of `z` that returns the activation and its slope."""
 
-    def __call__(self, z: ArrayLike, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
+    def __call__(self, z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
         """Return ``(a, slope)``."""
 
 
-def _room(z: ArrayLike) -> tuple[Floats, tuple[Floats, Floats]]:
+def _checked(z: Floats) -> tuple[Floats, tuple[Floats, Floats]]:
     array = real_array(z, "z")
     return array, (np.empty_like(array), np.empty_like(array))
 
 
-def sigmoid(z: ArrayLike, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
+def sigmoid(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
     """Return ``1 / (1 + exp(-z))`` and its slope ``exp(-z) / (1 + exp(-z))**2``.
 
     Parameters
@@ -46,7 +45,7 @@ def sigmoid(z: ArrayLike, out: tuple[Floats, Floats] | None = None) -> tuple[Flo
     a, slope : arrays like `z`
     """
     if out is None:
-        z, out = _room(z)
+        z, out = _checked(z)
         with quiet():
             return sigmoid(z, out)
     a, slope = out
@@ -65,13 +64,13 @@ def sigmoid(z: ArrayLike, out: tuple[Floats, Floats] | None = None) -> tuple[Flo
     return a, slope
 
 
-def tanh(z: ArrayLike, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
+def tanh(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
     """Return ``tanh(z)`` and its slope ``1 / cosh(z)**2``; arguments as for `sigmoid`.
 
     With ``e = exp(-2 |z|)`` the slope is ``4 e / (1 + e)**2``, which never overflows.
     """
     if out is None:
-        z, out = _room(z)
+        z, out = _checked(z)
         with quiet():
             return tanh(z, out)
     a, slope = out
@@ -88,20 +87,20 @@ def tanh(z: ArrayLike, out: tuple[Floats, Floats] | None = None) -> tuple[Floats
     return a, slope
 
 
-def relu(z: ArrayLike, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
+def relu(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
     """Return ``max(z, 0)`` and its slope, which at 0 is 0, as in jax.nn.relu; arguments as for `sigmoid`."""
     if out is None:
-        z, out = _room(z)
+        z, out = _checked(z)
     a, slope = out
     np.maximum(z, constants(a.dtype).zero, out=a)
     np.sign(a, slope)
     return a, slope
 
 
-def identity(z: ArrayLike, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
+def identity(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
     """Return a copy of `z`, and ones; arguments as for `sigmoid`."""
     if out is None:
-        z, out = _room(z)
+        z, out = _checked(z)
     a, slope = out
     np.copyto(a, z)
     slope.fill(1)

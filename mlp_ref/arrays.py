@@ -1,13 +1,23 @@
-"""What every module says about arrays: their types, their constants, how they may be refused."""
+"""The arrays everything here is made of: their types, their constants, and which ones are refused."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-__all__ = ["DTYPES", "Constants", "Floats", "Integers", "constants", "quiet", "real_array", "require_finite"]
+__all__ = [
+    "DTYPES",
+    "Constants",
+    "Floats",
+    "Integers",
+    "as_array",
+    "constants",
+    "quiet",
+    "real_array",
+    "require_finite",
+]
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 Integers: TypeAlias = NDArray[np.integer[Any]]
@@ -16,25 +26,13 @@ DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class Constants(NamedTuple):
-    """Numbers as zero-dimensional arrays of one dtype, which a ufunc takes in half a Python float's time."""
+    """Numbers as zero-dimensional arrays, which a ufunc takes in half the time of a Python float."""
 
+    minus_one: Floats
     zero: Floats
     one: Floats
     four: Floats
-    minus_one: Floats
     exp_limit: Floats  # the largest number whose exponential is finite
-
-
-def _constants(dtype: np.dtype[Any]) -> Constants:
-    limit = np.log(np.finfo(dtype).max)
-    if not np.isfinite(np.exp(limit)):
-        limit = np.nextafter(limit, dtype.type(0))
-    numbers = (0, 1, 4, -1, limit)
-    return Constants(*(np.array(number, dtype) for number in numbers))
-
-
-with np.errstate(over="ignore"):
-    _CONSTANTS = {dtype: _constants(dtype) for dtype in DTYPES}
 
 
 def constants(dtype: np.dtype[Any]) -> Constants:
@@ -42,29 +40,48 @@ def constants(dtype: np.dtype[Any]) -> Constants:
     return _CONSTANTS[dtype]
 
 
+def _constants(dtype: np.dtype[Any]) -> Constants:
+    exp_limit = np.log(np.finfo(dtype).max)
+    while np.isinf(np.exp(exp_limit)):
+        exp_limit = np.nextafter(exp_limit, dtype.type(0))
+    return Constants(*(np.array(number, dtype) for number in (-1, 0, 1, 4, exp_limit)))
+
+
 def quiet() -> np.errstate:
     """Return the context in which overflow to infinity and underflow to zero are silent."""
     return np.errstate(over="ignore", under="ignore", invalid="ignore")
 
 
-def real_array(value: ArrayLike, name: str, ndim: int | None = None) -> Floats:
-    """Return `value` as a float32 or float64 array, uncopied where it is one, or say what it is instead."""
+with quiet():
+    _CONSTANTS = {dtype: _constants(dtype) for dtype in DTYPES}
+
+
+def as_array(value: object, name: str) -> NDArray[Any]:
+    """Return `value` as an array, uncopied where it is one; ragged lists and masked arrays are refused."""
     if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} must not be a masked array: the mask would be ignored; fill or drop the masked values")
-    array = np.asarray(value)
-    if array.dtype not in DTYPES:
         raise TypeError(
-            f"{name} must be float32 or float64, got {array.dtype}; convert it, for example with astype(np.float32)"
+            f"{name} must be a plain array, got a masked one: drop or fill the masked values first"
         )
-    if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimensions, got shape {array.shape}")
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array, got something irregular: {error}") from None
+
+
+def real_array(value: object, name: str) -> Floats:
+    """Return `value` as an array of float32 or float64, or raise a TypeError that says what it is instead."""
+    array = as_array(value, name)
+    if array.dtype not in DTYPES:
+        advice = "; convert it, as with astype(np.float32)" if array.dtype.kind in "buif" else ""
+        raise TypeError(f"{name} must be float32 or float64, got {array.dtype}{advice}")
     return array
 
 
 def require_finite(array: Floats, name: str) -> None:
-    """Raise ValueError, naming the first place, if `array` holds NaN or infinity."""
-    # The extremes tell, and need no array of flags; a NaN makes both of them NaN.
-    if array.size == 0 or (np.isfinite(array.min()) and np.isfinite(array.max())):
+    """Raise a ValueError that names the first place where `array` holds NaN or infinity."""
+    # The extremes tell, and need no array of flags; one NaN makes both of them NaN.
+    if np.isfinite(array.min()) and np.isfinite(array.max()):
         return
-    place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-    raise ValueError(f"{name} must be finite, but {name}{list(place)} is {array[place]}")
+    place = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
+    index = ", ".join(map(str, place))
+    raise ValueError(f"{name} must be finite, but {name}[{index}] is {array[place]}")

@@ -7,20 +7,24 @@ Shapes: batch rows, n_in inputs, n_out outputs.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from mlp_ref.activations import ACTIVATIONS
-from mlp_ref.arrays import Floats, Integers, quiet
-from mlp_ref.checks import check_hidden, check_inputs, check_loss, check_params
+from mlp_ref.arrays import Floats, quiet
+from mlp_ref.checks import check_choice, check_inputs, check_params
 from mlp_ref.losses import LOSSES, LossRoom
-from mlp_ref.params import Layer, Params, as_layers, parameter_count, sizes_of
-from mlp_ref.targets import check_targets
+from mlp_ref.params import Layer, Params, as_layers, parameter_count
+from mlp_ref.targets import Targets, check_targets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Workspace", "affine", "affine_backward", "forward", "loss_and_gradient"]
+
+
+ROWS_AT_ONCE = 4096
 
 
 class Workspace:
@@ -51,7 +55,7 @@ class Workspace:
 
 
 def affine(x: Floats, layer: Layer, out: Floats | None = None) -> Floats:
-    """z = x @ weight + bias."""
+    """Z = x @ weight + bias."""
     z = np.dot(x, layer.weight, out)
     z += layer.bias
     return z
@@ -65,7 +69,7 @@ def affine_backward(dz: Floats, x: Floats, ones: Floats, out: Layer) -> Layer:
 
 
 def forward(
-    params: Params, x: ArrayLike, hidden: str = "sigmoid", *, workspace: Workspace | None = None
+    params: Params, x: Floats, hidden: str = "sigmoid", *, workspace: Workspace | None = None
 ) -> Floats:
     """Return the logits of the network: affine layers with the activation `hidden` between them.
 
@@ -81,15 +85,25 @@ def forward(
     Returns
     -------
     logits : (batch, n_out) array of the dtype of `params`
+
+    Raises
+    ------
+    FloatingPointError
+        Where the numbers outgrow the dtype, so that a logit is not finite.
     """
     if workspace is None:
-        sizes, dtype = check_params(params)
-        check_hidden(hidden)
+        params, sizes, dtype = check_params(params)
+        check_choice(hidden, "hidden", ACTIVATIONS)
         x = check_inputs(x, sizes[0], dtype)
-        with quiet():
-            logits = forward(params, x, hidden, workspace=Workspace(sizes, len(x), dtype))
-        if not np.isfinite(logits).all():
-            _raise_overflow(params, x, hidden)
+        logits = np.empty((len(x), sizes[-1]), dtype)
+        # In pieces, so that a long x needs no more memory for the layers between than a short one.
+        for start in range(0, len(x), ROWS_AT_ONCE):
+            rows = x[start : start + ROWS_AT_ONCE]
+            with quiet():
+                piece = forward(params, rows, hidden, workspace=Workspace(sizes, len(rows), dtype))
+            if not np.isfinite(piece).all():
+                _raise_overflow(params, rows, hidden)
+            logits[start : start + ROWS_AT_ONCE] = piece
         return logits
     activation = ACTIVATIONS[hidden]
     for layer, z, a, slope in zip(params, workspace.z, workspace.a, workspace.slopes, strict=False):
@@ -112,8 +126,8 @@ def backward(params: Params, x: Floats, dlogits: Floats, workspace: Workspace) -
 
 def loss_and_gradient(
     params: Params,
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Floats,
+    y: Targets,
     hidden: str = "sigmoid",
     loss: str = "cross_entropy",
     *,
@@ -147,11 +161,11 @@ def loss_and_gradient(
         Where the numbers outgrow the dtype, so that the gradient is not finite.
     """
     if workspace is None:
-        sizes, dtype = check_params(params)
-        check_hidden(hidden)
-        check_loss(loss)
+        params, sizes, dtype = check_params(params)
+        check_choice(hidden, "hidden", ACTIVATIONS)
+        check_choice(loss, "loss", LOSSES)
         x = check_inputs(x, sizes[0], dtype)
-        y = check_targets(y, len(x), sizes[-1], dtype, loss)
+        y = check_targets(y, (len(x), sizes[-1]), dtype, loss)
         workspace = Workspace(sizes, len(x), dtype)
         with quiet():
             value, grads = loss_and_gradient(params, x, y, hidden, loss, workspace=workspace)
@@ -164,10 +178,13 @@ def loss_and_gradient(
 
 
 def _raise_overflow(params: Params, x: Floats, hidden: str) -> None:
+    """Raise a FloatingPointError that names the first layer whose numbers are not finite."""
     with quiet():
-        for number, layer in enumerate(params, start=1):
+        for i, layer in enumerate(params):
             z = affine(x, layer)
             if not np.isfinite(z).all():
-                raise FloatingPointError(f"the pre-activations of layer {number} outgrow {z.dtype}")
+                raise FloatingPointError(
+                    f"x @ weight + bias outgrows {z.dtype} in params[{i}]: scale down x or the parameters"
+                )
             x, _ = ACTIVATIONS[hidden](z)
-    raise FloatingPointError(f"the gradient outgrows {z.dtype}")
+    raise FloatingPointError(f"the gradient outgrows {x.dtype}: scale down x, y or the parameters")

@@ -1,46 +1,143 @@
-"""Refusals: what was wrong, where, what was got, what was expected."""
+"""Refusals of what a user hands in: what, where, got, expected."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from mlp_ref.activations import ACTIVATIONS
-from mlp_ref.arrays import Floats, real_array, require_finite
-from mlp_ref.losses import LOSSES
-from mlp_ref.params import Params, sizes_of
+from mlp_ref.arrays import DTYPES, Floats, quiet, real_array, require_finite
+from mlp_ref.params import Layer, sizes_of
 
-__all__ = ["check_hidden", "check_inputs", "check_layer_sizes", "check_loss", "check_params"]
-
-
-def check_hidden(name: str) -> None:
-    if name not in ACTIVATIONS:
-        raise ValueError(f"hidden must be one of {', '.join(ACTIVATIONS)}, got {name!r}")
-
-
-def check_loss(name: str) -> None:
-    if name not in LOSSES:
-        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {name!r}")
+__all__ = [
+    "check_choice",
+    "check_dtype",
+    "check_inputs",
+    "check_layer_sizes",
+    "check_learning_rate",
+    "check_params",
+    "check_positive",
+    "check_seed",
+]
 
 
-def check_inputs(x: ArrayLike, n_in: int, dtype: np.dtype[Any]) -> Floats:
-    array = real_array(x, "x", ndim=2)
-    if array.shape[1] != n_in or array.shape[0] == 0:
-        raise ValueError(f"x must have shape (batch, {n_in}) with at least one row, got {array.shape}")
+def check_choice(value: object, name: str, choices: Iterable[str]) -> None:
+    """Raise a ValueError unless `value` is one of `choices`."""
+    if value not in tuple(choices):
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
+def check_dtype(dtype: object) -> np.dtype[Any]:
+    """Return float32 or float64 as a dtype object."""
+    try:
+        found = np.dtype(dtype)  # type: ignore[call-overload]  # whatever it is, NumPy decides
+    except TypeError:
+        found = None
+    # NumPy takes None for float64; here it is a mistake.
+    if dtype is None or found not in DTYPES:
+        raise TypeError(f"dtype must be float32 or float64, got {dtype!r}")
+    return found  # type: ignore[no-any-return]
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def check_positive(value: object, name: str) -> int:
+    """Return `value` as an int, if it is a positive integer."""
+    if not _is_integer(value):
+        raise TypeError(f"{name} must be a positive integer, got {value!r}")
+    number = operator.index(value)  # type: ignore[arg-type]  # an integer by now
+    if number < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}")
+    return number
+
+
+def check_seed(seed: object) -> int | None:
+    """Return `seed` as an int that is not negative, or None."""
+    if seed is None:
+        return None
+    if not _is_integer(seed):
+        raise TypeError(f"seed must be an integer or None, got {seed!r}")
+    number = operator.index(seed)  # type: ignore[arg-type]  # an integer by now
+    if number < 0:
+        raise ValueError(f"seed must not be negative, got {seed!r}")
+    return number
+
+
+def check_learning_rate(value: object, dtype: np.dtype[Any]) -> float:
+    """Return `value` as a float, if it is a positive finite number, and still is one in `dtype`."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"learning_rate must be a positive number, got {value!r}")
+    with quiet():
+        rounded = np.float64(value).astype(dtype)
+    if not (rounded > 0 and np.isfinite(rounded)):
+        raise ValueError(f"learning_rate must be positive and finite in {dtype}, got {value!r}")
+    return float(value)
+
+
+def check_layer_sizes(layer_sizes: object) -> tuple[int, ...]:
+    """Return the sizes as a tuple of ints."""
+    message = f"layer_sizes must be at least two positive integers, got {layer_sizes!r}"
+    if isinstance(layer_sizes, np.ndarray):
+        layer_sizes = layer_sizes.tolist()
+    if not isinstance(layer_sizes, Sequence) or isinstance(layer_sizes, str | bytes):
+        raise TypeError(message)
+    if not all(_is_integer(size) for size in layer_sizes):
+        raise TypeError(message)
+    if len(layer_sizes) < 2 or min(layer_sizes) < 1:
+        raise ValueError(message)
+    return tuple(int(size) for size in layer_sizes)
+
+
+def check_params(params: object) -> tuple[list[Layer], list[int], np.dtype[Any]]:
+    """Return `params` as a list of Layer in C order, with their sizes and their common dtype."""
+    if not isinstance(params, Sequence):
+        raise TypeError(f"params must be a list of Layer(weight, bias), got {type(params).__name__}")
+    if not params:
+        raise ValueError("params must hold at least one Layer(weight, bias), got none")
+    layers = [_check_layer(layer, f"params[{i}]") for i, layer in enumerate(params)]
+    dtype = layers[0].weight.dtype
+    for i, layer in enumerate(layers):
+        for name, part in zip(Layer._fields, layer, strict=True):
+            if part.dtype != dtype:
+                raise TypeError(
+                    f"params must have one dtype, but params[{i}].{name} is {part.dtype} "
+                    f"and params[0].weight is {dtype}"
+                )
+        before = layers[i - 1].weight.shape
+        if i and layer.weight.shape[0] != before[1]:
+            raise ValueError(
+                f"params[{i}].weight must have one row per output of params[{i - 1}]: it is "
+                f"{layer.weight.shape} but params[{i - 1}].weight is {before}"
+            )
+    return layers, sizes_of(layers), dtype
+
+
+def _check_layer(layer: object, name: str) -> Layer:
+    if not isinstance(layer, Sequence) or len(layer) != 2:
+        raise TypeError(f"{name} must be a Layer(weight, bias), got {type(layer).__name__}")
+    weight, bias = real_array(layer[0], f"{name}.weight"), real_array(layer[1], f"{name}.bias")
+    if weight.ndim != 2 or 0 in weight.shape:
+        raise ValueError(f"{name}.weight must have shape (n_in, n_out), got {weight.shape}")
+    if bias.shape != weight.shape[1:]:
+        raise ValueError(f"{name}.bias must have shape ({weight.shape[1]},), got {bias.shape}")
+    require_finite(weight, f"{name}.weight")
+    require_finite(bias, f"{name}.bias")
+    return Layer(np.ascontiguousarray(weight), np.ascontiguousarray(bias))
+
+
+def check_inputs(x: object, n_in: int, dtype: np.dtype[Any], name: str = "x") -> Floats:
+    """Return `x` in C order, if it has shape (batch, n_in), the dtype `dtype` and finite values."""
+    array = real_array(x, name)
+    if array.ndim != 2 or array.shape[1] != n_in:
+        row = f"; a single row is {name}[None, :]" if array.shape == (n_in,) else ""
+        raise ValueError(f"{name} must have shape (batch, {n_in}), got {array.shape}{row}")
+    if not len(array):
+        raise ValueError(f"{name} must have at least one row, got shape {array.shape}")
     if array.dtype != dtype:
-        raise TypeError(f"x must have the dtype of the parameters, {dtype}, got {array.dtype}")
-    require_finite(array, "x")
-    return array
-
-
-def check_params(params: Params) -> tuple[list[int], np.dtype[Any]]:
-    sizes = sizes_of(params)
-    return sizes, params[0].weight.dtype
-
-
-def check_layer_sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:
-    """Return the sizes as a tuple."""
-    return tuple(int(n) for n in layer_sizes)
+        raise TypeError(f"{name} must have the dtype of the parameters, {dtype}, got {array.dtype}")
+    require_finite(array, name)
+    return np.ascontiguousarray(array)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlp_ref.arrays import Floats
 from mlp_ref.params import as_layers, parameter_count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlp_ref.arrays import Floats
 
 __all__ = ["INITIALISATIONS", "default_initialisation", "initial_parameters"]
 

@@ -15,11 +15,10 @@ import math
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from mlp_ref.arrays import Floats, constants, quiet, real_array, require_finite
 from mlp_ref.softmax import vjp_rows
-from mlp_ref.targets import check_targets
+from mlp_ref.targets import Targets, check_targets
 
 __all__ = ["LOSSES", "Loss", "LossRoom", "cross_entropy", "mse", "softmax_mse"]
 
@@ -42,23 +41,28 @@ class LossRoom:
         self.work = np.empty((batch, n), dtype)
         self.flat_work = self.work.reshape(-1)
         self.row_starts = np.arange(0, batch * n, n, dtype=np.intp)
-        self.target, self.top = np.empty((2, batch), np.intp)
+        self.target, self.top = np.zeros((2, batch), np.intp)  # places in the flat arrays
         columns = np.empty((9, batch), dtype)
         self.top_z, self.d_target, self.e_target, self.others, self.total = columns[:5]
         self.y_target, self.y_others, self.y_total, self.row_loss = columns[5:]
         self.ones = np.ones(n, dtype)
         self.mean = np.full(batch, 1 / batch, dtype)
         self.batch = np.array(batch, dtype)
+        self.right = np.empty(batch, np.bool_)
+
+    def count_right(self) -> int:
+        """Return in how many rows the target was on top, when a softmax loss was last computed here."""
+        return int(np.count_nonzero(np.equal(self.top, self.target, self.right)))
 
 
 class Loss(Protocol):
     """A function of logits and `y` that returns the loss and its gradient with respect to the logits."""
 
-    def __call__(self, logits: Floats, y: ArrayLike, room: LossRoom | None = None) -> tuple[float, Floats]:
+    def __call__(self, logits: Floats, y: Targets, room: LossRoom | None = None) -> tuple[float, Floats]:
         """Return ``(loss, dlogits)``."""
 
 
-def cross_entropy(logits: ArrayLike, y: ArrayLike, room: LossRoom | None = None) -> tuple[float, Floats]:
+def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> tuple[float, Floats]:
     """Return the mean over the batch of ``-sum(y * log(softmax(logits)))``, and its gradient.
 
     The gradient of a row is ``sum(y) * p - y``, which is what the softmax's Jacobian makes of
@@ -81,7 +85,13 @@ def cross_entropy(logits: ArrayLike, y: ArrayLike, room: LossRoom | None = None)
     if room is None:
         return _checked(cross_entropy, "cross_entropy", logits, y)
     soft = y.ndim == 2
-    target, e_target, others, total, row_loss = room.target, room.e_target, room.others, room.total, room.row_loss
+    target, e_target, others, total, row_loss = (
+        room.target,
+        room.e_target,
+        room.others,
+        room.total,
+        room.row_loss,
+    )
     dz = _shift(logits, y, room)
     if soft:
         expected_d = _split_y(y, room)
@@ -115,7 +125,7 @@ def cross_entropy(logits: ArrayLike, y: ArrayLike, room: LossRoom | None = None)
     return loss, dz
 
 
-def softmax_mse(logits: ArrayLike, y: ArrayLike, room: LossRoom | None = None) -> tuple[float, Floats]:
+def softmax_mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tuple[float, Floats]:
     """Return the mean over all elements of ``(softmax(logits) - y)**2``, and its gradient.
 
     The gradient goes through the whole Jacobian of softmax; arguments as for `cross_entropy`.
@@ -149,7 +159,7 @@ def softmax_mse(logits: ArrayLike, y: ArrayLike, room: LossRoom | None = None) -
     return loss, vjp_rows(p, work, p)
 
 
-def mse(logits: ArrayLike, y: ArrayLike, room: LossRoom | None = None) -> tuple[float, Floats]:
+def mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tuple[float, Floats]:
     """Return the mean over all elements of ``(logits - y)**2``, and its gradient.
 
     Parameters
@@ -171,31 +181,44 @@ def mse(logits: ArrayLike, y: ArrayLike, room: LossRoom | None = None) -> tuple[
         return _checked(mse, "mse", logits, y)
     dz = np.subtract(logits, y, room.dz)
     loss = float(np.dot(room.flat_dz, room.flat_dz)) / dz.size
+    if loss == math.inf:
+        return _huge_mse(logits, y, room)
     # The loss is the mean over all elements: here the chain rule starts.
     dz *= 2 / dz.size
     return loss, dz
 
 
+def _huge_mse(logits: Floats, y: Targets, room: LossRoom) -> tuple[float, Floats]:
+    """Do what `mse` does where the sum of squares overflows, though the mean and the gradient may not."""
+    dz = np.subtract(logits / 4, y / 4, room.dz)
+    top = np.abs(dz).max()
+    np.divide(dz, top, room.work)
+    mean = np.dot(room.flat_work, room.flat_work) / dz.size
+    dz *= 8 / dz.size
+    return float(top * 4 * mean * top * 4), dz
+
+
 LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "softmax_mse": softmax_mse, "mse": mse}
 
 
-def _checked(function: Loss, name: str, logits: ArrayLike, y: ArrayLike) -> tuple[float, Floats]:
-    z = np.ascontiguousarray(real_array(logits, "logits", ndim=2))
-    if 0 in z.shape:
-        raise ValueError(f"logits must have at least one row and one column, got shape {z.shape}")
+def _checked(function: Loss, name: str, logits: Floats, y: Targets) -> tuple[float, Floats]:
+    z = real_array(logits, "logits")
+    if z.ndim != 2 or z.size == 0:
+        raise ValueError(f"logits must have shape (batch, n), neither of them 0, got {z.shape}")
     require_finite(z, "logits")
-    checked_y = check_targets(y, *z.shape, z.dtype, name)
+    batch, n = z.shape
+    y = check_targets(y, (batch, n), z.dtype, name)
     with quiet():
-        return function(z, checked_y, LossRoom(*z.shape, z.dtype))
+        return function(np.ascontiguousarray(z), y, LossRoom(batch, n, z.dtype))
 
 
-def _shift(z: Floats, y: Floats, room: LossRoom) -> Floats:
+def _shift(z: Floats, y: Targets, room: LossRoom) -> Floats:
     """Find the target and the top of every row, as places in the flat arrays, and return d."""
     np.add(room.row_starts, y if y.ndim == 1 else y.argmax(axis=1, out=room.target), room.target)
     top = z.argmax(axis=1, out=room.top)
     top += room.row_starts
     z.take(top, out=room.top_z, mode="clip")
-    d = np.subtract(z, room.top_z[:, None], room.dz)
+    d: Floats = np.subtract(z, room.top_z[:, None], room.dz)
     d.take(room.target, out=room.d_target, mode="clip")
     return d
 
@@ -209,12 +232,12 @@ def _exponentials(room: LossRoom) -> None:
     np.add(room.others, room.e_target, room.total)
 
 
-def _split_y(y: Floats, room: LossRoom) -> Floats:
+def _split_y(y: Targets, room: LossRoom) -> Floats:
     """Split the rows of y into the target's share and the others, and return sum(y * d) of every row."""
     # Where y is 0 and d is -infinity their product is 0 all the same.
     room.work.fill(0)
     np.multiply(y, room.dz, out=room.work, where=y > 0)
-    expected_d = np.dot(room.work, room.ones)
+    expected_d: Floats = np.dot(room.work, room.ones)
     y.take(room.target, out=room.y_target, mode="clip")
     np.copyto(room.work, y)
     room.flat_work[room.target] = 0

@@ -2,23 +2,70 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
 
-from mlp_ref.arrays import DTYPES, Floats, Integers
+from mlp_ref.activations import ACTIVATIONS
+from mlp_ref.arrays import Floats, Integers, real_array, require_finite
 from mlp_ref.backprop import forward, loss_and_gradient
-from mlp_ref.checks import check_hidden, check_layer_sizes, check_loss
-from mlp_ref.initialisation import default_initialisation, initial_parameters
-from mlp_ref.params import Layer, as_layers
+from mlp_ref.checks import (
+    check_choice,
+    check_dtype,
+    check_inputs,
+    check_layer_sizes,
+    check_learning_rate,
+    check_params,
+    check_positive,
+    check_seed,
+)
+from mlp_ref.initialisation import INITIALISATIONS, default_initialisation, initial_parameters
+from mlp_ref.losses import LOSSES
+from mlp_ref.params import Layer, Params, as_layers, flatten
 from mlp_ref.softmax import softmax
+from mlp_ref.storage import read_arrays, write_arrays
+from mlp_ref.targets import check_targets, likeliest, without_one_hot
+from mlp_ref.training import Model, Rows, train
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from numpy.typing import DTypeLike
+
+    from mlp_ref.history import History
+    from mlp_ref.targets import Targets
+
+__all__ = ["MLP"]
 
 
 class MLP:
-    """A multilayer perceptron."""
+    """A multilayer perceptron: affine layers, with an activation between them and a loss at the end.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        The number of inputs, then of every layer's outputs: ``[784, 16, 16, 10]``.
+    hidden : {"sigmoid", "tanh", "relu", "identity"}
+        The activation between layers.
+    loss : {"cross_entropy", "softmax_mse", "mse"}
+        The first two have a softmax output and class targets; ``"mse"`` is regression on the
+        outputs as they are.
+    init : {"glorot", "he", "normal"}, optional
+        How parameters start, see `mlp_ref.initialisation`; by default ``"he"`` for relu and
+        ``"glorot"`` otherwise. ``"normal"`` draws weights and biases from the standard normal.
+    dtype : float32 or float64
+        Of the parameters, and of every input and result.
+    seed : int, optional
+        Seeds the one generator that draws the parameters and shuffles the rows: the same seed
+        gives the same bits. Without a seed, every network is another.
+
+    Attributes
+    ----------
+    flat : vector
+        All parameters; `params` are views of it. Change it in place, or assign another vector.
+    """
 
     def __init__(
         self,
@@ -30,33 +77,226 @@ class MLP:
         dtype: DTypeLike = np.float32,
         seed: int | None = None,
     ) -> None:
-        self.layer_sizes = check_layer_sizes(layer_sizes)
-        check_hidden(hidden)
-        check_loss(loss)
-        self.hidden = hidden
-        self.loss = loss
-        self.init = init or default_initialisation(hidden)
-        self.rng = np.random.default_rng(seed)
-        self.flat = initial_parameters(self.layer_sizes, self.init, np.dtype(dtype), self.rng)
+        self._layer_sizes = check_layer_sizes(layer_sizes)
+        check_choice(hidden, "hidden", ACTIVATIONS)
+        check_choice(loss, "loss", LOSSES)
+        self._hidden = hidden
+        self._loss = loss
+        if init is not None:
+            check_choice(init, "init", INITIALISATIONS)
+        self._init = init or default_initialisation(hidden)
+        checked_dtype = check_dtype(dtype)
+        self._rng = np.random.default_rng(check_seed(seed))
+        self._flat = initial_parameters(self._layer_sizes, self._init, checked_dtype, self._rng)
+
+    def __repr__(self) -> str:
+        return (
+            f"MLP({list(self._layer_sizes)}, hidden={self._hidden!r}, loss={self._loss!r}, "
+            f"init={self._init!r}, dtype={self.dtype}) with {self._flat.size:,} parameters"
+        )
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """The number of inputs, then of every layer's outputs."""
+        return self._layer_sizes
+
+    @property
+    def hidden(self) -> str:
+        """The name of the activation between layers."""
+        return self._hidden
+
+    @property
+    def loss(self) -> str:
+        """The name of the loss."""
+        return self._loss
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the parameters, float32 or float64."""
+        return self._flat.dtype
+
+    @property
+    def flat(self) -> Floats:
+        """All parameters as one vector: layer by layer, the weight row by row, then the bias.
+
+        An assigned vector is checked and copied.
+        """
+        return self._flat
+
+    @flat.setter
+    def flat(self, vector: Floats) -> None:
+        vector = real_array(vector, "flat")
+        if vector.shape != self._flat.shape:
+            raise ValueError(f"flat must have shape {self._flat.shape}, got {vector.shape}")
+        if vector.dtype != self.dtype:
+            raise TypeError(f"flat must have the dtype of the network, {self.dtype}, got {vector.dtype}")
+        require_finite(vector, "flat")
+        self._flat[:] = vector
 
     @property
     def params(self) -> list[Layer]:
-        """The layers, as views of `flat`: what is written to them is written to the network."""
-        return as_layers(self.flat, self.layer_sizes)
+        """The layers, first one first, as views of `flat`: write to them, and the network has changed.
 
-    def forward(self, x: ArrayLike) -> Floats:
-        """Return the logits."""
-        return forward(self.params, x, self.hidden)
+        An assigned list is checked and copied.
+        """
+        return as_layers(self._flat, self._layer_sizes)
 
-    def loss_and_gradient(self, x: ArrayLike, y: ArrayLike) -> tuple[float, list[Layer]]:
-        """Return the loss of a batch and its gradient."""
-        return loss_and_gradient(self.params, x, y, self.hidden, self.loss)
+    @params.setter
+    def params(self, params: Params) -> None:
+        params, sizes, dtype = check_params(params)
+        if sizes != list(self._layer_sizes):
+            raise ValueError(f"params must have the layer sizes {list(self._layer_sizes)}, got {sizes}")
+        if dtype != self.dtype:
+            raise TypeError(f"params must have the dtype of the network, {self.dtype}, got {dtype}")
+        self._flat[:] = flatten(params)
 
-    def predict_proba(self, x: ArrayLike) -> Floats:
-        """Return the probability of each class."""
+    def forward(self, x: Floats) -> Floats:
+        """Return the logits, or for ``"mse"`` the outputs: (batch, n_in) in, (batch, n_out) out."""
+        return forward(self.params, x, self._hidden)
+
+    def loss_and_gradient(self, x: Floats, y: Targets) -> tuple[float, list[Layer]]:
+        """Return the loss of a batch and its gradient; see `mlp_ref.loss_and_gradient`."""
+        return loss_and_gradient(self.params, x, y, self._hidden, self._loss)
+
+    def fit(
+        self,
+        x: Floats,
+        y: Targets,
+        *,
+        epochs: int = 20,
+        batch_size: int = 32,
+        learning_rate: float = 0.01,
+        validation: tuple[Floats, Targets] | None = None,
+        progress: bool = False,
+    ) -> History:
+        """Train by stochastic gradient descent, from where the network stands: a second call goes on.
+
+        Every epoch takes the rows in a new random order, `batch_size` at a time. A step is
+        `learning_rate` times the gradient of the mean loss of its batch, also for a last batch
+        that has fewer rows.
+
+        Parameters
+        ----------
+        x : (rows, n_in) array of the dtype of the network
+        y : (rows,) integer class labels, or (rows, n_out) array of the dtype of the network
+        epochs, batch_size : int
+        learning_rate : float
+        validation : pair (x, y), optional
+            Evaluated at the end of every epoch.
+        progress : bool
+            Show a bar on a terminal where tqdm is installed, otherwise print a line per epoch.
+
+        Returns
+        -------
+        history : History
+            With Ctrl-C, what there is until then: the epoch that was interrupted is not in it,
+            but its steps are in the parameters.
+
+        Raises
+        ------
+        FloatingPointError
+            Where the loss or a parameter stops being finite. The parameters are then those of
+            the end of the epoch before.
+        """
+        data = self._rows(x, y)
+        held_out = None
+        if validation is not None:
+            if not isinstance(validation, tuple | list) or len(validation) != 2:
+                raise TypeError(f"validation must be a pair (x, y), got {type(validation).__name__}")
+            held_out = self._rows(*validation, prefix="validation ")
+        epochs = check_positive(epochs, "epochs")
+        batch_size = check_positive(batch_size, "batch_size")
+        learning_rate = check_learning_rate(learning_rate, self.dtype)
+        return train(
+            Model(self._flat, self._layer_sizes, self._hidden, self._loss),
+            data,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            rng=self._rng,
+            validation=held_out,
+            progress=progress,
+        )
+
+    def _rows(self, x: Floats, y: Targets, prefix: str = "") -> Rows:
+        x = check_inputs(x, self._layer_sizes[0], self.dtype, f"{prefix}x")
+        y = check_targets(y, (len(x), self._layer_sizes[-1]), self.dtype, self._loss, f"{prefix}y")
+        return Rows(x, y if self._loss == "mse" else without_one_hot(y))
+
+    def predict(self, x: Floats) -> Floats | Integers:
+        """Return the likeliest class of every row, (batch,); or for ``"mse"`` the outputs, (batch, n_out)."""
+        outputs = self.forward(x)
+        return outputs if self._loss == "mse" else outputs.argmax(axis=1)
+
+    def predict_proba(self, x: Floats) -> Floats:
+        """Return the probability of every class, (batch, n_out); a network with ``"mse"`` has none."""
+        if self._loss == "mse":
+            raise ValueError(
+                'predict_proba needs a softmax loss, but this network has loss="mse"; use predict'
+            )
         return softmax(self.forward(x))
 
-    def predict(self, x: ArrayLike) -> Floats | Integers:
-        """Return the likeliest class of each row, or for ``loss="mse"`` the outputs."""
+    def score(self, x: Floats, y: Targets) -> float:
+        """Return the share of rows whose likeliest class is right, or for ``"mse"`` R².
+
+        R² is ``1 - sum((outputs - y)**2) / sum((y - mean(y))**2)`` of every output, averaged over
+        the outputs. Where an output's `y` is constant, it is 1 for a perfect prediction and 0 otherwise.
+        """
         outputs = self.forward(x)
-        return outputs if self.loss == "mse" else outputs.argmax(axis=1)
+        y = check_targets(y, outputs.shape, self.dtype, self._loss)
+        if self._loss != "mse":
+            return float(np.mean(outputs.argmax(axis=1) == likeliest(y)))
+        wide = y.astype(np.float64)
+        residual = ((outputs - wide) ** 2).sum(axis=0)
+        total = ((wide - wide.mean(axis=0)) ** 2).sum(axis=0)
+        constant = total == 0
+        scores = np.where(constant, residual == 0, 1 - residual / np.where(constant, 1, total))
+        return float(scores.mean())
+
+    def copy(self) -> MLP:
+        """Return a network with these parameters and this random state, which shares no memory with this one."""
+        twin = MLP(self._layer_sizes, self._hidden, self._loss, init=self._init, dtype=self.dtype)
+        twin._flat[:] = self._flat
+        twin._rng.bit_generator.state = self._rng.bit_generator.state
+        return twin
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to the file `path`, named exactly so.
+
+        The file is replaced whole: an interrupted save leaves what was there before. The random
+        state is in it, so that a loaded network trains on as this one would.
+        """
+        write_arrays(
+            path,
+            {
+                "layer_sizes": np.array(self._layer_sizes, np.int64),
+                "hidden": np.array(self._hidden),
+                "loss": np.array(self._loss),
+                "init": np.array(self._init),
+                "random_state": np.array(json.dumps(self._rng.bit_generator.state)),
+                "flat": self._flat,
+            },
+        )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> MLP:
+        """Return the network saved in the file `path`.
+
+        Raises
+        ------
+        FileNotFoundError
+            Where there is no such file.
+        ValueError
+            Where it is no saved network, or is damaged; says what is wrong with it.
+        """
+        names = ("layer_sizes", "hidden", "loss", "init", "random_state", "flat")
+        arrays = read_arrays(path, names)
+        try:
+            sizes, hidden, loss, init, random_state = (arrays[name].tolist() for name in names[:-1])
+            flat = real_array(arrays["flat"], "flat")
+            net = cls(sizes, hidden, loss, init=init, dtype=flat.dtype)
+            net.flat = flat
+            net._rng.bit_generator.state = json.loads(random_state)
+        except (TypeError, ValueError, KeyError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+        return net

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mlp_ref.arrays import Floats
+if TYPE_CHECKING:
+    from mlp_ref.arrays import Floats
 
 __all__ = ["Layer", "Params", "as_layers", "flatten", "parameter_count", "sizes_of"]
 

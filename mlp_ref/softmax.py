@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from mlp_ref.arrays import Floats, quiet, real_array
+from mlp_ref.arrays import Floats, quiet, real_array, require_finite
 
 __all__ = ["softmax", "softmax_jacobian", "softmax_vjp", "vjp_rows"]
 
@@ -13,7 +12,7 @@ __all__ = ["softmax", "softmax_jacobian", "softmax_vjp", "vjp_rows"]
 #   z, p, dp, dz: (batch, n)
 
 
-def softmax(z: ArrayLike) -> Floats:
+def softmax(z: Floats) -> Floats:
     """Return ``exp(z) / sum(exp(z))`` along the last axis.
 
     Parameters
@@ -28,12 +27,12 @@ def softmax(z: ArrayLike) -> Floats:
     """
     z = _rows(z, "z")
     with quiet():
-        p = np.exp(z - z.max(axis=-1, keepdims=True))
+        p: Floats = np.exp(z - z.max(axis=-1, keepdims=True))
         p /= p.sum(axis=-1, keepdims=True)
     return p
 
 
-def softmax_jacobian(p: ArrayLike) -> Floats:
+def softmax_jacobian(p: Floats) -> Floats:
     """Return the Jacobian ``diag(p) - p pᵀ`` of softmax where its value is `p`, for every row.
 
     Parameters
@@ -56,7 +55,7 @@ def softmax_jacobian(p: ArrayLike) -> Floats:
     return jacobian
 
 
-def softmax_vjp(p: ArrayLike, dp: ArrayLike) -> Floats:
+def softmax_vjp(p: Floats, dp: Floats) -> Floats:
     """Return ``dz``, the gradient with respect to the logits, from ``dp``, the gradient with respect to `p`.
 
     Equals ``softmax_jacobian(p) @ dp`` row by row, in time proportional to n instead of n².
@@ -90,8 +89,9 @@ def vjp_rows(p: Floats, dp: Floats, out: Floats) -> Floats:
     return np.multiply(p, dp, out)
 
 
-def _rows(value: ArrayLike, name: str) -> Floats:
+def _rows(value: object, name: str) -> Floats:
     array = real_array(value, name)
-    if array.ndim == 0 or array.shape[-1] == 0:
-        raise ValueError(f"{name} must have at least one class along its last axis, got shape {array.shape}")
+    if array.ndim == 0 or array.size == 0:
+        raise ValueError(f"{name} must have shape (batch, n) or (n,), none of them 0, got {array.shape}")
+    require_finite(array, name)
     return array

@@ -2,70 +2,97 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from mlp_ref.arrays import Floats, Integers, real_array, require_finite
+from mlp_ref.arrays import Floats, Integers, as_array, real_array, require_finite
 
-__all__ = ["check_targets"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-# A row of y may miss a sum of 1 by the rounding of a long row, in float32, and not by a mistake.
+__all__ = ["Targets", "check_targets", "likeliest", "without_one_hot"]
+
+Targets: TypeAlias = Floats | Integers
+
+# How far a row may be from a sum of 1: the rounding of a long row, but not a mistake.
 SUM_TOLERANCE = 2.0**-11
 
 
-def check_targets(y: ArrayLike, batch: int, n: int, dtype: np.dtype[Any], loss: str) -> Floats | Integers:
-    """Return `y` as the loss named `loss` reads it, or raise an error that says what is wrong with it.
+def check_targets(
+    y: object, shape: tuple[int, int], dtype: np.dtype[Any], loss: str, name: str = "y"
+) -> Targets:
+    """Return `y` as the loss reads it, or raise an error that says what is wrong with it.
 
     Parameters
     ----------
-    y : (batch,) integer class labels, or (batch, n) array of `dtype`
-        Labels and distributions for the softmax losses; any finite numbers for ``"mse"``.
-    batch, n : int
+    y : (batch,) integer class labels, or (batch, n_out) array of `dtype`
+        Labels or distributions for the softmax losses; any finite numbers for ``"mse"``.
+    shape : (batch, n_out)
         The shape of the logits.
     dtype : float32 or float64
         The dtype of the logits.
-    loss : str
+    loss : {"cross_entropy", "softmax_mse", "mse"}
+    name : str
+        What error messages call it.
 
     Returns
     -------
-    y : (batch,) array of intp, or (batch, n) array of `dtype`
+    y : (batch,) array of intp, or (batch, n_out) array of `dtype`, in C order
     """
-    if isinstance(y, np.ma.MaskedArray):
-        raise TypeError("y must not be a masked array: the mask would be ignored")
-    array = np.asarray(y)
-    if array.ndim and array.shape[0] != batch:
-        raise ValueError(f"y must have one row per row of x, {batch}, got shape {array.shape}")
+    array = as_array(y, name)
+    batch, n_out = shape
+    if array.ndim and len(array) != batch:
+        x = name.replace("y", "x")
+        raise ValueError(
+            f"{name} must have one row per row of {x}: {x} has {batch} but {name} is {array.shape}"
+        )
     if array.ndim == 1 and loss != "mse":
-        return _labels(array, n)
-    if array.shape != (batch, n):
-        labels = "" if loss == "mse" else f" or, for integer labels, {(batch,)}"
-        raise ValueError(f"y must have shape {(batch, n)}{labels}, got {array.shape}")
-    rows = real_array(array, "y")
+        return _check_labels(array, n_out, name)
+    if array.shape != shape:
+        labels = "" if loss == "mse" else f", or ({batch},) for integer labels"
+        raise ValueError(f"{name} must have shape {shape}{labels}, got {array.shape}")
+    rows = real_array(array, name)
     if rows.dtype != dtype:
-        raise TypeError(f"y must have the dtype of the parameters, {dtype}, got {rows.dtype}")
-    require_finite(rows, "y")
+        raise TypeError(f"{name} must have the dtype of the parameters, {dtype}, got {rows.dtype}")
+    require_finite(rows, name)
     if loss != "mse":
-        _require_distributions(rows)
-    return rows
+        _require_distributions(rows, name)
+    return np.ascontiguousarray(rows)
 
 
-def _labels(y: np.ndarray[Any, Any], n: int) -> Integers:
-    if not np.issubdtype(y.dtype, np.integer):
-        raise TypeError(f"y must hold integer labels where it has one dimension, got dtype {y.dtype}")
-    if y.size and (y.min() < 0 or y.max() >= n):
-        row = int(np.argmax((y < 0) | (y >= n)))
-        raise ValueError(f"y must hold labels from 0 to {n - 1}, but y[{row}] is {y[row]}")
+def _check_labels(y: NDArray[Any], n_out: int, name: str) -> Integers:
+    if y.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold integer labels where it has one dimension, got {y.dtype}")
+    wrong = (y < 0) | (y >= n_out)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(f"{name} must hold labels from 0 to {n_out - 1}, but {name}[{row}] is {y[row]}")
     return y.astype(np.intp)
 
 
-def _require_distributions(y: Floats) -> None:
+def _require_distributions(y: Floats, name: str) -> None:
     if y.min() < 0:
-        row, column = (int(i) for i in np.argwhere(y < 0)[0])
-        raise ValueError(f"y must hold probabilities, but y[{row}, {column}] is {y[row, column]}")
-    sums = y.sum(axis=1)
-    bad = np.abs(sums - 1) > SUM_TOLERANCE
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise ValueError(f"y must have rows that sum to 1, but y[{row}] sums to {sums[row]}")
+        row, column = np.argwhere(y < 0)[0].tolist()
+        raise ValueError(f"{name} must hold probabilities, but {name}[{row}, {column}] is {y[row, column]}")
+    sums = y.sum(axis=1, dtype=np.float64)
+    wrong = np.abs(sums - 1) > SUM_TOLERANCE
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(f"{name} must have rows that sum to 1, but {name}[{row}] sums to {sums[row]:.6g}")
+
+
+def likeliest(y: Targets) -> Integers:
+    """Return the class that each row of `y` makes likeliest, (batch,)."""
+    return y.astype(np.intp) if y.ndim == 1 else y.argmax(axis=1)
+
+
+def without_one_hot(y: Targets) -> Targets:
+    """Return labels if every row of `y` is one-hot, and `y` as it is otherwise: labels are faster."""
+    if y.ndim == 1:
+        return y
+    labels = y.argmax(axis=1)
+    one_hot = np.count_nonzero(y) == len(y) and bool(
+        (np.take_along_axis(y, labels[:, None], axis=1) == 1).all()
+    )
+    return labels if one_hot else y

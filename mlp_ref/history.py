@@ -1,0 +1,42 @@
+"""What a training run leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["History"]
+
+
+@dataclass
+class History:
+    """Losses and accuracies of a training run, one entry per completed epoch.
+
+    Attributes
+    ----------
+    loss, accuracy : list of float
+        Of the training rows: the mean over the epoch, each row as the network saw it just before
+        the step it took part in. So they lag behind what the network at the end of the epoch does.
+        Accuracy is the share of rows whose likeliest class is right, and is empty for ``"mse"``.
+    validation_loss, validation_accuracy : list of float
+        Of the validation rows at the end of the epoch; empty without validation data.
+    interrupted : bool
+        Whether Ctrl-C ended the run.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    validation_accuracy: list[float] = field(default_factory=list)
+    interrupted: bool = False
+
+    def last_epoch(self) -> str:
+        """Return the last epoch's figures as one line, or an empty one before the first."""
+        columns = {
+            "Loss": (self.loss, "{:.4f}"),
+            "Accuracy": (self.accuracy, "{:.2%}"),
+            "Validation loss": (self.validation_loss, "{:.4f}"),
+            "Validation accuracy": (self.validation_accuracy, "{:.2%}"),
+        }
+        return ", ".join(
+            f"{name}: {form.format(values[-1])}" for name, (values, form) in columns.items() if values
+        )

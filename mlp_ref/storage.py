@@ -1,0 +1,74 @@
+"""Networks in files: NumPy's .npz format, without pickle, replaced whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["read_arrays", "write_arrays"]
+
+FORMAT = "mlp_ref network"
+VERSION = 1
+
+
+def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write `arrays` to `path`, exactly as named; what was there stays until all of it is written.
+
+    Raises
+    ------
+    OSError
+        Where the directory is missing or cannot be written to. What was there is as before.
+    """
+    # Through a link, so that the file it points to is replaced and not the link.
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise IsADirectoryError(f"path must name a file, but {target} is a directory")
+    # In the same directory: a file is replaced in one operation only within one file system.
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        with draft.open("xb") as file:
+            np.savez(file, allow_pickle=False, format=np.array(FORMAT), version=np.array(VERSION), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def read_arrays(path: str | os.PathLike[str], names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """Return the arrays called `names` of a file that `write_arrays` wrote.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be opened, FileNotFoundError if there is none.
+    ValueError
+        Where it is not such a file, or is damaged.
+    """
+    with Path(path).open("rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                tag, version = str(archive["format"]), int(archive["version"])
+                arrays = (
+                    {name: archive[name] for name in names} if (tag, version) == (FORMAT, VERSION) else {}
+                )
+        except Exception as error:
+            # A file of any other kind, or a torn one, can make the readers below raise nearly anything.
+            reason = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{path} is not a network saved by mlp_ref, or is damaged ({reason})") from error
+    if tag != FORMAT:
+        raise ValueError(
+            f"{path} is not a network saved by mlp_ref: its format is {tag!r}, expected {FORMAT!r}"
+        )
+    if version != VERSION:
+        raise ValueError(f"{path} has version {version} of the format, this mlp_ref reads version {VERSION}")
+    return arrays
