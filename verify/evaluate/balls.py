@@ -135,7 +135,15 @@ RULES: dict[str, Callable[..., Array]] = {
     },
 }
 
-_ball = np.frompyfunc(lambda value: flint.arb(float(value)), 1, 1)
+
+def _exact(value: Any) -> Any:
+    """A float of any width as a ball of radius zero: a long double is the sum of two doubles."""
+    leading = float(value)
+    rest = float(value - leading) if isinstance(value, np.longdouble) and np.isfinite(leading) else 0.0
+    return flint.arb(leading) + flint.arb(rest) if rest else flint.arb(leading)
+
+
+_ball = np.frompyfunc(_exact, 1, 1)
 _as_float = np.frompyfunc(lambda ball: float(ball.mid()), 1, 1)
 _radius = np.frompyfunc(lambda ball: float(ball.rad()), 1, 1)
 

@@ -110,16 +110,20 @@ def _sub(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # [ea + eb]
 
 
 @rule("mul")
-def _mul(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # [|a| eb + ea (|b| + eb)], from (a+da)(b+db) - ab
+def _mul(
+    at: Arithmetic, _: Any, a: Pair, b: Pair
+) -> Pair:  # [|a| eb + ea (|b| + eb)], from (a+da)(b+db) - ab
     return at.rounded(a[0] * b[0], _product_error(abs(a[0]), a[1], abs(b[0]), b[1]))
 
 
-def _product_error(a: Array, ea: Array, b: Array, eb: Array) -> Array:
+def _product_error(a: Any, ea: Any, b: Any, eb: Any) -> Any:
     return a * eb + ea * (b + eb)
 
 
 @rule("div")
-def _div(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # [(ea + |q| eb) / (|b| - eb)], infinite if b may be 0
+def _div(
+    at: Arithmetic, _: Any, a: Pair, b: Pair
+) -> Pair:  # [(ea + |q| eb) / (|b| - eb)], infinite if b may be 0
     quotient = a[0] / b[0]
     room = abs(b[0]) - b[1]
     error = np.where(room > 0, (a[1] + abs(quotient) * b[1]) / room, np.inf)
@@ -183,12 +187,16 @@ def _dot_general(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair
     Anal. Appl. 34 (2013). Both terms are gathered into two products of matrices.
     """
     (A, B), n = structure.contraction(parameters, a[0], b[0])
-    (Ea, Eb), _ = structure.contraction(parameters, np.broadcast_to(a[1], a[0].shape), np.broadcast_to(b[1], b[0].shape))
+    (Ea, Eb), _ = structure.contraction(
+        parameters, np.broadcast_to(a[1], a[0].shape), np.broadcast_to(b[1], b[0].shape)
+    )
     largest_b = abs(B) + Eb
     error = abs(A) @ (Eb + (n * at.u) * largest_b) + n * at.eta
     if a[1].ndim or a[1]:
         error += Ea @ ((1 + n * at.u) * largest_b)
-    return structure.restored(parameters, A @ B, a[0], b[0]), structure.restored(parameters, error, a[0], b[0])
+    return structure.restored(parameters, A @ B, a[0], b[0]), structure.restored(
+        parameters, error, a[0], b[0]
+    )
 
 
 # --- functions: the error comes from the derivative's largest value between a - ea and a + ea
@@ -206,7 +214,9 @@ def _expm1(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [exp(a) expm1(ea)], as f
 
 
 @rule("log")
-def _log(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [-log(1 - ea/a)]: log(a-d) - log(a); infinite if a may be 0
+def _log(
+    at: Arithmetic, _: Any, a: Pair
+) -> Pair:  # [-log(1 - ea/a)]: log(a-d) - log(a); infinite if a may be 0
     return at.rounded(np.log(a[0]), _log_error(a[0], a[1]), LIBRARY_ULPS)
 
 
@@ -220,7 +230,9 @@ def _log_error(a: Array, ea: Array) -> Array:
 
 
 @rule("sqrt")
-def _sqrt(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [min(ea / sqrt(a), sqrt(ea))]: d / (sqrt(a+d) + sqrt(a))
+def _sqrt(
+    at: Arithmetic, _: Any, a: Pair
+) -> Pair:  # [min(ea / sqrt(a), sqrt(ea))]: d / (sqrt(a+d) + sqrt(a))
     v = np.sqrt(a[0])
     return at.rounded(v, np.where(a[1] > 0, np.minimum(a[1] / v, np.sqrt(a[1])), 0.0))
 
@@ -238,7 +250,9 @@ def _logistic(at: Arithmetic, _: Any, a: Pair) -> Pair:
 
 
 @rule("tanh")
-def _tanh(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [2 s(2a) (1 - s(2a)) expm1(2 ea), at most 2]: tanh(a) = 2 s(2a) - 1
+def _tanh(
+    at: Arithmetic, _: Any, a: Pair
+) -> Pair:  # [2 s(2a) (1 - s(2a)) expm1(2 ea), at most 2]: tanh(a) = 2 s(2a) - 1
     small = np.exp(-2 * abs(a[0]))
     error = 2 * small / (1 + small) ** 2 * np.expm1(2 * a[1])
     return at.rounded(np.tanh(a[0]), np.minimum(error, 2.0), LIBRARY_ULPS)

@@ -52,7 +52,7 @@ _SIZE_FUNCTIONS = {"floordiv": lambda a, b: a // b, "mod": lambda a, b: a % b, "
 def size(dimension: int | Size, sizes: Mapping[str, int]) -> int:
     """The number that a dimension stands for, where the batch is ``sizes["b"]`` and the widths ``n0, n1, ...``."""
     if isinstance(dimension, Size):
-        return int(eval(dimension.code, _SIZE_FUNCTIONS, sizes))  # type: ignore[arg-type]
+        return int(eval(dimension.code, _SIZE_FUNCTIONS, sizes))
     return dimension
 
 
@@ -167,7 +167,9 @@ def flatten(closed_jaxpr: Any) -> Program:
     return Program(tuple(reversed(kept)), constants, tuple(inputs), tuple(outputs), flattener.slots)
 
 
-def run(program: Program, rules: Mapping[str, Callable[..., Any]], context: Any, values: list[Any]) -> list[Any]:
+def run(
+    program: Program, rules: Mapping[str, Callable[..., Any]], context: Any, values: list[Any]
+) -> list[Any]:
     """Carry out a program: ``values`` holds inputs and constants by slot; returns the outputs.
 
     A rule is called as ``rule(context, parameters, *operands)`` and returns one result.
@@ -180,8 +182,9 @@ def run(program: Program, rules: Mapping[str, Callable[..., Any]], context: Any,
 def _trace(loss: reference.Loss, depth: int, sizes: Mapping[str, Any]) -> Program:
     """The Program of a loss for ``depth`` layers; ``sizes`` maps b, n0, n1, ... to dimensions."""
 
-    def array(*names: str) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct(tuple(sizes[name] for name in names), jnp.float64)
+    def array(*names: str) -> Any:
+        shape = tuple(sizes[name] for name in names)
+        return jax.ShapeDtypeStruct(shape, jnp.float64)
 
     params = [Layer(array(f"n{i}", f"n{i + 1}"), array(f"n{i + 1}")) for i in range(depth)]  # type: ignore[arg-type]
     x, y = array("b", "n0"), array("b", f"n{depth}")

@@ -72,9 +72,7 @@ def _iota(sizes: Mapping[str, int], parameters: Mapping[str, Any]) -> Array:
     target = shape(parameters["out_shape"], sizes)
     along = [1] * len(target)
     along[parameters["dimension"]] = -1
-    return np.broadcast_to(
-        np.arange(target[parameters["dimension"]], dtype=float).reshape(along), target
-    )
+    return np.broadcast_to(np.arange(target[parameters["dimension"]], dtype=float).reshape(along), target)
 
 
 def _dim_as_value(sizes: Mapping[str, int], parameters: Mapping[str, Any]) -> Array:

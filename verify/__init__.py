@@ -1,0 +1,49 @@
+"""The oracle: JAX's derivative, with a derived bound for every entry, judges a hand-written gradient."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from verify.case import Arrays, Case, cases
+    from verify.checks import Target
+    from verify.judge import Judgement
+    from verify.oracle import check, examine
+    from verify.report import Finding, Report
+    from verify.spec import Spec
+
+__all__ = [
+    "Arrays",
+    "Case",
+    "Finding",
+    "Judgement",
+    "Report",
+    "Spec",
+    "Target",
+    "cases",
+    "check",
+    "examine",
+]
+
+# Where each name lives. It is imported on first use, so that `import verify` loads neither JAX nor Hypothesis.
+_HOMES = {
+    "Arrays": "verify.case",
+    "Case": "verify.case",
+    "Finding": "verify.report",
+    "Judgement": "verify.judge",
+    "Report": "verify.report",
+    "Spec": "verify.spec",
+    "Target": "verify.checks",
+    "cases": "verify.case",
+    "check": "verify.oracle",
+    "examine": "verify.oracle",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'verify' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

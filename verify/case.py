@@ -1,0 +1,283 @@
+"""Cases: recipes for parameters and batches, and the Hypothesis strategy that draws and shrinks them.
+
+Hypothesis draws the recipe: sizes, dtype, regime, layout and a seed. A seeded generator fills the arrays from it,
+since floats drawn one by one are slow and come out mostly equal. A recipe gives the same bits every time.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import strategies as st
+
+from mlp_ref.params import Layer
+from verify.spec import Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Array = npt.NDArray[Any]
+
+REGIMES = {
+    "ordinary": "weights and inputs of an ordinary initialisation",
+    "batch_1": "a batch of one row",
+    "width_1": "a hidden layer (or the input) of one unit",
+    "no_hidden": "one layer alone",
+    "soft_labels": "targets between the extremes",
+    "missing_class": "a batch in which no row has the first class",
+    "tiny": "parameters and inputs of a thousandth",
+    "saturated": "hidden units far in saturation",
+    "extreme_logits": "logits beyond exp's overflow",
+    "ties": "a pre-activation of exactly 0, equal logits, equal rows",
+    "deep": "five to eight layers",
+    "wide": "a layer of 33 to 64 units",
+}
+"""What each regime is. The order is that in which a failing case is simplified: towards the first."""
+
+LAYOUTS = ("C", "fortran", "strided", "reversed", "read_only")
+"""Memory layouts of the inputs: the values are the same in each."""
+
+DTYPES = ("float64", "float32")
+
+# Widths and batches. A worst-case bound grows with each width and depth; in float32 it says something
+# (stays under sqrt(u) of the gradient) only for small networks, so float32 draws small ones.
+_SIZES = {"float64": (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32), "float32": (3, 4, 5, 6, 8)}
+_LAYERS = {"float64": 3, "float32": 2}
+
+
+class Arrays(NamedTuple):
+    """What a gradient is called with."""
+
+    params: list[Layer]
+    x: Array
+    y: Array
+
+
+@dataclass(frozen=True)
+class Case:
+    """A recipe for one call of a gradient.
+
+    Parameters
+    ----------
+    layer_sizes
+        Numbers of units, inputs first.
+    batch
+        Rows of ``x``.
+    dtype
+        ``float64`` or ``float32``.
+    regime
+        One of ``REGIMES``.
+    labels
+        ``one_hot`` or ``soft`` rows that are distributions; ``integer`` class labels (batch,); ``binary`` or
+        ``probability`` entries, each on its own; or ``real`` numbers.
+    layout
+        One of ``LAYOUTS``.
+    seed
+        Fills the arrays.
+    """
+
+    layer_sizes: tuple[int, ...]
+    batch: int
+    dtype: str = "float64"
+    regime: str = "ordinary"
+    labels: str = "one_hot"
+    layout: str = "C"
+    seed: int = 0
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The batch ``b`` and the widths ``n0, n1, ...``, as `verify.evaluate` names them."""
+        return {"b": self.batch, **{f"n{i}": n for i, n in enumerate(self.layer_sizes)}}
+
+    def arrays(self) -> Arrays:
+        """Fresh ``params``, ``x`` (batch, n_in) and ``y`` (batch, n_out) or (batch,), in the case's layout."""
+        params, x, y = (laid_out(array, self.layout) for array in _filled(self))
+        return Arrays(params, x, y)
+
+    def inputs(self) -> list[Array]:
+        """weight, bias, weight, bias, ..., x, y in float64 (an exact copy), labels as rows."""
+        params, x, y = _filled(self)
+        if self.labels == "integer":
+            y = np.eye(self.layer_sizes[-1])[y]
+        return [np.asarray(array, dtype=np.float64) for layer in params for array in layer] + [
+            np.asarray(x, dtype=np.float64),
+            np.asarray(y, dtype=np.float64),
+        ]
+
+
+def laid_out(array: Any, layout: str) -> Any:
+    """A copy of an array (or of a list of Layers) with the same values in another memory layout."""
+    if isinstance(array, list):
+        return [Layer(*(laid_out(tensor, layout) for tensor in layer)) for layer in array]
+    if layout == "fortran":
+        return np.array(array, order="F")
+    if layout == "strided":
+        room = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), dtype=array.dtype)
+        room[..., ::2] = array
+        return room[..., ::2]
+    if layout == "reversed":
+        return np.ascontiguousarray(array[..., ::-1])[..., ::-1]
+    copy = np.array(array, order="C")
+    if layout == "read_only":
+        copy.flags.writeable = False
+    return copy
+
+
+@functools.lru_cache(maxsize=8)
+def _filled(case: Case) -> tuple[list[Layer], Array, Array]:
+    """The numbers of a case; biases are never all zero, since zeros hide mistakes in bias gradients."""
+    rng = np.random.default_rng(case.seed)
+    dtype = np.dtype(case.dtype)
+    overflow = float(np.log(np.finfo(dtype.type).max))
+    last = len(case.layer_sizes) - 2
+    params: list[Layer] = []
+    for i, (n_in, n_out) in enumerate(zip(case.layer_sizes, case.layer_sizes[1:], strict=False)):
+        gain, shift = 0.7, 0.3
+        if case.regime == "tiny":
+            gain, shift = 1e-3, 1e-3
+        elif case.regime == "saturated" and (i < last or last == 0):
+            gain, shift = overflow / 4, overflow / 8
+        elif case.regime == "extreme_logits" and i == last:
+            gain, shift = overflow, 2 * overflow
+        weight = rng.standard_normal((n_in, n_out)) * (gain / np.sqrt(n_in))
+        params.append(Layer(weight.astype(dtype), (rng.standard_normal(n_out) * shift).astype(dtype)))
+    x = rng.standard_normal((case.batch, case.layer_sizes[0])) * (1e-3 if case.regime == "tiny" else 1.0)
+    x = x.astype(dtype)
+    y = _targets(case, rng)
+    if case.regime == "extreme_logits":
+        y[0] = _least_likely(params[-1].bias, y)
+    if case.regime == "ties":
+        _tie(params, x, y)
+    return params, x, y
+
+
+def _targets(case: Case, rng: np.random.Generator) -> Array:
+    shape = (case.batch, case.layer_sizes[-1])
+    dtype = np.dtype(case.dtype)
+    lacking = case.regime == "missing_class" and shape[1] > 1
+    if case.labels in ("one_hot", "integer"):
+        classes = rng.integers(int(lacking), shape[1], size=case.batch)
+        return classes if case.labels == "integer" else np.eye(shape[1], dtype=dtype)[classes]
+    if case.labels == "soft":
+        y = rng.exponential(size=shape)
+    elif case.labels == "binary":
+        y = rng.integers(0, 2, size=shape).astype(dtype)
+    elif case.labels == "probability":
+        y = rng.random(shape)
+    else:
+        y = rng.standard_normal(shape)
+    if lacking:
+        y[:, 0] = 0
+    if case.labels == "soft":
+        y /= y.sum(axis=1, keepdims=True)
+    return y.astype(dtype)
+
+
+def _least_likely(bias: Array, y: Array) -> Any:
+    """A target that the logits' bias speaks against, so that not every row is right beyond all digits."""
+    if y.ndim == 1:
+        return np.argmin(bias)
+    return np.where(bias == bias.min(), 1, 0) if len(bias) > 1 else np.where(bias > 0, 0, 1)
+
+
+def _tie(params: list[Layer], x: Array, y: Array) -> None:
+    """Give the first unit the pre-activation 0 in the first row, exactly; make two logits, and two rows, equal."""
+    weight, bias = params[0]
+    x[...] = np.round(4 * x) / 4
+    weight[...] = np.round(4 * weight) / 4
+    if len(params) > 1:
+        bias[0] = -(x[0] @ weight[:, 0])
+    weight, bias = params[-1]
+    weight[:, -1], bias[-1] = weight[:, 0], bias[0]
+    if not bias.any():
+        bias[...] = 1
+    x[-1], y[-1] = x[0], y[0]
+
+
+LABELS = {
+    "distribution": ("one_hot", "soft"),
+    "probability": ("binary", "probability"),
+    "real": ("real", "real"),
+}
+"""For each kind of target: the usual labels, and those of the regime ``soft_labels``."""
+
+
+@st.composite
+def _cases(
+    draw: st.DrawFn,
+    regimes: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    layouts: tuple[str, ...],
+    targets: str,
+    integer: bool,
+) -> Case:
+    # Every regime draws alike, so that a failing case can be simplified to another regime.
+    regime = draw(st.sampled_from(regimes))
+    dtype = draw(st.sampled_from(dtypes))
+    width = st.sampled_from(_SIZES[dtype])
+    batch = draw(width)
+    depth = {"no_hidden": st.just(1), "deep": st.integers(5, 8)}.get(regime, st.integers(1, _LAYERS[dtype]))
+    sizes = [draw(width) for _ in range(draw(depth) + 1)]
+    if regime == "batch_1":
+        batch = 1
+    elif regime == "deep":
+        sizes = [min(n, 6) for n in sizes]
+    elif regime == "width_1":
+        # A softmax over one class is 1 whatever the parameters: its gradient is 0 and shows nothing.
+        sizes[draw(st.integers(0, len(sizes) - (2 if targets == "distribution" else 1)))] = 1
+    elif regime == "wide":
+        sizes[draw(st.integers(0, len(sizes) - 1))] = draw(st.integers(33, 64))
+    labels = LABELS[targets][regime == "soft_labels"]
+    if integer:
+        labels = "integer"
+    layout = draw(st.sampled_from(layouts))
+    return Case(tuple(sizes), batch, dtype, regime, labels, layout, draw(st.integers(0, 2**32 - 1)))
+
+
+def cases(
+    spec: Spec | Callable[..., Any] | None = None,
+    *,
+    regimes: Sequence[str] = tuple(REGIMES),
+    dtypes: Sequence[str] = DTYPES,
+    layouts: Sequence[str] = LAYOUTS,
+    labels: str = "rows",
+) -> st.SearchStrategy[Case]:
+    """A Hypothesis strategy of Cases, which shrinks towards small ordinary float64 networks.
+
+    Parameters
+    ----------
+    spec
+        What the targets must suit; the default Spec when not given. A user's JAX loss gets distributions.
+    regimes, dtypes, layouts
+        What may be drawn: names from ``REGIMES``, ``DTYPES`` and ``LAYOUTS``.
+    labels
+        ``rows``: y is (batch, n_out). ``integer``: y is (batch,), and soft labels are not drawn; only for
+        a Spec with softmax output.
+
+    Raises
+    ------
+    ValueError
+        When a name is unknown or a list is empty.
+    """
+    for name, given, known in (
+        ("regimes", regimes, REGIMES),
+        ("dtypes", dtypes, DTYPES),
+        ("layouts", layouts, LAYOUTS),
+    ):
+        if isinstance(given, str) or not given or any(item not in known for item in given):
+            raise ValueError(f"{name} must be a non-empty list from {', '.join(known)}; got {given!r}")
+    targets = spec.targets if isinstance(spec, Spec) else "distribution"
+    if labels not in ("rows", "integer"):
+        raise ValueError(f"labels must be 'rows' or 'integer'; got {labels!r}")
+    if labels == "integer":
+        if targets != "distribution":
+            raise ValueError(f"labels='integer' needs a softmax output; got {spec}")
+        regimes = [regime for regime in regimes if regime != "soft_labels"]
+        if not regimes:
+            raise ValueError("regimes must hold more than soft_labels when labels='integer'")
+    return _cases(tuple(regimes), tuple(dtypes), tuple(layouts), targets, labels == "integer")

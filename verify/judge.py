@@ -1,0 +1,189 @@
+"""From a gradient and its bounds to a verdict.
+
+There is no tolerance here: `verify.evaluate.bounds` says how far a result may lie from the reference, entry by
+entry, and a result lies within that, or it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlp_ref.params import Layer
+from verify.case import Case
+from verify.evaluate import balls, bounds
+from verify.evaluate.program import traced
+from verify.spec import Spec
+
+Array = npt.NDArray[Any]
+Gradient = list[Layer]
+GradientFunction = Callable[[list[Layer], Array, Array], Any]
+SpecLike = Spec | Callable[..., Any]
+
+VERDICTS = ("verified", "inconclusive", "imprecise", "wrong", "crashed")
+"""From best to worst; see `Judgement`."""
+
+
+def tensor_names(depth: int) -> list[str]:
+    """``["weight of layer 1", "bias of layer 1", ...]``, in the order of the gradient's tensors."""
+    return [f"{kind} of layer {i + 1}" for i in range(depth) for kind in ("weight", "bias")]
+
+
+def sizes_of(inputs: list[Array]) -> dict[str, int]:
+    """The batch ``b`` and the widths ``n0, n1, ...`` of weight, bias, ..., x, y."""
+    *params, x, _ = inputs
+    return {"b": len(x), "n0": x.shape[1], **{f"n{i + 1}": len(bias) for i, bias in enumerate(params[1::2])}}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The reference's loss and gradient for one case, as (value, bound) pairs."""
+
+    loss: bounds.Pair
+    tensors: list[bounds.Pair]
+
+    @classmethod
+    def of(cls, spec: SpecLike, inputs: list[Array], dtype: npt.DTypeLike) -> Truth:
+        """JAX's derivative evaluated in NumPy, with bounds for results in ``dtype``.
+
+        ``inputs`` are weight, bias, weight, bias, ..., x, y, in float64: `Case.inputs`.
+        """
+        sizes = sizes_of(inputs)
+        at = bounds.Arithmetic.judging(dtype, sizes)
+        loss, *tensors = bounds.evaluate(traced(spec, sizes), inputs, at)
+        return cls(loss, tensors)
+
+    @property
+    def gradient(self) -> Gradient:
+        """The reference's values, float64, as layers."""
+        values = [value for value, _ in self.tensors]
+        return [Layer(*pair) for pair in zip(values[::2], values[1::2], strict=True)]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a comparison found.
+
+    Attributes
+    ----------
+    verdict
+        ``verified``: every entry within its bound. ``inconclusive``: within, but some bound says nothing.
+        ``imprecise``: outside, and the error shrinks with the unit roundoff. ``wrong``: outside, and it does
+        not. ``crashed``: no result to compare.
+    tensor, index
+        Where the error is largest in units of its bound, and (when outside) in the tensor nearest the output,
+        since what is wrong there is wrong first.
+    error, bound, ratio
+        Its error, its bound, and the error in units of the bound.
+    got, expected
+        The entry, and the reference's value of it.
+    """
+
+    verdict: str
+    tensor: str
+    index: tuple[int, ...]
+    error: float
+    bound: float
+    got: float
+    expected: float
+    ratio: float
+
+
+def flat(gradient: Gradient) -> list[Array]:
+    """The gradient's tensors: weight, bias, weight, bias, ..."""
+    return [tensor for layer in gradient for tensor in layer]
+
+
+def judge(truth: list[bounds.Pair], tensors: list[Array], dtype: npt.DTypeLike) -> Judgement:
+    """Compare results with (value, bound) pairs; the verdict is verified, inconclusive or wrong.
+
+    Whether wrong is only imprecise needs more calls of the judged function: `adjudicated`.
+    """
+    names = (["loss"] if len(tensors) % 2 else []) + tensor_names(len(tensors) // 2)
+    scores = [_score(tensor, *pair) for tensor, pair in zip(tensors, truth, strict=True)]
+    worst = [float(score.max(initial=0.0)) for score in scores]
+    outside = [i for i, ratio in enumerate(worst) if not ratio <= 1]
+    if outside:
+        verdict, i = "wrong", _nearest_output(outside)
+    else:
+        vague = any(vacuous(*pair, dtype) for pair in truth)
+        verdict, i = "inconclusive" if vague else "verified", int(np.argmax(worst))
+    index = np.unravel_index(int(np.argmax(scores[i])), scores[i].shape)
+    got, (expected, bound) = float(tensors[i][index]), (float(part[index]) for part in truth[i])
+    return Judgement(
+        verdict, names[i], tuple(map(int, index)), abs(got - expected), bound, got, expected, worst[i]
+    )
+
+
+def _score(tensor: Array, value: Array, bound: Array) -> Array:
+    """Errors in units of their bounds; infinite for NaN; 0 where the bound is infinite and says nothing."""
+    with np.errstate(all="ignore"):
+        error = abs(tensor - value)
+        score = np.where(
+            error <= bound, error / np.maximum(bound, _LEAST), np.maximum(error / bound, _OUTSIDE)
+        )
+    return np.where(np.isfinite(bound), np.where(np.isnan(score), np.inf, score), 0.0)
+
+
+def _nearest_output(outside: list[int]) -> int:
+    """The tensor to report: in the last layer that is wrong, its weight if that is wrong."""
+    return min(outside, key=lambda i: (-(i // 2), i % 2))
+
+
+_OUTSIDE = np.nextafter(1.0, 2.0)
+_LEAST = np.nextafter(0.0, 1.0)
+
+
+def vacuous(value: Array, bound: Array, dtype: npt.DTypeLike) -> bool:
+    """Whether a bound says nothing: somewhere it exceeds sqrt(u) of the tensor's largest entry.
+
+    A tensor of zeros has no scale of its own; a bound below sqrt(eta), whose square underflows, still speaks.
+    """
+    info = np.finfo(np.dtype(dtype).type)
+    scale = max(float(np.max(abs(value), initial=0.0)), float(np.sqrt(info.tiny)))
+    return not bool(np.max(bound, initial=0.0) <= np.sqrt(float(info.eps) / 2) * scale)
+
+
+def small(judgement: Judgement, truth: Truth, dtype: npt.DTypeLike) -> bool:
+    """Whether an error outside its bound is under sqrt(u) of its tensor's scale: a hint of mere imprecision."""
+    names = tensor_names(len(truth.tensors) // 2)
+    value, _ = truth.tensors[names.index(judgement.tensor)] if judgement.tensor in names else truth.loss
+    scale = float(np.max(abs(value), initial=0.0))
+    return bool(judgement.error <= np.sqrt(float(np.finfo(np.dtype(dtype).type).eps) / 2) * scale)
+
+
+def adjudicated(gradient: GradientFunction, spec: SpecLike, case: Case, judgement: Judgement) -> Judgement:
+    """A judgement of "wrong", turned into "imprecise" where the error shrinks with the unit roundoff.
+
+    The same code is called at the next higher precision with the same numbers; the truth is the certified one.
+    A mistake stays as it is; a rounding error shrinks by the ratio of the unit roundoffs, and anything better
+    than the square root of that ratio counts. Where the code cannot run at the higher precision, an error
+    under sqrt(u) of the tensor's scale is called imprecise.
+    """
+    params, x, y = case.arrays()
+    low_dtype = np.dtype(case.dtype)
+    high_dtype = np.dtype(np.float64) if case.dtype == "float32" else np.dtype(np.longdouble)
+    raised = (
+        [Layer(weight.astype(high_dtype), bias.astype(high_dtype)) for weight, bias in params],
+        x.astype(high_dtype),
+        y if y.dtype.kind in "iu" else y.astype(high_dtype),
+    )
+    i = tensor_names(len(params)).index(judgement.tensor)
+    try:
+        with np.errstate(all="ignore"):
+            low = np.asarray(flat(gradient(params, x, y))[i])
+            high = np.asarray(flat(gradient(*raised))[i])
+        runs_higher = high.dtype == high_dtype and high.shape == low.shape
+    except Exception:  # whatever it raised, it cannot run at this precision
+        runs_higher = False
+    if runs_higher:
+        truth = balls.certified(traced(spec, case.sizes), case.inputs(), case.sizes, high_dtype)[i + 1]
+        shrinks = np.sqrt(float(np.finfo(high_dtype.type).eps / np.finfo(low_dtype.type).eps))
+        imprecise = bool(balls.distance(truth, high).max() <= shrinks * balls.distance(truth, low).max())
+    else:
+        imprecise = small(judgement, Truth.of(spec, case.inputs(), case.dtype), case.dtype)
+    return replace(judgement, verdict="imprecise" if imprecise else "wrong")

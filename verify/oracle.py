@@ -1,0 +1,311 @@
+"""check(): Hypothesis searches for a case that a gradient fails, shrinks it, and the report says what was found."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import seed as hypothesis_seed
+from hypothesis import strategies as st
+from hypothesis.database import ExampleDatabase
+
+from verify import checks
+from verify.case import DTYPES, LAYOUTS, REGIMES, Case
+from verify.case import cases as drawn_cases
+from verify.checks import FOLLOW_UPS, Failed, Target
+from verify.judge import VERDICTS, GradientFunction, Judgement, SpecLike, adjudicated
+from verify.report import Finding, Report
+from verify.spec import Spec
+from verify.witness import witnessed
+
+Progress = Callable[[int, int], None]
+"""``progress(judged, cases)``, called after each case."""
+
+SURVEY = 15
+"""Fresh cases a regime, in which a failing gradient is tried once more."""
+
+
+def check(
+    gradient: GradientFunction | Target,
+    spec: SpecLike | None = None,
+    *,
+    cases: int = 1000,
+    seed: int = 0,
+    dtypes: Sequence[str] = DTYPES,
+    regimes: Sequence[str] = tuple(REGIMES),
+    layouts: Sequence[str] = LAYOUTS,
+    labels: str = "rows",
+    loss: Callable[..., Any] | None = None,
+    xla: int = 4,
+    certified: int = 8,
+    database: ExampleDatabase | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Judge a hand-written gradient: JAX's derivative, with a derived bound for every entry, decides.
+
+    Parameters
+    ----------
+    gradient
+        ``gradient(params, x, y) -> [(dweight, dbias), ...]``, or a Target. ``params`` is a list of
+        ``Layer(weight, bias)``, weight (n_in, n_out), bias (n_out,); x is (batch, n_in); y is (batch, n_out).
+    spec
+        What it is the gradient of: a Spec (the default Spec when not given), or any JAX function
+        ``loss(params, x, y) -> scalar``.
+    cases
+        How many cases to judge. The search ends earlier where the gradient fails.
+    seed
+        The same seed draws the same cases.
+    dtypes, regimes, layouts, labels
+        What is drawn: see `verify.case.cases`.
+    loss
+        The user's own ``loss(params, x, y) -> float``, judged too where given.
+    xla, certified
+        How many of the cases are also carried out by XLA, and in certified balls, to show that the NumPy
+        evaluator speaks for JAX and that its bounds hold.
+    database
+        A Hypothesis example database that remembers failures; none is used when not given.
+    progress
+        Called with (judged, cases) after each case.
+
+    Returns
+    -------
+    Report
+        ``report.ok``, ``report.verdict``, ``report.findings``, ``str(report)``, ``report.to_json()``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is not usable, or a user's JAX loss is not scalar or uses a primitive without a rule.
+    """
+    target = as_target(gradient, loss)
+    spec = Spec() if spec is None else spec
+    if not isinstance(spec, Spec) and not callable(spec):
+        raise TypeError(
+            f"spec must be a Spec or a JAX function loss(params, x, y); got {type(spec).__name__}"
+        )
+    for name, value, least in (
+        ("cases", cases, 1),
+        ("seed", seed, 0),
+        ("xla", xla, 0),
+        ("certified", certified, 0),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{name} must be an integer, {least} or larger; got {value!r}")
+    draw = functools.partial(drawn_cases, spec, dtypes=dtypes, layouts=layouts, labels=labels)
+    strategy = draw(regimes=regimes)
+    start = time.perf_counter()
+    search = Search(target, spec, cases, progress)
+    interrupted = False
+    try:
+        search.run(strategy, seed, database)
+        witnesses = witnessed(spec, search.sample(xla), search.sample(certified))
+        findings = [_completed(target, spec, finding, draw, regimes, seed) for finding in search.findings]
+    except KeyboardInterrupt:
+        interrupted = True
+        witnesses, findings = {}, search.findings
+    findings.sort(key=lambda finding: -VERDICTS.index(finding.verdict))
+    findings = list({(finding.check, finding.verdict): finding for finding in reversed(findings)}.values())[
+        ::-1
+    ]
+    return Report(
+        target=target.name,
+        spec=str(spec) if isinstance(spec, Spec) else getattr(spec, "__name__", repr(spec)),
+        cases=cases,
+        seed=seed,
+        judged={name: search.judged[name] for name in REGIMES if search.judged[name]},
+        inconclusive=dict(search.inconclusive),
+        evaluators={"NumPy with bounds": search.judged.total(), **witnesses},
+        closest=search.closest,
+        findings=tuple(findings),
+        seconds=time.perf_counter() - start,
+        interrupted=interrupted,
+    )
+
+
+def as_target(gradient: GradientFunction | Target, loss: Callable[..., Any] | None = None) -> Target:
+    """A gradient function (and a loss function) as a Target; TypeError where it is not callable."""
+    if isinstance(gradient, Target):
+        return gradient if loss is None else replace(gradient, loss=loss)
+    if not callable(gradient):
+        raise TypeError(f"gradient must be a function gradient(params, x, y); got {type(gradient).__name__}")
+    name = getattr(gradient, "__name__", "")
+    if not name.isidentifier():
+        name = "gradient"
+    module = getattr(gradient, "__module__", "__main__")
+    source = f"from {module} import {name}" if module != "__main__" else f"# with {name} as you passed it"
+    return Target(gradient, loss, name, source)
+
+
+class Search:
+    """Hypothesis at work on one target: what it judged, and the simplest failing case of each kind."""
+
+    def __init__(self, target: Target, spec: SpecLike, cases: int, progress: Progress | None = None) -> None:
+        self.target, self.spec, self.cases, self.progress = target, spec, cases, progress
+        self.judged: Counter[str] = Counter()
+        self.inconclusive: Counter[str] = Counter()
+        self.closest: dict[str, float] = {}
+        self.seen: list[Case] = []
+        self._simplest: dict[type[Failed], Finding] = {}
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The simplest failing case of each kind of failure."""
+        return list(self._simplest.values())
+
+    def sample(self, n: int) -> list[Case]:
+        """Some of the judged cases: n, evenly spaced."""
+        return self.seen[:: max(1, len(self.seen) // n)][:n] if n else []
+
+    def run(
+        self, strategy: st.SearchStrategy[Case], seed: int, database: ExampleDatabase | None = None
+    ) -> None:
+        """Search, and shrink what fails."""
+
+        @hypothesis_seed(seed)
+        @settings(
+            max_examples=self.cases,
+            database=database,
+            deadline=None,
+            phases=[Phase.generate, Phase.shrink, *([Phase.reuse] if database is not None else [])],
+            suppress_health_check=list(HealthCheck),
+            verbosity=Verbosity.quiet,
+            print_blob=False,
+        )
+        @given(strategy, st.sampled_from(FOLLOW_UPS))
+        def search(case: Case, follow_up: str) -> None:
+            self.judge(case, follow_up)
+
+        with contextlib.suppress(Failed, ExceptionGroup):  # Hypothesis ends on the simplest case of each kind
+            search()
+
+    def survey(self, strategy: st.SearchStrategy[Case], seed: int, follow_up: str) -> tuple[int, int]:
+        """Try fresh cases without searching on: how many were tried, and how many failed."""
+        failed: list[Case] = []
+        tried: list[Case] = []
+
+        @hypothesis_seed(seed)
+        @settings(
+            max_examples=self.cases,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+            verbosity=Verbosity.quiet,
+        )
+        @given(strategy)
+        def survey(case: Case) -> None:
+            tried.append(case)
+            try:
+                checks.examined(self.target, self.spec, case, follow_up)
+            except Failed:
+                failed.append(case)
+
+        survey()
+        return len(tried), len(failed)
+
+    def judge(self, case: Case, follow_up: str = "gradient") -> None:
+        """Judge one case; raise Failed, of a type of its own for each kind of failure, where it fails."""
+        try:
+            judgement = checks.examined(self.target, self.spec, case, follow_up)
+        except Failed as failure:
+            kind = _kind(failure.check, failure.verdict)
+            self._simplest[kind] = finding_of(failure, case)
+            raise kind(
+                failure.check, failure.verdict, failure.detail, failure.judgement
+            ) from failure.__cause__
+        self.judged[case.regime] += 1
+        self.inconclusive[case.regime] += judgement.verdict == "inconclusive"
+        kind_of_tensor = judgement.tensor.split()[0]
+        self.closest[kind_of_tensor] = max(self.closest.get(kind_of_tensor, 0.0), judgement.ratio)
+        self.seen.append(case)
+        if self.progress is not None:
+            self.progress(min(self.judged.total(), self.cases), self.cases)
+
+
+@functools.cache
+def _kind(check: str, verdict: str) -> type[Failed]:
+    """A type of failure: Hypothesis shrinks failures of different types apart."""
+    return type(f"{check}_{verdict}", (Failed,), {})
+
+
+def examine(
+    gradient: GradientFunction | Target, case: Case, spec: SpecLike | None = None, check: str = "gradient"
+) -> Finding | Judgement:
+    """Put one case to a gradient: what a Finding's ``reproduce`` calls.
+
+    Parameters
+    ----------
+    gradient, spec
+        As in `check`.
+    case
+        The case.
+    check
+        One of ``verify.checks.CHECKS``.
+
+    Returns
+    -------
+    Finding or Judgement
+        What failed; or, where nothing did, the entry that came closest to its bound.
+    """
+    target = as_target(gradient)
+    spec = Spec() if spec is None else spec
+    try:
+        return checks.examined(target, spec, case, check if check in FOLLOW_UPS else "gradient")
+    except Failed as failure:
+        return settled(target, spec, finding_of(failure, case))
+
+
+def finding_of(failure: Failed, case: Case) -> Finding:
+    """A failure at a case, as a Finding."""
+    return Finding(failure.verdict, failure.check, failure.detail, case, failure.judgement)
+
+
+def settled(target: Target, spec: SpecLike, finding: Finding) -> Finding:
+    """A finding about the gradient's numbers, with "wrong" and "imprecise" told apart by a higher precision."""
+    if finding.check != "gradient" or finding.judgement is None:
+        return finding
+    judgement = adjudicated(target.gradient, spec, finding.case, finding.judgement)
+    return replace(finding, verdict=judgement.verdict, judgement=judgement)
+
+
+def _completed(
+    target: Target,
+    spec: SpecLike,
+    finding: Finding,
+    draw: Callable[..., st.SearchStrategy[Case]],
+    regimes: Sequence[str],
+    seed: int,
+) -> Finding:
+    """A finding with its verdict settled, the regimes that it fails in, and the lines that reproduce it."""
+    follow_up = finding.check if finding.check in FOLLOW_UPS else "gradient"
+    failing = {}
+    for regime in regimes:
+        if regime == "soft_labels" and finding.case.labels == "integer":
+            continue
+        fresh = Search(target, spec, SURVEY)
+        tried, failed = fresh.survey(draw(regimes=[regime]), seed, follow_up)
+        failing[regime] = (failed, tried)
+    return replace(
+        settled(target, spec, finding), regimes=failing, reproduce=_reproduction(target, spec, finding)
+    )
+
+
+def _reproduction(target: Target, spec: SpecLike, finding: Finding) -> str:
+    spec_text = (
+        repr(spec).replace("Spec(", "verify.Spec(")
+        if isinstance(spec, Spec)
+        else getattr(spec, "__name__", "loss")
+    )
+    case_text = repr(finding.case).replace("Case(", "verify.Case(")
+    lines = ["import verify", *target.source.splitlines(), f"case = {case_text}"]
+    lines.append(
+        f"spec = {spec_text}" if isinstance(spec, Spec) else f"spec = {spec_text}  # the JAX loss you gave"
+    )
+    lines.append(f'print(verify.examine({target.name}, case, spec, check="{finding.check}"))')
+    return "\n".join(lines)

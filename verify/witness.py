@@ -1,0 +1,59 @@
+"""Other evaluators as witnesses: XLA shows that the NumPy evaluator speaks for JAX, balls that its bounds hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from verify.case import Case
+from verify.evaluate import balls, xla
+from verify.evaluate.program import loss_function, traced
+from verify.judge import SpecLike, Truth, flat, judge
+
+
+class Disagreement(AssertionError):
+    """Two evaluators of the same derivative differ by more than the bound: a defect of the oracle itself."""
+
+
+def witnessed(spec: SpecLike, by_xla: Sequence[Case], by_balls: Sequence[Case]) -> dict[str, int]:
+    """Let XLA carry out some cases, and certified balls others; returns how many each ran.
+
+    Raises
+    ------
+    Disagreement
+        When a witness contradicts the NumPy evaluator.
+    """
+    for case in by_xla:
+        xla_within_bound(spec, case)
+    for case in by_balls:
+        truth_within_bound(spec, case)
+    return {"XLA": len(by_xla), "certified balls": len(by_balls)}
+
+
+def xla_within_bound(spec: SpecLike, case: Case) -> float:
+    """Run ``jax.value_and_grad`` through XLA in the case's dtype; its worst error in units of the bound."""
+    params, x, y = case.arrays()
+    if case.labels == "integer":
+        y = np.eye(case.layer_sizes[-1], dtype=x.dtype)[y]
+    loss, gradient = xla.evaluate(loss_function(spec), params, x, y)
+    truth = Truth.of(spec, case.inputs(), case.dtype)
+    judgement = judge([truth.loss, *truth.tensors], [loss, *flat(gradient)], case.dtype)
+    if judgement.verdict == "wrong":
+        raise Disagreement(f"XLA and the NumPy evaluator differ on {case}: {judgement}")
+    return judgement.ratio
+
+
+def truth_within_bound(spec: SpecLike, case: Case) -> float:
+    """Compare the NumPy evaluator with certified balls; its worst error in units of the bound."""
+    truth = Truth.of(spec, case.inputs(), case.dtype)
+    worst = 0.0
+    certain = balls.certified(traced(spec, case.sizes), case.inputs(), case.sizes, case.dtype)
+    for ball, (value, bound) in zip(certain, [truth.loss, *truth.tensors], strict=True):
+        with np.errstate(all="ignore"):
+            distance = balls.distance(ball, value)
+            ratio = np.where(np.isfinite(bound), distance / np.maximum(bound, np.nextafter(0.0, 1.0)), 0.0)
+        worst = max(worst, float(np.max(ratio, initial=0.0)))
+    if not worst <= 1:
+        raise Disagreement(f"a certified entry lies {worst:.3g} bounds from the NumPy evaluator's on {case}")
+    return worst
