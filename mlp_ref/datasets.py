@@ -10,20 +10,21 @@ from __future__ import annotations
 import io
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlp_ref.idx import read_idx
 
 if TYPE_CHECKING:
     import os
 
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import DTypeLike
 
-    Split = tuple[NDArray[Any], NDArray[np.int64]]
+__all__ = ["Split", "load_digits", "load_mnist"]
 
-__all__ = ["load_digits", "load_mnist"]
+Split: TypeAlias = tuple[NDArray[Any], NDArray[np.int64]]
 
 CLASSES = 10
 MNIST_SIDE = 28
