@@ -104,7 +104,9 @@ def judge(truth: list[bounds.Pair], tensors: list[Array], dtype: npt.DTypeLike) 
     Whether wrong is only imprecise needs more calls of the judged function: `adjudicated`.
     """
     names = (["loss"] if len(tensors) % 2 else []) + tensor_names(len(tensors) // 2)
-    scores = [_score(tensor, *pair) for tensor, pair in zip(tensors, truth, strict=True)]
+    scores = [
+        ratios(_distance(tensor, value), bound) for tensor, (value, bound) in zip(tensors, truth, strict=True)
+    ]
     worst = [float(score.max(initial=0.0)) for score in scores]
     outside = [i for i, ratio in enumerate(worst) if not ratio <= 1]
     if outside:
@@ -119,14 +121,17 @@ def judge(truth: list[bounds.Pair], tensors: list[Array], dtype: npt.DTypeLike) 
     )
 
 
-def _score(tensor: Array, value: Array, bound: Array) -> Array:
+def ratios(error: Array, bound: Array) -> Array:
     """Errors in units of their bounds; infinite for NaN; 0 where the bound is infinite and says nothing."""
     with np.errstate(all="ignore"):
-        error = abs(tensor - value)
-        score = np.where(
-            error <= bound, error / np.maximum(bound, _LEAST), np.maximum(error / bound, _OUTSIDE)
-        )
+        within = error / np.maximum(bound, _LEAST)
+        score = np.where(error <= bound, np.minimum(within, 1.0), np.maximum(error / bound, _OUTSIDE))
     return np.where(np.isfinite(bound), np.where(np.isnan(score), np.inf, score), 0.0)
+
+
+def _distance(a: Array, b: Array) -> Array:
+    with np.errstate(all="ignore"):
+        return np.asarray(abs(a - b))
 
 
 def _nearest_output(outside: list[int]) -> int:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from mlp_ref.params import Layer
 from verify.case import Case
 from verify.evaluate import balls, xla
 from verify.evaluate.program import loss_function, traced
-from verify.judge import SpecLike, Truth, flat, judge
+from verify.judge import SpecLike, Truth, flat, judge, ratios
+
+Array = npt.NDArray[Any]
 
 
 class Disagreement(AssertionError):
@@ -36,11 +41,15 @@ def xla_within_bound(spec: SpecLike, case: Case) -> float:
     params, x, y = case.arrays()
     if case.labels == "integer":
         y = np.eye(case.layer_sizes[-1], dtype=x.dtype)[y]
+    return agreed(spec, params, x, y, Truth.of(spec, case.inputs(), case.dtype))
+
+
+def agreed(spec: SpecLike, params: list[Layer], x: Array, y: Array, truth: Truth) -> float:
+    """XLA's worst error in units of the bound; raise Disagreement where it is more than one."""
     loss, gradient = xla.evaluate(loss_function(spec), params, x, y)
-    truth = Truth.of(spec, case.inputs(), case.dtype)
-    judgement = judge([truth.loss, *truth.tensors], [loss, *flat(gradient)], case.dtype)
+    judgement = judge([truth.loss, *truth.tensors], [loss, *flat(gradient)], x.dtype)
     if judgement.verdict == "wrong":
-        raise Disagreement(f"XLA and the NumPy evaluator differ on {case}: {judgement}")
+        raise Disagreement(f"XLA and the NumPy evaluator differ: {judgement}")
     return judgement.ratio
 
 
@@ -50,10 +59,7 @@ def truth_within_bound(spec: SpecLike, case: Case) -> float:
     worst = 0.0
     certain = balls.certified(traced(spec, case.sizes), case.inputs(), case.sizes, case.dtype)
     for ball, (value, bound) in zip(certain, [truth.loss, *truth.tensors], strict=True):
-        with np.errstate(all="ignore"):
-            distance = balls.distance(ball, value)
-            ratio = np.where(np.isfinite(bound), distance / np.maximum(bound, np.nextafter(0.0, 1.0)), 0.0)
-        worst = max(worst, float(np.max(ratio, initial=0.0)))
+        worst = max(worst, float(np.max(ratios(balls.distance(ball, value), bound), initial=0.0)))
     if not worst <= 1:
         raise Disagreement(f"a certified entry lies {worst:.3g} bounds from the NumPy evaluator's on {case}")
     return worst

@@ -1,82 +1,28 @@
 """JAX's derivative in NumPy, every number with a bound on the rounding error that it can carry.
 
-A pair ``(v, e)`` says: v is the float64 value computed here, and any other evaluation of the same formula, at the
-unit roundoff it was declared for and with sums in any order, lies within e of v. Nothing in e is chosen: it is
-what the standard model of floating-point arithmetic allows (Higham, Accuracy and Stability of Numerical
-Algorithms, 2nd ed., SIAM 2002, section 2.2 and, for underflow, 2.8):
-
-    fl(x op y) = (x op y) (1 + d) + t,    abs(d) <= u,    abs(t) <= eta,
-
-with eta the smallest normal number, since some libraries flush what lies below it to zero.
-
-Both evaluations round: the other one at u_c, this one at u_r = 2**-53. If their operands differ by at most ea and
-eb, their results differ by at most what the exact operation makes of ea and eb (the first part of each rule), plus
-u_c times the other's exact result and u_r times ours. With v' = v + e for the largest result of the other, that
-sum is at most (u_c + u_r) v' / (1 - u_r): so u = (u_c + u_r) / (1 - u_r) serves both at once, and a float64
-result, judged by a float64 reference, gets its factor of two from here and not from a choice.
+A rule of the table takes operands as pairs (value, error) and returns the pair of its result; what a pair says, and
+why ``at.rounded`` is what one rounding costs, stands in `verify.evaluate.arithmetic`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from verify.evaluate import structure
+from verify.evaluate.arithmetic import (
+    EXACT,
+    LIBRARY_ULPS,
+    REFERENCE_ROUNDOFF,
+    Arithmetic,
+    Array,
+    Pair,
+)
 from verify.evaluate.program import Program, require_rules, run
 
-Array = npt.NDArray[Any]
-Pair = tuple[Array, Array]
-
-EXACT: Array = np.zeros(())
-"""The bound of what carries no error, such as the inputs."""
-
-LIBRARY_ULPS = 4
-"""Worst error, in units in the last place, of exp, log, tanh and their kin in any library that is judged.
-
-NumPy states "less than 4 ULP" for its vectorised functions (release notes of 1.20 and 1.22); PyTorch's (SLEEF, 1
-ULP) and XLA's are closer. An ulp of v is at most 2 u abs(v)."""
-
-REFERENCE_ROUNDOFF = 2.0**-53
-
-
-@dataclass(frozen=True)
-class Arithmetic:
-    """The arithmetic that bounds are computed for, and the sizes of the case at hand.
-
-    ``u`` is the sum of both unit roundoffs, ``eta`` the smallest normal number of the coarser format; ``dtype`` is
-    the format that is judged.
-    """
-
-    dtype: np.dtype[Any]
-    u: float
-    eta: float
-    sizes: Mapping[str, int]
-
-    @classmethod
-    def judging(cls, dtype: npt.DTypeLike, sizes: Mapping[str, int]) -> Arithmetic:
-        """Bounds on the distance between our float64 value and any evaluation in ``dtype``."""
-        return cls.of(dtype, sizes, REFERENCE_ROUNDOFF)
-
-    @classmethod
-    def alone(cls, dtype: npt.DTypeLike, sizes: Mapping[str, int]) -> Arithmetic:
-        """Bounds on the distance between the exact value and any evaluation in ``dtype``."""
-        return cls.of(dtype, sizes, 0.0)
-
-    @classmethod
-    def of(cls, dtype: npt.DTypeLike, sizes: Mapping[str, int], reference_roundoff: float) -> Arithmetic:
-        """Bounds for a result in ``dtype`` against a reference with the unit roundoff given."""
-        info = np.finfo(np.dtype(dtype).type)
-        u = (float(info.eps) / 2 + reference_roundoff) / (1 - reference_roundoff)
-        return cls(np.dtype(dtype), u, float(info.tiny), sizes)
-
-    def rounded(self, v: Array, e: Array, ulps: float = 0.5) -> Pair:
-        """The pair (v, e) after one rounding of at most ``ulps`` units in the last place."""
-        return v, e + (2 * ulps * self.u * (abs(v) + e) + self.eta)
-
+__all__ = ["EXACT", "RULES", "Arithmetic", "Array", "Pair", "evaluate", "literal"]
 
 # In the rules below the operands are pairs (a, ea), (b, eb). A result in square brackets is the error before its
 # own rounding, which `rounded` adds. "Exact" means that the operation itself never rounds.

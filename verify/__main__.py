@@ -1,0 +1,52 @@
+"""``python -m verify``: judge the network that ships, on random networks and on the digits; or one of the commands."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "check": ("verify.check_command", "judge a gradient of yours"),
+    "mistakes": ("verify.mistakes_command", "run the oracle against a catalogue of wrong gradients"),
+    "accuracy": ("verify.accuracy", "the error of mlp_ref, JAX and PyTorch against certified enclosures"),
+    "bench": ("verify.bench.command", "the speed of manual gradients against JAX gradients"),
+}
+MAIN_JOB = ("verify.main_job", "judge mlp_ref on random networks and on the digits (this is the default)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; its exit status is 0 (verified), 1 (not verified) or 2 (it could not be run)."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="python -m verify", description=__doc__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, (_, what) in {"mlp_ref": MAIN_JOB, **COMMANDS}.items():
+        commands.add_parser(name, help=what, description=what, add_help=False)
+    chosen = argv[0] if argv and not argv[0].startswith("-") else "mlp_ref"
+    if argv[:1] in (["-h"], ["--help"]) or (chosen != "mlp_ref" and chosen not in COMMANDS):
+        parser.parse_args(argv)  # prints the help, or what is wrong, and exits
+    module_name, what = COMMANDS.get(chosen, MAIN_JOB)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        print(
+            f"python -m verify needs {error.name}: install it with pip install 'mlp-ref[verify]'",
+            file=sys.stderr,
+        )
+        return 2
+    command = argparse.ArgumentParser(prog=f"python -m verify {chosen}", description=what)
+    module.add_arguments(command)
+    arguments = command.parse_args(argv[1:] if argv[:1] == [chosen] else argv)
+    try:
+        return int(module.run(arguments))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, TypeError, OSError) as error:
+        print(f"python -m verify {chosen}: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

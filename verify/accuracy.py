@@ -1,0 +1,165 @@
+"""How accurate each implementation is, against certified enclosures of the true gradient: ``python -m verify accuracy``.
+
+Two tables. The first gives, for each regime and dtype, the worst error in units of the bound: what JAX's formula
+may lose at that precision. The second gives the relative error of the output delta (the last bias gradient at
+batch 1) in units of the unit roundoff u, for logits that are exact, so that nothing but the formula is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlp_ref.params import Layer
+from verify import shipped
+from verify.case import DTYPES, REGIMES, Case
+from verify.evaluate import balls, bounds, xla
+from verify.evaluate.program import loss_function, traced
+from verify.judge import flat, ratios, sizes_of
+from verify.spec import Spec
+
+Array = npt.NDArray[Any]
+Implementation = Callable[[list[Layer], Array, Array], list[Layer]]
+
+# XLA compiles for each new shape: every regime keeps to one.
+_SIZES: dict[str, tuple[int, ...]] = {
+    "width_1": (5, 1, 3),
+    "no_hidden": (5, 3),
+    "deep": (4, 4, 4, 4, 4, 3),
+    "wide": (5, 40, 3),
+}
+
+
+def implementations(hidden: str, loss: str) -> dict[str, Implementation]:
+    """mlp_ref, JAX through XLA, and PyTorch where it is installed."""
+    spec = shipped.SPECS[hidden, loss]
+    found: dict[str, Implementation] = {
+        "mlp_ref": shipped.target(hidden, loss).gradient,
+        "JAX": lambda params, x, y: xla.evaluate(loss_function(spec), params, x, y)[1],
+    }
+    if importlib.util.find_spec("torch"):
+        from verify import torch_gradient
+
+        found["PyTorch"] = torch_gradient.of(spec)
+    return found
+
+
+def errors_in_bounds(spec: Spec, case: Case, found: dict[str, Implementation]) -> dict[str, float]:
+    """For each implementation, its worst error at a case, in units of the bound for its dtype alone."""
+    program, inputs = traced(spec, case.sizes), case.inputs()
+    at = bounds.Arithmetic.alone(case.dtype, case.sizes)
+    _, *pairs = bounds.evaluate(program, inputs, at)
+    _, *truth = balls.certified(program, inputs, case.sizes, case.dtype)
+    worst = {}
+    for name, gradient in found.items():
+        results = flat(gradient(*case.arrays()))
+        worst[name] = max(
+            float(np.max(ratios(balls.distance(ball, result), bound), initial=0.0))
+            for ball, result, (_, bound) in zip(truth, results, pairs, strict=True)
+        )
+    return worst
+
+
+def confident(dtype: str, seed: int, classes: int = 5) -> tuple[list[Layer], Array, Array]:
+    """One row and one layer whose logits are exact and far apart, and whose target is the largest.
+
+    The logits are multiples of 1/8 between 0 and 80 (float32) or 600 (float64): the smallest probabilities are
+    still normal numbers, and one minus the largest has no digit left.
+    """
+    rng = np.random.default_rng(seed)
+    span = 80 if dtype == "float32" else 600
+    logits = rng.integers(0, 8 * span, size=classes) / 8
+    weight = (logits[np.newaxis, :] - 1).astype(dtype)
+    y = np.eye(classes, dtype=dtype)[[int(np.argmax(logits))]]
+    return [Layer(weight, np.ones(classes, dtype=dtype))], np.ones((1, 1), dtype=dtype), y
+
+
+def delta_errors(spec: Spec, dtype: str, seed: int, found: dict[str, Implementation]) -> dict[str, float]:
+    """For each implementation, the largest relative error of the output delta, in units of u.
+
+    Entries below the smallest normal number are left out: there the format itself has fewer digits.
+    """
+    params, x, y = confident(dtype, seed)
+    inputs = [np.asarray(array, dtype=np.float64) for array in (*flat(params), x, y)]
+    sizes = sizes_of(inputs)
+    truth = balls.certified(traced(spec, sizes), inputs, sizes, dtype)[-1]
+    info = np.finfo(np.dtype(dtype).type)
+    magnitude = abs(balls.middle(truth))
+    normal = magnitude >= float(info.tiny)
+    return {
+        name: float(
+            np.max(
+                balls.distance(truth, gradient(params, x, y)[-1][1])[normal] / magnitude[normal],
+                initial=0.0,
+            )
+            / (float(info.eps) / 2)
+        )
+        for name, gradient in found.items()
+    }
+
+
+def rows(hidden: str, loss: str, cases: int) -> Iterator[tuple[str, str, dict[str, float]]]:
+    """(regime, dtype, worst error of each implementation in units of the bound) over seeded cases."""
+    spec = shipped.SPECS[hidden, loss]
+    found = implementations(hidden, loss)
+    usual = {"distribution": "one_hot", "real": "real"}[spec.targets]
+    for dtype in DTYPES:
+        for regime in REGIMES:
+            labels = "soft" if regime == "soft_labels" and usual == "one_hot" else usual
+            batch = 1 if regime == "batch_1" else 4
+            worst: dict[str, float] = dict.fromkeys(found, 0.0)
+            for seed in range(cases):
+                case = Case(_SIZES.get(regime, (5, 4, 3)), batch, dtype, regime, labels, "C", seed)
+                for name, error in errors_in_bounds(spec, case, found).items():
+                    worst[name] = max(worst[name], error)
+            yield regime, dtype, worst
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``python -m verify accuracy``."""
+    parser.add_argument("--cases", type=int, default=20, help="cases for each regime and dtype (default 20)")
+    parser.add_argument(
+        "--hidden", default="sigmoid", choices=sorted({hidden for hidden, _ in shipped.SPECS})
+    )
+    parser.add_argument(
+        "--loss", default="cross_entropy", choices=sorted({loss for _, loss in shipped.SPECS})
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print both tables; 0, or 1 where mlp_ref's error is larger than JAX's in some row."""
+    names = list(implementations(arguments.hidden, arguments.loss))
+    print(f"Worst error in units of the bound, {arguments.cases} cases a row")
+    print(f"({arguments.hidden} hidden, {arguments.loss}; certified by interval arithmetic)\n")
+    heading = f"{'regime':16}{'dtype':9}" + "".join(f"{name:>10}" for name in names)
+    print(heading)
+    larger = []
+    for regime, dtype, worst in rows(arguments.hidden, arguments.loss, arguments.cases):
+        print(f"{regime:16}{dtype:9}" + "".join(f"{worst[name]:10.3f}" for name in names), flush=True)
+        if worst["mlp_ref"] > worst["JAX"]:
+            larger.append(f"{regime} {dtype}")
+    if arguments.loss != "mse":
+        print(
+            "\nRelative error of the output delta in saturation, in units of u (1/u means no digit is right)\n"
+        )
+        print(f"{'loss':16}{'dtype':9}" + "".join(f"{name:>10}" for name in names) + f"{'1/u':>10}")
+        for loss in ("cross_entropy", "softmax_mse"):
+            found = implementations(arguments.hidden, loss)
+            for dtype in DTYPES:
+                worst = dict.fromkeys(names, 0.0)
+                for seed in range(arguments.cases):
+                    for name, error in delta_errors(
+                        shipped.SPECS[arguments.hidden, loss], dtype, seed, found
+                    ).items():
+                        worst[name] = max(worst[name], error)
+                inverse = 2 / float(np.finfo(np.dtype(dtype).type).eps)
+                columns = "".join(f"{worst[name]:10.3g}" for name in names)
+                print(f"{loss:16}{dtype:9}{columns}{inverse:10.2g}")
+    if larger:
+        print(f"\nmlp_ref's error is larger than JAX's in: {', '.join(larger)}")
+    return 1 if larger else 0

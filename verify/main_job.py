@@ -1,0 +1,145 @@
+"""The main job: `mlp_ref` judged on random networks of every kind, and on the digits before and after training."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from mlp_ref import MLP, datasets
+from verify import shipped
+from verify.judge import Judgement, Truth, flat, judge
+from verify.oracle import Progress, check
+from verify.report import Report
+from verify.witness import agreed
+
+Array = npt.NDArray[Any]
+
+DIGITS_LAYERS = [64, 16, 16, 10]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``python -m verify``."""
+    parser.add_argument(
+        "--cases", type=int, default=250, help="cases for each activation and loss (default 250)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same cases (default 0)")
+    parser.add_argument(
+        "--xla", type=int, default=2, help="cases that XLA runs too, of each activation and loss (default 2)"
+    )
+    parser.add_argument("--epochs", type=int, default=20, help="training on the digits (default 20)")
+    parser.add_argument("--json", metavar="FILE", help="write every report to this file as well")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Judge, print, and return 0 where all is verified, else 1."""
+    for name, least in (("cases", 1), ("seed", 0), ("xla", 0), ("epochs", 1)):
+        if getattr(arguments, name) < least:
+            raise ValueError(f"--{name} must be {least} or larger, got {getattr(arguments, name)}")
+    print("mlp_ref against JAX: every entry of every gradient within its derived bound\n")
+    print(f"{'random networks':30}{'cases':>7}{'inconclusive':>14}{'closest to bound':>18}   verdict")
+    reports = []
+    for target, spec in shipped.targets():
+        with progress_bar(target.name) as progress:
+            report = check(
+                target, spec, cases=arguments.cases, seed=arguments.seed, xla=arguments.xla, progress=progress
+            )
+        reports.append(report)
+        print(_row(report), flush=True)
+        if report.interrupted:
+            break
+    for report in reports:
+        if not report.ok:
+            print(f"\n{report}")
+    ok = all(report.ok for report in reports)
+    if not any(report.interrupted for report in reports):
+        digits_ok = _digits(arguments)
+        ok = ok and digits_ok
+    _totals(reports)
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump([json.loads(report.to_json()) for report in reports], file, indent=2)
+    print(f"\n{'VERIFIED' if ok else 'NOT VERIFIED'}")
+    return 0 if ok else 1
+
+
+def _row(report: Report) -> str:
+    judged, vague = sum(report.judged.values()), sum(report.inconclusive.values())
+    closest = max(report.closest.values(), default=0.0)
+    return f"{report.target:30}{judged:7}{vague:14}{closest:18.2f}   {report.verdict}"
+
+
+def _totals(reports: list[Report]) -> None:
+    evaluators = {
+        name: sum(report.evaluators.get(name, 0) for report in reports) for name in reports[0].evaluators
+    }
+    kinds = sorted({kind for report in reports for kind in report.closest})
+    print("\nevaluated by     " + ", ".join(f"{name} {n}" for name, n in evaluators.items()))
+    worst = (f"{kind} {max(report.closest.get(kind, 0.0) for report in reports):.2f}" for kind in kinds)
+    print("closest to bound " + ", ".join(worst) + "  (1 would be the bound itself)")
+    by_regime: dict[str, list[int]] = {}
+    for report in reports:
+        for regime, n in report.judged.items():
+            counts = by_regime.setdefault(regime, [0, 0])
+            counts[0] += n
+            counts[1] += report.inconclusive.get(regime, 0)
+    vague = [f"{regime} {bad}/{n}" for regime, (n, bad) in by_regime.items() if bad]
+    print("inconclusive     " + (", ".join(vague) if vague else "none"))
+
+
+def _digits(arguments: argparse.Namespace) -> bool:
+    """Judge the digits network on its whole training set, before and after training."""
+    print(
+        f"\n{'digits, ' + '-'.join(map(str, DIGITS_LAYERS)):30}{'rows':>7}{'closest to bound':>32}   verdict"
+    )
+    ok = True
+    for dtype in (np.float64, np.float32):
+        (x, y), (x_test, y_test) = datasets.load_digits()
+        x, x_test = x.astype(dtype), x_test.astype(dtype)
+        net = MLP(DIGITS_LAYERS, dtype=dtype, seed=arguments.seed)
+        for moment in ("before", "after"):
+            if moment == "after":
+                with progress_bar("training") as progress:
+                    for epoch in range(arguments.epochs):
+                        net.fit(x, y, epochs=1, batch_size=32, learning_rate=0.5, progress=False)
+                        progress(epoch + 1, arguments.epochs)
+            judgement = judged_network(net, x, y)
+            ok = ok and judgement.verdict in ("verified", "inconclusive")
+            name = f"{moment} training, {np.dtype(dtype)}"
+            print(
+                f"{name:30}{len(x):7}{judgement.ratio:32.2f}   {judgement.verdict}"
+                f" (test accuracy {net.score(x_test, y_test):.1%})"
+            )
+            if judgement.verdict == "wrong":
+                print(f"  {judgement}")
+    return ok
+
+
+def judged_network(net: MLP, x: Array, y: Array) -> Judgement:
+    """The network's gradient over a data set, judged against JAX's; XLA's own result must agree as well."""
+    spec = shipped.SPECS[net.hidden, net.loss]
+    rows = np.eye(net.layer_sizes[-1], dtype=x.dtype)[y]
+    inputs = [np.asarray(array, dtype=np.float64) for array in (*flat(net.params), x, rows)]
+    truth = Truth.of(spec, inputs, x.dtype)
+    agreed(spec, net.params, x, rows, truth)
+    _, gradient = net.loss_and_gradient(x, y)
+    return judge(truth.tensors, flat(gradient), x.dtype)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Progress]:
+    """A bar on standard error while it is a terminal; nothing otherwise."""
+    with tqdm(desc=what, leave=False, disable=not sys.stderr.isatty(), file=sys.stderr) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
