@@ -1,0 +1,43 @@
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def python_blocks(text):
+    """Yield the source of each Python block, at the line it has in the page, for the sake of tracebacks."""
+    for block in re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        yield "\n" * text.count("\n", 0, block.start(1)) + block[1]
+
+
+@each_page
+def test_python_blocks_run(page, tmp_path, monkeypatch):
+    """In order, each with what those above it have defined, as a reader types them."""
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "__main__"}
+    for block in python_blocks(page.read_text(encoding="utf-8")):
+        exec(compile(block, page, "exec"), namespace)
+
+
+@each_page
+def test_tests_that_are_named_exist(page):
+    """A name is `tests/file.py::test` or `tests/file.py::Class::test`."""
+    for path, *names in re.findall(
+        r"`(tests/[\w/]+\.py)::(\w+)(?:::(\w+))?`", page.read_text(encoding="utf-8")
+    ):
+        body = ast.parse((ROOT / path).read_text(encoding="utf-8")).body
+        for name in filter(None, names):
+            found = [node for node in body if getattr(node, "name", None) == name]
+            assert found, f"{page.name} names {'::'.join([path, *names])}, but {name} is not there"
+            body = found[0].body if isinstance(found[0], ast.ClassDef) else []
+
+
+def test_readme_has_blocks_to_run():
+    """Guards the test above against a pattern that no longer matches anything."""
+    assert list(python_blocks((ROOT / "README.md").read_text(encoding="utf-8")))
