@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = [
     "DTYPES",
@@ -19,8 +21,8 @@ __all__ = [
     "require_finite",
 ]
 
-Floats: TypeAlias = NDArray[np.floating[Any]]
-Integers: TypeAlias = NDArray[np.integer[Any]]
+Floats: TypeAlias = "NDArray[np.floating[Any]]"
+Integers: TypeAlias = "NDArray[np.integer[Any]]"
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 

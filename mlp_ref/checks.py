@@ -32,11 +32,11 @@ def check_choice(value: object, name: str, choices: Iterable[str]) -> None:
 def check_dtype(dtype: object) -> np.dtype[Any]:
     """Return float32 or float64 as a dtype object."""
     try:
-        found = np.dtype(dtype)  # type: ignore[call-overload]  # whatever it is, NumPy decides
+        # NumPy reads None as float64; here it is a mistake.
+        found = np.dtype("O" if dtype is None else dtype)  # type: ignore[call-overload]  # NumPy decides
     except TypeError:
-        found = None
-    # NumPy takes None for float64; here it is a mistake.
-    if dtype is None or found not in DTYPES:
+        found = np.dtype("O")
+    if found not in DTYPES:
         raise TypeError(f"dtype must be float32 or float64, got {dtype!r}")
     return found  # type: ignore[no-any-return]
 

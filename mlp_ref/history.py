@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["History"]
 
 
-@dataclass
-class History:
+class History(SimpleNamespace):
     """Losses and accuracies of a training run, one entry per completed epoch.
 
     Attributes
@@ -23,11 +26,28 @@ class History:
         Whether Ctrl-C ended the run.
     """
 
-    loss: list[float] = field(default_factory=list)
-    accuracy: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    validation_accuracy: list[float] = field(default_factory=list)
-    interrupted: bool = False
+    loss: list[float]
+    accuracy: list[float]
+    validation_loss: list[float]
+    validation_accuracy: list[float]
+    interrupted: bool
+
+    def __init__(
+        self,
+        loss: Iterable[float] = (),
+        accuracy: Iterable[float] = (),
+        validation_loss: Iterable[float] = (),
+        validation_accuracy: Iterable[float] = (),
+        interrupted: bool = False,
+    ) -> None:
+        # Not a dataclass, whose module takes longer to import than this package.
+        super().__init__(
+            loss=list(loss),
+            accuracy=list(accuracy),
+            validation_loss=list(validation_loss),
+            validation_accuracy=list(validation_accuracy),
+            interrupted=interrupted,
+        )
 
     def last_epoch(self) -> str:
         """Return the last epoch's figures as one line, or an empty one before the first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +23,6 @@ from mlp_ref.initialisation import INITIALISATIONS, default_initialisation, init
 from mlp_ref.losses import LOSSES
 from mlp_ref.params import Layer, Params, as_layers, flatten
 from mlp_ref.softmax import softmax
-from mlp_ref.storage import read_arrays, write_arrays
 from mlp_ref.targets import check_targets, likeliest, without_one_hot
 from mlp_ref.training import Model, Rows, train
 
@@ -260,12 +258,18 @@ class MLP:
         twin._rng.bit_generator.state = self._rng.bit_generator.state
         return twin
 
+    __copy__ = copy
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to the file `path`, named exactly so.
 
         The file is replaced whole: an interrupted save leaves what was there before. The random
         state is in it, so that a loaded network trains on as this one would.
         """
+        import json
+
+        from mlp_ref.storage import write_arrays
+
         write_arrays(
             path,
             {
@@ -289,6 +293,10 @@ class MLP:
         ValueError
             Where it is no saved network, or is damaged; says what is wrong with it.
         """
+        import json
+
+        from mlp_ref.storage import read_arrays
+
         names = ("layer_sizes", "hidden", "loss", "init", "random_state", "flat")
         arrays = read_arrays(path, names)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise IsADirectoryError(f"path must name a file, but {target} is a directory")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"path must be in a directory that exists, but there is no {target.parent}")
     # In the same directory: a file is replaced in one operation only within one file system.
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
@@ -55,6 +58,9 @@ def read_arrays(path: str | os.PathLike[str], names: tuple[str, ...]) -> dict[st
         Where it is not such a file, or is damaged.
     """
     with Path(path).open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise ValueError(f"{path} is not a network saved by mlp_ref, or is cut short: no .npz archive")
+        file.seek(0)
         try:
             with np.load(file, allow_pickle=False) as archive:
                 tag, version = str(archive["format"]), int(archive["version"])

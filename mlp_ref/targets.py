@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Targets", "check_targets", "likeliest", "without_one_hot"]
 
-Targets: TypeAlias = Floats | Integers
+Targets: TypeAlias = "Floats | Integers"
 
 # How far a row may be from a sum of 1: the rounding of a long row, but not a mistake.
 SUM_TOLERANCE = 2.0**-11

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from mlp_ref.targets import check_targets, likeliest, without_one_hot
+
+F64 = np.dtype(np.float64)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.uint64, np.int64])
+def test_labels_of_every_integer_dtype_are_taken(dtype):
+    y = check_targets(np.array([2, 0], dtype), (2, 3), F64, "cross_entropy")
+    np.testing.assert_array_equal(y, np.array([2, 0], np.intp), strict=True)
+
+
+def test_rows_may_miss_a_sum_of_one_by_rounding():
+    y = np.full((2, 1000), np.float32(1 / 1000))
+    np.testing.assert_array_equal(check_targets(y, (2, 1000), y.dtype, "softmax_mse"), y, strict=True)
+
+
+def test_mse_takes_any_finite_number():
+    y = np.array([[-3.0, 1e300]])
+    np.testing.assert_array_equal(check_targets(y, (1, 2), F64, "mse"), y, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "message"),
+    [
+        ([0, 1, 2], ValueError, r"y must have one row per row of x: x has 2 but y is \(3,\)"),
+        (1, ValueError, r"y must have shape \(2, 3\), or \(2,\) for integer labels, got \(\)"),
+        ([0, 3], ValueError, r"y must hold labels from 0 to 2, but y\[1\] is 3"),
+        ([-1, 0], ValueError, r"y must hold labels from 0 to 2, but y\[0\] is -1"),
+        ([0.0, 1.0], TypeError, "y must hold integer labels where it has one dimension, got float64"),
+        ([True, False], TypeError, "integer labels where it has one dimension, got bool"),
+        ([[0], [1]], ValueError, r"y must have shape \(2, 3\), or \(2,\) for integer labels, got \(2, 1\)"),
+        (np.eye(3, dtype=int)[:2], TypeError, "y must be float32 or float64, got int64; convert it"),
+        (np.eye(3, dtype=np.float32)[:2], TypeError, "the dtype of the parameters, float64, got float32"),
+        ([[0.5, 0.4, 0.0], [1, 0, 0.0]], ValueError, r"rows that sum to 1, but y\[0\] sums to 0.9"),
+        ([[1, 0, 0.0], [1.5, -0.5, 0]], ValueError, r"y must hold probabilities, but y\[1, 1\] is -0.5"),
+        ([[1, 0, 0.0], [np.nan, 0, 0]], ValueError, r"y must be finite, but y\[1, 0\] is nan"),
+        ([[1.0], [1, 2]], ValueError, "y must be an array, got something irregular"),
+        (np.ma.masked_array([0, 1]), TypeError, "y must be a plain array, got a masked one"),
+    ],
+)
+def test_bad_targets_are_refused(y, error, message):
+    with pytest.raises(error, match=message):
+        check_targets(y, (2, 3), F64, "cross_entropy")
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "message"),
+    [
+        ([0, 1], ValueError, r"y must have shape \(2, 1\), got \(2,\)"),
+        ([[0], [1]], TypeError, "y must be float32 or float64, got int64"),
+        ([[0.0], [np.inf]], ValueError, r"y must be finite, but y\[1, 0\] is inf"),
+    ],
+)
+def test_bad_targets_of_regression_are_refused(y, error, message):
+    with pytest.raises(error, match=message):
+        check_targets(y, (2, 1), F64, "mse")
+
+
+def test_one_hot_rows_become_labels_and_soft_rows_stay():
+    hard = np.eye(3)[[2, 0]]
+    np.testing.assert_array_equal(without_one_hot(hard), [2, 0])
+    for soft in (np.array([[0.5, 0.5, 0], [1, 0, 0]]), np.array([[1 - 1e-9, 0, 0], [1, 0, 0]])):
+        assert without_one_hot(soft) is soft
+    labels = np.array([1, 2])
+    assert without_one_hot(labels) is labels
+
+
+def test_likeliest_reads_labels_and_rows():
+    np.testing.assert_array_equal(likeliest(np.array([2, 1])), [2, 1])
+    np.testing.assert_array_equal(likeliest(np.array([[0.1, 0.9], [0.8, 0.2]])), [1, 0])
