@@ -72,4 +72,7 @@ class Arithmetic:
 
     def rounded(self, v: Array, e: Array, ulps: float = 0.5) -> Pair:
         """The pair (v, e) after one rounding of at most ``ulps`` units in the last place."""
-        return v, e + (2 * ulps * self.u * (abs(v) + e) + self.eta)
+        rounding = abs(v) + e
+        rounding *= 2 * ulps * self.u
+        rounding += self.eta
+        return v, rounding + e

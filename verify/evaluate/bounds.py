@@ -42,6 +42,11 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
     return enter
 
 
+def _full(v: Array, e: Array) -> Array:
+    """The errors in the shape of the values."""
+    return e if e.shape == v.shape else np.broadcast_to(e, v.shape)
+
+
 # --- arithmetic
 
 
@@ -119,7 +124,7 @@ def _reduce_sum(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     Rump, Error estimation of floating-point summation and dot product, BIT 52 (2012), theorem 3.1.
     """
     axes = tuple(int(axis) for axis in parameters["axes"])
-    total, error = a[0].sum(axis=axes), np.broadcast_to(a[1], a[0].shape).sum(axis=axes)
+    total, error = a[0].sum(axis=axes), _full(*a).sum(axis=axes)
     n = a[0].size // max(total.size, 1)
     magnitude = abs(a[0]).sum(axis=axes)
     return total, error + (n - 1) * (at.u * (magnitude + error) + at.eta)
@@ -133,9 +138,7 @@ def _dot_general(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair
     Anal. Appl. 34 (2013). Both terms are gathered into two products of matrices.
     """
     (A, B), n = structure.contraction(parameters, a[0], b[0])
-    (Ea, Eb), _ = structure.contraction(
-        parameters, np.broadcast_to(a[1], a[0].shape), np.broadcast_to(b[1], b[0].shape)
-    )
+    (Ea, Eb), _ = structure.contraction(parameters, _full(*a), _full(*b))
     largest_b = abs(B) + Eb
     error = abs(A) @ (Eb + (n * at.u) * largest_b) + n * at.eta
     if a[1].ndim or a[1]:
@@ -208,13 +211,21 @@ def _tanh(
 
 
 @rule("max")
-def _max(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # exact; max moves no more than its arguments
-    return np.maximum(a[0], b[0]), np.maximum(a[1], b[1])
+def _max(
+    at: Arithmetic, _: Any, a: Pair, b: Pair
+) -> Pair:  # exact; the error of the larger, or of either in doubt
+    return np.maximum(a[0], b[0]), _extreme_error(a[0] - b[0], a[1], b[1])
 
 
 @rule("min")
 def _min(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # exact, as max
-    return np.minimum(a[0], b[0]), np.maximum(a[1], b[1])
+    return np.minimum(a[0], b[0]), _extreme_error(b[0] - a[0], a[1], b[1])
+
+
+def _extreme_error(lead: Array, ea: Array, eb: Array) -> Array:
+    """The error of max(a, b) where a leads b by ``lead``: max moves no more than the argument that it may take."""
+    in_doubt = ea + eb
+    return np.where(lead > in_doubt, ea, np.where(-lead > in_doubt, eb, np.maximum(ea, eb)))
 
 
 @rule("clamp")
@@ -225,13 +236,13 @@ def _clamp(at: Arithmetic, _: Any, low: Pair, a: Pair, high: Pair) -> Pair:  # e
 @rule("reduce_max")
 def _reduce_max(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:  # exact, as max
     axes = tuple(parameters["axes"])
-    return a[0].max(axis=axes), np.broadcast_to(a[1], a[0].shape).max(axis=axes)
+    return a[0].max(axis=axes), _full(*a).max(axis=axes)
 
 
 @rule("reduce_min")
 def _reduce_min(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:  # exact, as max
     axes = tuple(parameters["axes"])
-    return a[0].min(axis=axes), np.broadcast_to(a[1], a[0].shape).max(axis=axes)
+    return a[0].min(axis=axes), _full(*a).max(axis=axes)
 
 
 def _comparison(outcome: Callable[[Array, Array], Array]) -> Rule:
@@ -290,7 +301,7 @@ def _moved(move: structure.Move) -> Rule:
         v = move(at.sizes, parameters, *[v for v, _ in pairs])
         if all(e is EXACT for _, e in pairs):
             return v, EXACT
-        return v, move(at.sizes, parameters, *[np.broadcast_to(e, v.shape) for v, e in pairs])
+        return v, move(at.sizes, parameters, *[_full(v, e) for v, e in pairs])
 
     return moved
 

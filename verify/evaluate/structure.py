@@ -114,6 +114,8 @@ def contraction(parameters: Mapping[str, Any], a: Array, b: Array) -> tuple[tupl
 def restored(parameters: Mapping[str, Any], product: Array, a: Array, b: Array) -> Array:
     """The product of `contraction`'s matrices in the shape that dot_general gives it."""
     (inner_a, inner_b), (batch_a, batch_b) = parameters["dimension_numbers"]
+    if product.ndim == a.ndim == b.ndim == 2 and len(inner_a) == 1:
+        return product
     outer_a = [a.shape[i] for i in range(a.ndim) if i not in (*inner_a, *batch_a)]
     outer_b = [b.shape[i] for i in range(b.ndim) if i not in (*inner_b, *batch_b)]
     return product.reshape([*(a.shape[i] for i in batch_a), *outer_a, *outer_b])

@@ -1,0 +1,314 @@
+"""The evidence for the oracle's claims: ``python benchmarks/oracle_evidence.py PART``, or ``all``.
+
+throughput    verify.check on the network that ships, against a plain loop of jax.jit on the same shapes
+false-alarms  correct implementations written differently, none of which may be called wrong
+containment   the error of JAX's formula, certified, against the bound
+tightness     the bound in units of the tensor's largest entry
+power         the smallest planted change of one entry that is caught
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as hypothesis_seed
+
+import verify
+from mlp_ref.params import Layer
+from verify import shipped
+from verify.case import DTYPES, REGIMES, Case
+from verify.evaluate import balls, bounds, working
+from verify.evaluate.program import loss_function, traced
+from verify.judge import Truth, flat, judge, ratios, vacuous
+from verify.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
+from verify.witness import xla_within_bound
+
+ORDINARY = ("ordinary", "batch_1", "width_1", "no_hidden", "soft_labels", "missing_class", "wide")
+"""The regimes in which nothing is extreme: moderate parameters, moderate depth."""
+
+DEFAULT = shipped.SPECS["sigmoid", "cross_entropy"]
+
+
+def drawn(spec: Spec, n: int, seed: int, **options: Any) -> list[Case]:
+    """The first n cases that ``verify.check`` would draw."""
+    found: list[Case] = []
+
+    @hypothesis_seed(seed)
+    @settings(
+        max_examples=n,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(verify.cases(spec, **options))
+    def collect(case: Case) -> None:
+        found.append(case)
+
+    collect()
+    return found
+
+
+def all_specs() -> list[Spec]:
+    """Every activation with every output and loss; the reductions and a penalty taken in turn."""
+    pairs = [(hidden, *output) for hidden in HIDDEN for output in OUTPUT_LOSSES]
+    return [
+        Spec(*names, REDUCTIONS[i % len(REDUCTIONS)], 0.01 * (i % 4 == 3)) for i, names in enumerate(pairs)
+    ]
+
+
+def throughput(arguments: argparse.Namespace) -> bool:
+    """Time per case of verify.check, everything included, against jit of value_and_grad for each new shape."""
+    shapes = 24
+    target = shipped.target()
+    narrow = [regime for regime in REGIMES if regime != "wide"]  # widths and batches up to 32
+    cases = drawn(DEFAULT, shapes, arguments.seed + 1, regimes=narrow)
+    ours: list[float] = []
+    theirs: list[float] = []
+    rounds = 4
+    for part in range(rounds):
+        start = time.perf_counter()
+        verify.check(target, DEFAULT, cases=arguments.cases, seed=arguments.seed + part, regimes=narrow)
+        ours.append((time.perf_counter() - start) / arguments.cases)
+        for case in cases[part * shapes // rounds : (part + 1) * shapes // rounds]:
+            arrays = case.arrays()
+            start = time.perf_counter()
+            with jax.enable_x64(True):
+                # A loss made anew, as in a plain loop: nothing compiled before serves again.
+                call = jax.jit(jax.value_and_grad(lambda *args: loss_function(DEFAULT)(*args)))
+                jax.block_until_ready(call(*arrays))
+            theirs.append(time.perf_counter() - start)
+        print(
+            f"  round {part + 1}: check {1e3 * ours[-1]:.2f} ms a case, "
+            f"jit loop {1e3 * np.mean(theirs[part * shapes // rounds :]):.0f} ms a case",
+            flush=True,
+        )
+    ratio = float(np.mean(theirs) / np.mean(ours))
+    print(
+        f"throughput: {arguments.cases} cases x {rounds} rounds, {1e3 * np.mean(ours):.2f} ms a case; "
+        f"jit loop {1e3 * np.mean(theirs):.0f} ms a case over {shapes} shapes; {ratio:.0f} times as fast"
+    )
+    return ratio >= 50
+
+
+def textbook(spec: Spec) -> Callable[..., list[tuple[Any, Any]]]:
+    """Backpropagation as textbooks print it: 1/(1+exp(-z)), a*(1-a), 1-a**2, p - y."""
+    value = {
+        "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+        "tanh": np.tanh,
+        "relu": lambda z: z * (z > 0),
+        "leaky_relu": lambda z: np.where(z > 0, z, z.dtype.type(0.01) * z),
+        "identity": lambda z: z,
+    }
+    slope = {
+        "sigmoid": lambda z, a: a * (1 - a),
+        "tanh": lambda z, a: 1 - a**2,
+        "relu": lambda z, a: (z > 0).astype(z.dtype),
+        "leaky_relu": lambda z, a: np.where(z > 0, z.dtype.type(1), z.dtype.type(0.01)),
+        "identity": lambda z, a: np.ones_like(z),
+    }
+
+    def softmax(z: Any) -> Any:
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+    def delta(z: Any, y: Any) -> Any:
+        if spec.loss == "cross_entropy":
+            return softmax(z) - y
+        if spec.loss == "binary_cross_entropy":
+            return value["sigmoid"](z) - y
+        if spec.output == "softmax":
+            p = softmax(z)
+            dp = 2 * (p - y)
+            return p * (dp - (dp * p).sum(axis=1, keepdims=True))
+        p = value[spec.output](z)
+        return 2 * (p - y) * slope[spec.output](z, p)
+
+    def gradient(params: list[Layer], x: Any, y: Any) -> list[tuple[Any, Any]]:
+        activations, zs = [x], []
+        for weight, bias in params:
+            zs.append(activations[-1] @ weight + bias)
+            activations.append(value[spec.hidden](zs[-1]))
+        scale = 0.5 if spec.reduction.startswith("half_") else 1.0
+        if spec.reduction.endswith("mean"):
+            scale /= len(x)
+        elif spec.reduction.endswith("mean_all"):
+            scale /= y.size
+        dz = delta(zs[-1], y) * x.dtype.type(scale)
+        grads: list[tuple[Any, Any]] = []
+        for i in range(len(params) - 1, -1, -1):
+            weight = params[i].weight
+            dweight = activations[i].T @ dz + weight * x.dtype.type(spec.l2)
+            grads.append((dweight, dz.sum(axis=0)))
+            if i:
+                dz = (dz @ weight.T) * slope[spec.hidden](zs[i - 1], activations[i])
+        return grads[::-1]
+
+    return gradient
+
+
+def false_alarms(arguments: argparse.Namespace) -> bool:
+    """Judge correct implementations; none may be called anything but verified."""
+    # A textbook's exp(-z) overflows for the largest pre-activations; what it then gives is still right.
+    peers: list[tuple[str, Spec, Any]] = [("mlp_ref", spec, target) for target, spec in shipped.targets()]
+    peers += [("textbook NumPy", spec, textbook(spec)) for spec in all_specs()]
+    if importlib.util.find_spec("torch"):
+        from verify import torch_gradient
+
+        peers += [("PyTorch", spec, torch_gradient.of(spec)) for spec in all_specs()]
+    share = max(1, arguments.total // 3)
+    counts: dict[str, list[int]] = {}
+    ok = True
+    for name, spec, gradient in peers:
+        of_peer = sum(peer == name for peer, _, _ in peers)
+        n = -(-share // of_peer)
+        report = verify.check(gradient, spec, cases=n, seed=arguments.seed, xla=0, certified=0)
+        judged = counts.setdefault(name, [0, 0, 0])
+        judged[0] += sum(report.judged.values())
+        judged[1] += sum(report.inconclusive.values())
+        judged[2] += len(report.findings)
+        if report.findings:
+            ok = False
+            print(f"{name}: {report}")
+    alarms = 0
+    specs = all_specs()
+    for i, spec in enumerate(specs):
+        for case in drawn(spec, -(-arguments.xla_total // len(specs)), arguments.seed + i):
+            xla_within_bound(spec, case)
+            alarms += 1
+    for name, (judged_cases, vague, findings) in counts.items():
+        print(f"false alarms: {name}: {findings} in {judged_cases} cases ({vague} inconclusive)")
+    print(f"false alarms: JAX through XLA: 0 in {alarms} cases")
+    print(f"false alarms: {sum(n for n, _, _ in counts.values()) + alarms} judged cases in all")
+    return ok
+
+
+def containment(arguments: argparse.Namespace) -> bool:
+    """Certify the bound: JAX's formula in working precision, and the float64 reference, against the truth."""
+    specs = all_specs()
+    n = -(-arguments.contained // len(specs))
+    worst: dict[str, float] = {}
+    cases = 0
+    for i, spec in enumerate(specs):
+        for case in drawn(spec, n, arguments.seed + i):
+            cases += 1
+            program, inputs = traced(spec, case.sizes), case.inputs()
+            alone = bounds.Arithmetic.alone(case.dtype, case.sizes)
+            truth = balls.certified(program, inputs, case.sizes, case.dtype)
+            results = working.evaluate(program, inputs, alone)
+            reference = Truth.of(spec, inputs, case.dtype)
+            own = bounds.evaluate(program, inputs, alone)
+            for ball, result, (value, bound), (_, narrow) in zip(
+                truth, results, [reference.loss, *reference.tensors], own, strict=True
+            ):
+                for name, distance, allowed in (
+                    ("JAX's formula in working precision, within its own bound", result, narrow),
+                    ("the float64 reference, within the judging bound", value, bound),
+                ):
+                    error = balls.distance(ball, distance)
+                    ratio = float(np.max(ratios(error, allowed), initial=0.0))
+                    worst[name] = max(worst.get(name, 0.0), ratio)
+                    if ratio > 1:
+                        print(f"OUTSIDE ({ratio:.3g}): {name}: {case} {spec}")
+    for name, ratio in worst.items():
+        print(f"containment: {name}: worst {ratio:.3f} of the bound over {cases} cases")
+    return max(worst.values()) <= 1
+
+
+def _pairs(specs: list[Spec], n: int, seed: int, dtype: str) -> Iterator[tuple[Spec, Case, Truth]]:
+    for i, spec in enumerate(specs):
+        for case in drawn(spec, -(-n // len(specs)), seed + i, regimes=ORDINARY, dtypes=[dtype]):
+            yield spec, case, Truth.of(spec, case.inputs(), dtype)
+
+
+def tightness(arguments: argparse.Namespace) -> bool:
+    """The bound over the tensor's largest entry, and the share of inconclusive cases, in ordinary regimes."""
+    ok = True
+    for name, specs in (
+        ("the default network", [DEFAULT]),
+        ("all that ships", list(shipped.SPECS.values())),
+        ("all specs", all_specs()),
+    ):
+        for dtype in DTYPES:
+            relative: list[float] = []
+            vague = judged = 0
+            for _, _, truth in _pairs(specs, arguments.power_cases, arguments.seed, dtype):
+                judged += 1
+                vague += any(vacuous(value, bound, dtype) for value, bound in truth.tensors)
+                relative += [
+                    float(bound.max() / abs(value).max()) for value, bound in truth.tensors if value.any()
+                ]
+            median = float(np.median(relative))
+            print(
+                f"tightness: {name}, {dtype}: median {median:.1e}, 99% below {np.quantile(relative, 0.99):.1e}; "
+                f"inconclusive {vague} of {judged} ({vague / judged:.2%})"
+            )
+            if name == "the default network":
+                ok &= vague / judged < 1e-3 and (dtype == "float32" or median <= 1e-13)
+    return ok
+
+
+def power(arguments: argparse.Namespace) -> bool:
+    """Change one entry of one tensor by a fraction of that tensor's largest entry; how often it is caught."""
+    rng = np.random.default_rng(arguments.seed)
+    ok = True
+    for dtype, fractions in (("float64", (1e-9, 1e-11, 1e-12)), ("float32", (1e-3, 1e-4, 1e-5))):
+        caught = dict.fromkeys(fractions, 0)
+        judged = 0
+        for (hidden, loss), spec in shipped.SPECS.items():
+            target = shipped.target(hidden, loss)
+            for _, case, truth in _pairs([spec], arguments.power_cases // 12, arguments.seed, dtype):
+                tensors = [np.array(tensor) for tensor in flat(target.gradient(*case.arrays()))]
+                live = [i for i, (value, _) in enumerate(truth.tensors) if value.any()]
+                i = int(rng.choice(live))
+                entry = tuple(int(rng.integers(n)) for n in tensors[i].shape)
+                judged += 1
+                for fraction in fractions:
+                    changed = [tensor.copy() for tensor in tensors]
+                    changed[i][entry] += changed[i].dtype.type(fraction * abs(truth.tensors[i][0]).max())
+                    caught[fraction] += judge(truth.tensors, changed, dtype).verdict == "wrong"
+        shares = ", ".join(f"{fraction:g}: {n / judged:.2%}" for fraction, n in caught.items())
+        print(f"power: {dtype}, {judged} cases, caught of a relative change of {shares}")
+        ok &= caught[fractions[0]] / judged >= 0.999
+    return ok
+
+
+PARTS = {
+    "throughput": throughput,
+    "false-alarms": false_alarms,
+    "containment": containment,
+    "tightness": tightness,
+    "power": power,
+}
+
+
+def main() -> int:
+    """Run the parts asked for; 1 where a figure falls short of what is claimed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("part", choices=[*PARTS, "all"])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cases", type=int, default=1000, help="throughput: cases a round (default 1000)")
+    parser.add_argument("--total", type=int, default=99_000, help="false alarms: NumPy and PyTorch cases")
+    parser.add_argument("--xla-total", type=int, default=1000, help="false alarms: cases through XLA")
+    parser.add_argument("--contained", type=int, default=2000, help="containment: cases")
+    parser.add_argument("--power-cases", type=int, default=6000, help="tightness and power: cases a row")
+    arguments = parser.parse_args()
+    chosen = PARTS if arguments.part == "all" else {arguments.part: PARTS[arguments.part]}
+    short = [name for name, part in chosen.items() if not part(arguments)]
+    if short:
+        print(f"SHORT OF THE CLAIM: {', '.join(short)}")
+    return 1 if short else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
