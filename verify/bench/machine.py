@@ -1,0 +1,56 @@
+"""Where and with what a measurement was made."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+PACKAGES = ("numpy", "jax", "jaxlib", "torch", "autograd", "scikit-learn")
+
+
+def describe() -> dict[str, str]:
+    """The date, the processor, the system and the versions of what is installed."""
+    described = {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "Python": platform.python_version(),
+        "BLAS": _blas(),
+    }
+    for package in PACKAGES:
+        try:
+            described[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            described[package] = "not installed"
+    return described
+
+
+def load() -> str:
+    """How busy the machine is, as its operating system says; empty where it does not."""
+    try:
+        return f"{os.getloadavg()[0]:.2f}"
+    except (AttributeError, OSError):
+        return ""
+
+
+def _processor() -> str:
+    """The model's name: Linux keeps it in a file, other systems tell `platform`."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _blas() -> str:
+    """The library that does NumPy's matrix products."""
+    import numpy as np
+
+    config = np.show_config(mode="dicts")
+    blas = config["Build Dependencies"]["blas"] if isinstance(config, dict) else {}
+    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()

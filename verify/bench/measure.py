@@ -1,0 +1,103 @@
+"""Turns and rounds: how times are taken so that a ratio of two of them means something.
+
+A machine's speed drifts, and what else it does comes and goes. So nobody is measured alone: in each round everybody
+has one turn, in random order, and a ratio is formed within the round. What is reported is the median of the rounds'
+ratios, with quartiles.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Timed(Protocol):
+    """Something that can be asked for ``("seconds", samples, calls, untimed)``."""
+
+    def ask(self, verb: str, *arguments: int) -> float:
+        """Seconds a call, the median of the samples."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A median with its quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """The quartiles of some values, by linear interpolation between them."""
+        if len(values) == 1:
+            return cls(values[0], values[0], values[0])
+        low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+        return cls(median, low, high)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure.
+
+    Parameters
+    ----------
+    seconds
+        What the rounds of one cell should take together.
+    fewest, most
+        Rounds.
+    turn
+        Seconds that a turn should take, where a call takes less.
+    sample
+        Seconds that a sample should take, where a call takes less: far longer than the clock's tick, and shorter
+        than the slices of time that a busy system deals out, so that the median of a turn's samples ignores them.
+    pause
+        Seconds before each turn, in which the last one's thread pool falls asleep.
+    """
+
+    seconds: float = 6.0
+    fewest: int = 5
+    most: int = 25
+    turn: float = 0.01
+    sample: float = 0.001
+    pause: float = 0.0
+
+
+def take_turns(members: Mapping[str, Timed], effort: Effort) -> dict[str, list[float]]:
+    """Seconds a call, for each member and round: lists of one length, one entry a round."""
+    requests: dict[str, tuple[int, int, int]] = {}
+    cost = 0.0
+    for name, member in members.items():
+        once = member.ask("seconds", 1, 1, 1)
+        calls = math.ceil(effort.sample / once)
+        samples = max(1, round(effort.turn / (calls * once)))
+        # The caches are full of the last peer's numbers. A long call fills them on its own.
+        untimed = 1 if samples * calls > 1 else 0
+        requests[name] = (samples, calls, untimed)
+        cost += effort.pause + (samples * calls + untimed) * once
+    rounds = min(effort.most, max(effort.fewest, int(effort.seconds / cost)))
+    order = random.Random(0)
+    taken: dict[str, list[float]] = {name: [] for name in members}
+    for _ in range(rounds):
+        for name in order.sample(list(members), len(members)):
+            time.sleep(effort.pause)
+            taken[name].append(members[name].ask("seconds", *requests[name]))
+    return taken
+
+
+def ratios(taken: Mapping[str, Sequence[float]], ours: str) -> dict[str, Spread]:
+    """Everybody's time over ours, round by round."""
+    return {
+        name: Spread.of([theirs / mine for theirs, mine in zip(times, taken[ours], strict=True)])
+        for name, times in taken.items()
+        if name != ours
+    }
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """The n-th root of the product: the mean for ratios."""
+    return math.exp(statistics.fmean(map(math.log, values)))
