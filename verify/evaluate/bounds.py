@@ -309,6 +309,15 @@ def _moved(move: structure.Move) -> Rule:
 RULES.update({name: _moved(move) for name, move in structure.MOVES.items()})
 
 
+def _cancelling_shift(at: Arithmetic, _: Any, a: Pair) -> Pair:
+    """A shift m that the result does not depend on: another evaluation, at m' = m + d, gives the same function.
+
+    All its exponentials are those at m times exp(-d), so relative errors are the same. What remains of d is that
+    z - m' is rounded instead of z - m: [u ea], which enters there.
+    """
+    return a[0], at.u * a[1]
+
+
 @rule("convert_element_type")
 def _convert_element_type(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     """Sizes and outcomes become floats exactly (an outcome in doubt is off by 1); floats stay as they are.
@@ -323,6 +332,9 @@ def _convert_element_type(at: Arithmetic, parameters: Mapping[str, Any], a: Pair
     if np.issubdtype(target, np.floating) and np.finfo(target.type).eps / 2 > REFERENCE_ROUNDOFF:
         return at.rounded(a[0], a[1] + np.finfo(target.type).eps / 2 * abs(a[0]))
     return a
+
+
+_RULES_OF_SHIFTS = {**RULES, "stop_gradient": _cancelling_shift}
 
 
 def literal(at: Arithmetic, value: Any) -> Pair:
@@ -364,7 +376,7 @@ def evaluate(program: Program, inputs: list[Array], at: Arithmetic) -> list[Pair
     for slot, array in zip(program.inputs, inputs, strict=True):
         values[slot] = (array, EXACT)
     with np.errstate(all="ignore"):
-        pairs = run(program, RULES, at, values)
+        pairs = run(program, _RULES_OF_SHIFTS if program.shifts_cancel else RULES, at, values)
         slack = 1 / (1 - _bound_roundings(program, inputs) * REFERENCE_ROUNDOFF)
         return [_finished(value, bound, slack) for value, bound in pairs]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -76,6 +76,8 @@ class Program:
 
     ``inputs`` are the slots of weight, bias, weight, bias, ..., x, y; ``outputs`` those of the loss and of the
     gradient's tensors in the order of the parameters; ``constants`` are the slots that hold literals.
+    ``shifts_cancel`` says that what goes through ``stop_gradient`` is a shift on which, in exact arithmetic, the
+    result does not depend: so it is in `verify.reference`, and so it need not be in a user's function.
     """
 
     operations: tuple[Operation, ...]
@@ -83,6 +85,7 @@ class Program:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     slots: int
+    shifts_cancel: bool = False
 
     @property
     def primitives(self) -> tuple[str, ...]:
@@ -196,11 +199,12 @@ def _trace(loss: reference.Loss, depth: int, sizes: Mapping[str, Any]) -> Progra
 
 
 @functools.lru_cache(maxsize=256)
-def _traced_symbolically(loss: reference.Loss, depth: int) -> Program:
+def _traced_symbolically(loss: reference.Loss, depth: int, shifts_cancel: bool) -> Program:
     names = ["b", *(f"n{i}" for i in range(depth + 1))]
     with jax.enable_x64(True):
         dimensions = export.symbolic_shape(",".join(names))
-    return _trace(loss, depth, dict(zip(names, dimensions, strict=True)))
+    program = _trace(loss, depth, dict(zip(names, dimensions, strict=True)))
+    return replace(program, shifts_cancel=shifts_cancel)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -235,7 +239,7 @@ def traced(spec: Spec | reference.Loss, sizes: Mapping[str, int]) -> Program:
     loss = loss_function(spec)
     if loss not in _needs_sizes:
         try:
-            return _traced_symbolically(loss, len(sizes) - 2)
+            return _traced_symbolically(loss, len(sizes) - 2, isinstance(spec, Spec))
         except Exception:  # the concrete trace succeeds, or raises what is really wrong
             if isinstance(spec, Spec):
                 raise
