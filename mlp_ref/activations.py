@@ -31,7 +31,7 @@ def _checked(z: Floats) -> tuple[Floats, tuple[Floats, Floats]]:
 
 
 def sigmoid(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
-    """Return ``1 / (1 + exp(-z))`` and its slope ``exp(-z) / (1 + exp(-z))**2``.
+    """Return ``1 / (1 + exp(-z))`` and its slope ``exp(z) / (1 + exp(z))**2``.
 
     Parameters
     ----------
@@ -50,17 +50,16 @@ def sigmoid(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats
             return sigmoid(z, out)
     a, slope = out
     c = constants(a.dtype)
-    e = np.negative(z, slope)
-    # Beyond the limit the exponential overflows and inf/inf is NaN; within it, a and the slope
-    # are already below the smallest normal number.
-    np.minimum(e, c.exp_limit, out=e)
+    # With e = exp(z), a is e / (1 + e) and the slope a / (1 + e). The textbook's slope, a * (1 - a),
+    # cancels: at z = 20 in float32, a rounds to 1 and the slope to 0 (it is 2e-9).
+    # Beyond the limit e would overflow and e / e be NaN; there the slope is below the smallest
+    # normal number. (NumPy takes the minimum of two arrays far faster than of an array and a number.)
+    a.fill(c.exp_limit)
+    e = np.minimum(z, a, out=a)
     np.exp(e, e)
-    np.add(e, c.one, a)
-    # 1 - a would cancel: at z = 20 in float32, a rounds to 1 and the slope to 0 (it is 2e-9).
-    # Dividing twice: (1 + e)**2 overflows long before the slope underflows.
-    np.divide(e, a, e)
-    np.divide(e, a, slope)
-    np.reciprocal(a, a)
+    np.add(e, c.one, slope)
+    np.divide(e, slope, a)
+    np.divide(a, slope, slope)
     return a, slope
 
 
@@ -75,11 +74,11 @@ def tanh(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, F
             return tanh(z, out)
     a, slope = out
     c = constants(a.dtype)
-    e = np.copysign(z, c.minus_one, slope)
-    np.add(e, e, e)
+    # 1 - tanh(z)**2 would cancel: in float32 it is 0 from |z| = 9 on, where the slope is 6e-8.
+    e = np.abs(z, slope)
+    np.multiply(e, c.minus_two, e)
     np.exp(e, e)
     np.add(e, c.one, a)
-    # 1 - tanh(z)**2 would cancel: in float32 it is 0 from |z| = 9 on, where the slope is 6e-8.
     np.divide(e, a, e)
     np.divide(e, a, e)
     np.multiply(e, c.four, slope)
@@ -92,8 +91,9 @@ def relu(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, F
     if out is None:
         z, out = _checked(z)
     a, slope = out
-    np.maximum(z, constants(a.dtype).zero, out=a)
-    np.sign(a, slope)
+    a.fill(0)
+    np.maximum(z, a, out=a)
+    np.greater(z, constants(a.dtype).zero, out=slope)
     return a, slope
 
 

@@ -30,7 +30,7 @@ DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 class Constants(NamedTuple):
     """Numbers as zero-dimensional arrays, which a ufunc takes in half the time of a Python float."""
 
-    minus_one: Floats
+    minus_two: Floats
     zero: Floats
     one: Floats
     four: Floats
@@ -46,7 +46,7 @@ def _constants(dtype: np.dtype[Any]) -> Constants:
     exp_limit = np.log(np.finfo(dtype).max)
     while np.isinf(np.exp(exp_limit)):
         exp_limit = np.nextafter(exp_limit, dtype.type(0))
-    return Constants(*(np.array(number, dtype) for number in (-1, 0, 1, 4, exp_limit)))
+    return Constants(*(np.array(number, dtype) for number in (-2, 0, 1, 4, exp_limit)))
 
 
 def quiet() -> np.errstate:

@@ -17,7 +17,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from mlp_ref.arrays import Floats, constants, quiet, real_array, require_finite
-from mlp_ref.softmax import vjp_rows
 from mlp_ref.targets import Targets, check_targets
 
 __all__ = ["LOSSES", "Loss", "LossRoom", "cross_entropy", "mse", "softmax_mse"]
@@ -93,35 +92,33 @@ def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> t
         room.row_loss,
     )
     dz = _shift(logits, y, room)
-    if soft:
-        expected_d = _split_y(y, room)
+    expected_d = _expectation(y, dz, room) if soft else room.d_target
     _exponentials(room)
 
-    # The row's loss is sum(y) * log(total) - sum(y * d), a sum of terms that are not negative.
+    # The loss of a row is sum(y) * log(total) - sum(y * d), and no term of it is negative.
     # total - 1 is the others' sum where the target is on top, however small that sum is.
     np.subtract(e_target, constants(dz.dtype).one, row_loss)
     row_loss += others
     np.log1p(row_loss, row_loss)
     if soft:
         row_loss *= room.y_total
-        row_loss -= expected_d
-    else:
-        row_loss -= room.d_target
-    loss = float(np.dot(row_loss, room.mean))
+    loss = float(np.dot(row_loss, room.mean)) - float(np.dot(expected_d, room.mean))
 
     # The loss is the mean over the batch: here the chain rule starts.
     total *= room.batch
     if soft:
+        # For the target, sum(y) * p - y is p * (sum of y's others) - y * (sum of p's others).
         dz *= room.y_total[:, None]
         e_target *= room.y_others
         others *= room.y_target
-        room.flat_dz[target] = e_target - others
+        room.flat_dz[target] = np.subtract(e_target, others, others)
     else:
         room.flat_dz[target] = np.negative(others, others)
     dz /= total[:, None]
     if soft:
-        room.work /= room.batch
-        dz -= room.work
+        y_others = room.work
+        y_others /= room.batch
+        dz -= y_others
     return loss, dz
 
 
@@ -136,16 +133,19 @@ def softmax_mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tup
     target, p_target, others, work = room.target, room.e_target, room.others, room.work
     p = _shift(logits, y, room)
     if soft:
-        np.take(y, target, out=room.y_target, mode="clip")
+        y.take(target, out=room.y_target, mode="clip")
     _exponentials(room)
     p_target /= room.total
     others /= room.total
     p /= room.total[:, None]
 
-    # p - y is p * (1 - y) - y * (1 - p): for the target, 1 - p is the others' sum.
+    # For the target, p - y is p * (1 - y) - y * (sum of p's others).
     if soft:
         np.subtract(p, y, work)
-        room.flat_work[target] = p_target * (1 - room.y_target) - room.y_target * others
+        others *= room.y_target
+        np.subtract(constants(p.dtype).one, room.y_target, room.y_others)
+        room.y_others *= p_target
+        room.flat_work[target] = np.subtract(room.y_others, others, others)
     else:
         np.copyto(work, p)
         room.flat_work[target] = np.negative(others, others)
@@ -154,9 +154,12 @@ def softmax_mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tup
 
     # The loss is the mean over all elements: here the chain rule starts.
     work *= 2 / work.size
-    np.take(work, room.top, out=room.top_z, mode="clip")
-    work -= room.top_z[:, None]
-    return loss, vjp_rows(p, work, p)
+    # Only differences of dp matter to softmax; those to the top's keep their digits when it drowns the others.
+    dp = work
+    dp.take(room.top, out=room.top_z, mode="clip")
+    dp -= room.top_z[:, None]
+    dp -= np.vecdot(p, dp, room.top_z)[:, None]
+    return loss, np.multiply(p, dp, p)
 
 
 def mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tuple[float, Floats]:
@@ -232,12 +235,12 @@ def _exponentials(room: LossRoom) -> None:
     np.add(room.others, room.e_target, room.total)
 
 
-def _split_y(y: Targets, room: LossRoom) -> Floats:
-    """Split the rows of y into the target's share and the others, and return sum(y * d) of every row."""
-    # Where y is 0 and d is -infinity their product is 0 all the same.
-    room.work.fill(0)
-    np.multiply(y, room.dz, out=room.work, where=y > 0)
-    expected_d: Floats = np.dot(room.work, room.ones)
+def _expectation(y: Targets, d: Floats, room: LossRoom) -> Floats:
+    """Return sum(y * d) of every row, and split y into the target's share and, in room.work, the others'."""
+    expected_d: Floats = np.vecdot(y, d, room.d_target)
+    if np.isnan(expected_d).any():
+        # Where y is 0 and d is -infinity their product is 0 all the same.
+        expected_d[:] = np.multiply(y, d, where=y > 0, out=np.zeros_like(d)).sum(axis=1)
     y.take(room.target, out=room.y_target, mode="clip")
     np.copyto(room.work, y)
     room.flat_work[room.target] = 0

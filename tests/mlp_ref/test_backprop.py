@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -183,3 +185,20 @@ def test_unknown_names_are_refused(argument, value, message):
     params, x, y = random_case(0, [3, 2], 5)
     with pytest.raises(ValueError, match=message):
         loss_and_gradient(params, x, y, **{argument: value})
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("hidden", ACTIVATIONS)
+def test_a_warm_step_allocates_no_array(hidden, loss):
+    sizes, batch = [20, 30, 20], 1000
+    params, x, y = random_case(0, sizes, batch, loss)
+    workspace = Workspace(sizes, batch, x.dtype)
+    loss_and_gradient(params, x, y, hidden, loss, workspace=workspace)
+    tracemalloc.start()
+    try:
+        loss_and_gradient(params, x, y, hidden, loss, workspace=workspace)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # NumPy broadcasts through a buffer of 8192 numbers, whatever the arrays' size; x alone is larger.
+    assert peak < 8192 * x.itemsize + 30_000 < x.nbytes
