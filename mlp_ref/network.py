@@ -22,6 +22,7 @@ from mlp_ref.checks import (
 from mlp_ref.initialisation import INITIALISATIONS, default_initialisation, initial_parameters
 from mlp_ref.losses import LOSSES
 from mlp_ref.params import Layer, Params, as_layers, flatten
+from mlp_ref.scores import accuracy, r_squared
 from mlp_ref.softmax import softmax
 from mlp_ref.targets import check_targets, likeliest, without_one_hot
 from mlp_ref.training import Model, Rows, train
@@ -235,21 +236,12 @@ class MLP:
         return softmax(self.forward(x))
 
     def score(self, x: Floats, y: Targets) -> float:
-        """Return the share of rows whose likeliest class is right, or for ``"mse"`` R².
-
-        R² is ``1 - sum((outputs - y)**2) / sum((y - mean(y))**2)`` of every output, averaged over
-        the outputs. Where an output's `y` is constant, it is 1 for a perfect prediction and 0 otherwise.
-        """
+        """Return the share of rows whose likeliest class is right, or for ``"mse"`` R², averaged over outputs."""
         outputs = self.forward(x)
-        y = check_targets(y, outputs.shape, self.dtype, self._loss)
-        if self._loss != "mse":
-            return float(np.mean(outputs.argmax(axis=1) == likeliest(y)))
-        wide = y.astype(np.float64)
-        residual = ((outputs - wide) ** 2).sum(axis=0)
-        total = ((wide - wide.mean(axis=0)) ** 2).sum(axis=0)
-        constant = total == 0
-        scores = np.where(constant, residual == 0, 1 - residual / np.where(constant, 1, total))
-        return float(scores.mean())
+        y = check_targets(y, (len(outputs), self._layer_sizes[-1]), self.dtype, self._loss)
+        if self._loss == "mse":
+            return r_squared(outputs, y)
+        return accuracy(outputs.argmax(axis=1), likeliest(y))
 
     def copy(self) -> MLP:
         """Return a network with these parameters and this random state, which shares no memory with this one."""
