@@ -50,6 +50,9 @@ _SIZES = {"float64": (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32), "float32": (3, 
 _LAYERS = {"float64": 3, "float32": 2}
 _DEEP = {"float64": st.integers(5, 8), "float32": st.just(4)}
 
+FEWEST_DEEP = 4
+"""The fewest layers of a deep network."""
+
 
 class Arrays(NamedTuple):
     """What a gradient is called with."""
@@ -216,6 +219,7 @@ def _cases(
     layouts: tuple[str, ...],
     targets: str,
     integer: bool,
+    layers: int | None,
 ) -> Case:
     # Every regime draws alike, so that a failing case can be simplified to another regime.
     regime = draw(st.sampled_from(regimes))
@@ -223,6 +227,8 @@ def _cases(
     width = st.sampled_from(_SIZES[dtype])
     batch = draw(width)
     depth = {"no_hidden": st.just(1), "deep": _DEEP[dtype]}.get(regime, st.integers(1, _LAYERS[dtype]))
+    if layers is not None:
+        depth = st.just(layers)
     sizes = [draw(width) for _ in range(draw(depth) + 1)]
     if regime == "batch_1":
         batch = 1
@@ -247,6 +253,7 @@ def cases(
     dtypes: Sequence[str] = DTYPES,
     layouts: Sequence[str] = LAYOUTS,
     labels: str = "rows",
+    layers: int | None = None,
 ) -> st.SearchStrategy[Case]:
     """A Hypothesis strategy of Cases, which shrinks towards small ordinary float64 networks.
 
@@ -259,6 +266,8 @@ def cases(
     labels
         ``rows``: y is (batch, n_out). ``integer``: y is (batch,), and soft labels are not drawn; only for
         a Spec with softmax output.
+    layers
+        The number of layers of every case; regimes that need another are not drawn. Not given: from 1 to 8.
 
     Raises
     ------
@@ -275,10 +284,22 @@ def cases(
     targets = spec.targets if isinstance(spec, Spec) else "distribution"
     if labels not in ("rows", "integer"):
         raise ValueError(f"labels must be 'rows' or 'integer'; got {labels!r}")
-    if labels == "integer":
-        if targets != "distribution":
-            raise ValueError(f"labels='integer' needs a softmax output; got {spec}")
-        regimes = [regime for regime in regimes if regime != "soft_labels"]
-        if not regimes:
-            raise ValueError("regimes must hold more than soft_labels when labels='integer'")
-    return _cases(tuple(regimes), tuple(dtypes), tuple(layouts), targets, labels == "integer")
+    if labels == "integer" and targets != "distribution":
+        raise ValueError(f"labels='integer' needs a softmax output; got {spec}")
+    if layers is not None and (isinstance(layers, bool) or not isinstance(layers, int) or layers < 1):
+        raise ValueError(f"layers must be a positive integer; got {layers!r}")
+    possible = suited(regimes, labels=labels, layers=layers)
+    if not possible:
+        raise ValueError(
+            f"none of the regimes {', '.join(regimes)} is possible with labels={labels!r}, layers={layers}"
+        )
+    return _cases(possible, tuple(dtypes), tuple(layouts), targets, labels == "integer", layers)
+
+
+def suited(regimes: Sequence[str], *, labels: str, layers: int | None) -> tuple[str, ...]:
+    """Those of the regimes that are possible with these labels and this number of layers (None: any number)."""
+    impossible = {"soft_labels"} if labels == "integer" else set()
+    if layers is not None:
+        impossible |= {"no_hidden"} if layers > 1 else set()
+        impossible |= {"deep"} if layers < FEWEST_DEEP else set()
+    return tuple(regime for regime in regimes if regime not in impossible)

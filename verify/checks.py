@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.case import Arrays, Case
+from verify.evaluate.bounds import Pair
 from verify.judge import (
     Gradient,
     GradientFunction,
@@ -26,7 +27,11 @@ from verify.judge import (
     small,
     tensor_names,
 )
+from verify.outputs import outputs
+from verify.results import Failed, Recovered, as_gradient, called
 from verify.spec import Spec
+
+__all__ = ["CHECKS", "FOLLOW_UPS", "Failed", "Target", "as_gradient", "called", "examined"]
 
 Array = npt.NDArray[Any]
 
@@ -34,16 +39,19 @@ CHECKS = {
     "runs": "returns without raising",
     "result": "returns one (dweight, dbias) a layer, of the shapes of the parameters",
     "dtype": "returns the dtype of the parameters",
+    "parameters": "a network keeps the parameters it is given, to the bit",
+    "inputs": "leaves params, x and y as they were",
+    "aliasing": "returns arrays that share no memory with its inputs, with each other or with an earlier answer",
+    "learning_rate": "the update is linear in the learning rate",
     "gradient": "equals JAX's gradient, every entry within its bound",
     "loss": "the loss value equals JAX's, within its bound",
-    "inputs": "leaves params, x and y as they were",
-    "aliasing": "returns arrays that share no memory with its inputs or with each other",
+    "forward": "the outputs equal those of JAX's forward pass, every entry within its bound",
     "repeat": "answers the same call again with the same gradient",
     "second_call": "answers a second call, same shapes and other values, rightly; the first answer stays as it was",
     "batch_order": "does not depend on the order of the rows",
     "split_batch": "is right for a part of the batch, after the whole",
 }
-"""Every check, with what it asks."""
+"""Every check, with what it asks, in the order in which a case is put to them."""
 
 FOLLOW_UPS = ("gradient", "repeat", "second_call", "batch_order", "split_batch")
 """The checks that need a call of their own; each case is given one of them (the first needs none)."""
@@ -63,84 +71,40 @@ class Target:
         What it is called, in reports and in the lines that reproduce a finding.
     source
         A line of Python that brings it into scope under this name.
+    forward
+        ``forward(params, x) -> (batch, n_out)``, the outputs after the output activation, judged too where given.
+    session
+        Where each call of ``gradient`` uses a network of its own: ``session()`` is a gradient function whose
+        calls share one. The checks that call twice use it, since state is what they look for.
+    spec
+        What it is the gradient of, where nothing else is said.
+    biases
+        Whether its network has biases.
+    layers
+        The one number of layers that it can have; None where it can have any.
+    labels, dtypes
+        What it takes: see `verify.cases`. None: every dtype.
+    notes
+        What was inferred about it, for the report.
     """
 
     gradient: GradientFunction
     loss: Callable[[list[Layer], Array, Array], Any] | None = None
     name: str = "gradient"
     source: str = ""
+    forward: Callable[[list[Layer], Array], Any] | None = None
+    session: Callable[[], GradientFunction] | None = None
+    spec: SpecLike | None = None
+    biases: bool = True
+    layers: int | None = None
+    labels: str = "rows"
+    dtypes: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
-
-class Failed(Exception):
-    """A case that a gradient did not pass: the check, a verdict, one sentence, and the numbers if there are any."""
-
-    def __init__(self, check: str, verdict: str, detail: str, judgement: Judgement | None = None) -> None:
-        super().__init__(check, verdict, detail, judgement)
-        self.check, self.verdict, self.detail, self.judgement = check, verdict, detail, judgement
-
-
-def called(function: Callable[..., Any], arrays: Arrays, what: str = "gradient") -> Any:
-    """The result of a user's function; what it raises becomes a Failed with verdict ``crashed``."""
-    try:
-        with np.errstate(all="ignore"):
-            return function(*arrays)
-    except Exception as error:
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        where = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_filename})" if trace else ""
-        detail = f"the {what} raised {type(error).__name__}: {error}{where}"
-        raise Failed("runs", "crashed", detail) from error
-
-
-def as_gradient(result: Any, params: Sequence[Layer]) -> Gradient:
-    """A user's result as layers of arrays, once its structure, shapes and dtypes are found to be right."""
-    if result is None:
-        raise Failed(
-            "result", "crashed", "the gradient returned None; it must return [(dweight, dbias), ...]"
-        )
-    try:
-        layers = [tuple(layer) for layer in result]
-    except TypeError:
-        kind = type(result).__name__
-        raise Failed(
-            "result", "crashed", f"the gradient returned {kind}, not [(dweight, dbias), ...]"
-        ) from None
-    if len(layers) != len(params):
-        raise Failed(
-            "result", "crashed", f"the gradient returned {len(layers)} layers; the network has {len(params)}"
-        )
-    gradient = []
-    for number, (layer, expected) in enumerate(zip(layers, params, strict=True), start=1):
-        if len(layer) != 2:
-            raise Failed(
-                "result",
-                "crashed",
-                f"layer {number} of the gradient has {len(layer)} items, not (dweight, dbias)",
-            )
-        tensors = []
-        for name, tensor, parameter in zip(("weight", "bias"), layer, expected, strict=True):
-            try:
-                array = np.asarray(tensor)
-            except Exception as error:
-                raise Failed(
-                    "result", "crashed", f"the d{name} of layer {number} is no array: {error}"
-                ) from error
-            where = f"the d{name} of layer {number}"
-            if array.dtype.kind not in "fiub":
-                raise Failed(
-                    "result", "crashed", f"{where} has dtype {array.dtype}; it must be {parameter.dtype}"
-                )
-            if array.shape != parameter.shape:
-                detail = f"{where} has shape {array.shape}; the parameter has {parameter.shape}"
-                raise Failed("result", "wrong", detail)
-            if array.dtype != parameter.dtype:
-                raise Failed(
-                    "dtype", "wrong", f"{where} is {array.dtype}; the parameters are {parameter.dtype}"
-                )
-            tensors.append(array)
-        gradient.append(Layer(*tensors))
-    return gradient
+    def judged_as(self, spec: SpecLike | None) -> SpecLike:
+        """What it is judged as the gradient of: what is asked for, else its own spec, else the default one."""
+        chosen = spec if spec is not None else self.spec if self.spec is not None else Spec()
+        return replace(chosen, biases=False) if isinstance(chosen, Spec) and not self.biases else chosen
 
 
 def examined(target: Target, spec: SpecLike, case: Case, follow_up: str = "gradient") -> Judgement:
@@ -156,26 +120,29 @@ def examined(target: Target, spec: SpecLike, case: Case, follow_up: str = "gradi
     Failed
         With the check that it did not pass.
     """
+    call = target.gradient if follow_up == "gradient" or target.session is None else target.session()
     arrays, untouched = case.arrays(), case.arrays()
-    gradient = as_gradient(called(target.gradient, arrays), arrays.params)
+    gradient = as_gradient(called(call, arrays), arrays.params)
     _require_unchanged(arrays, untouched)
     _require_own_memory(gradient, arrays)
     truth = Truth.of(spec, case.inputs(), case.dtype)
+    _require_linear(gradient, truth, case.dtype)
     judgement = _require_right(gradient, truth, case.dtype, "gradient", CHECKS["gradient"])
     if target.loss is not None:
-        _require_right_loss(target, truth, case)
+        _require_right_loss(target.loss, truth, case)
+    if target.forward is not None:
+        _require_right_outputs(target.forward, spec, case)
     if follow_up != "gradient":
-        _FOLLOW_UPS[follow_up](target, spec, case, gradient, truth)
+        _FOLLOW_UPS[follow_up](call, spec, case, gradient, truth)
     return judgement
 
 
-def _require_unchanged(arrays: Arrays, untouched: Arrays) -> None:
+def _require_unchanged(arrays: Arrays, untouched: Arrays, what: str = "call") -> None:
     names = [*tensor_names(len(arrays.params)), "x", "y"]
     for name, now, before in zip(names, _all(arrays), _all(untouched), strict=True):
         if now.tobytes() != before.tobytes():
-            raise Failed(
-                "inputs", "wrong", f"the call changed {'the ' if ' ' in name else ''}{name} that it was given"
-            )
+            changed = f"{'the ' if ' ' in name else ''}{name}"
+            raise Failed("inputs", "wrong", f"the {what} changed {changed} that it was given")
 
 
 def _all(arrays: Arrays) -> list[Array]:
@@ -188,27 +155,59 @@ def _require_own_memory(gradient: Gradient, arrays: Arrays) -> None:
     inputs = _all(arrays)
     for i, (name, tensor) in enumerate(zip(names, results, strict=True)):
         for other, array in zip([*names, "x", "y"], inputs, strict=True):
-            if np.may_share_memory(tensor, array) and np.shares_memory(tensor, array):
+            if _share(tensor, array):
                 raise Failed(
                     "aliasing", "wrong", f"the gradient of the {name} shares memory with the input {other}"
                 )
         for other, array in zip(names[:i], results[:i], strict=True):
-            if np.may_share_memory(tensor, array) and np.shares_memory(tensor, array):
+            if _share(tensor, array):
                 detail = f"the gradients of the {other} and of the {name} share memory"
                 raise Failed("aliasing", "wrong", detail)
 
 
+def _share(a: Array, b: Array) -> bool:
+    return np.may_share_memory(a, b) and np.shares_memory(a, b)
+
+
+def _widened(truth: Truth, gradient: Gradient) -> list[Pair]:
+    """The truth's pairs; for a Recovered gradient, with the recovery's own error in the bounds."""
+    if not isinstance(gradient, Recovered):
+        return truth.tensors
+    errors = flat(gradient.error)
+    return [(value, bound + error) for (value, bound), error in zip(truth.tensors, errors, strict=True)]
+
+
+def _require_linear(gradient: Gradient, truth: Truth, dtype: str) -> None:
+    """Steps with two learning rates must show one gradient: each within its bound of the same number."""
+    if not isinstance(gradient, Recovered) or gradient.other is None:
+        return
+    room = zip(_widened(truth, gradient), _widened(truth, gradient.other), strict=True)
+    pairs = [
+        (np.asarray(other, dtype=np.float64), bound + other_bound)
+        for other, ((_, bound), (_, other_bound)) in zip(flat(gradient.other), room, strict=True)
+    ]
+    judgement = judge(pairs, flat(gradient), dtype)
+    if judgement.verdict == "wrong":
+        rates = " and ".join(f"{rate:g}" for rate in gradient.rates)
+        detail = (
+            f"the update is not linear in the learning rate: steps at {rates} show different gradients "
+            "(decay outside the rate? parameters updated before they are used?)"
+        )
+        raise Failed("learning_rate", "wrong", detail, judgement)
+
+
 def _require_right(gradient: Gradient, truth: Truth, dtype: str, check: str, detail: str) -> Judgement:
-    judgement = judge(truth.tensors, flat(gradient), dtype)
+    judgement = judge(_widened(truth, gradient), flat(gradient), dtype)
     if judgement.verdict == "wrong":
         verdict = "imprecise" if small(judgement, truth, dtype) else "wrong"
         raise Failed(check, verdict, detail, judgement)
     return judgement
 
 
-def _require_right_loss(target: Target, truth: Truth, case: Case) -> None:
-    assert target.loss is not None
-    value = called(target.loss, case.arrays(), "loss")
+def _require_right_loss(loss: Callable[..., Any], truth: Truth, case: Case) -> None:
+    arrays, untouched = case.arrays(), case.arrays()
+    value = called(loss, arrays, "loss")
+    _require_unchanged(arrays, untouched, "loss")
     try:
         number = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
@@ -220,52 +219,104 @@ def _require_right_loss(target: Target, truth: Truth, case: Case) -> None:
         raise Failed("loss", "wrong", CHECKS["loss"], judgement)
 
 
-def _repeat(target: Target, _: SpecLike, case: Case, first: Gradient, truth: Truth) -> None:
+def _require_right_outputs(forward: Callable[..., Any], spec: SpecLike, case: Case) -> None:
+    if not isinstance(spec, Spec):
+        raise TypeError(
+            "forward= can be judged only where spec is a Spec: a JAX loss does not say its outputs"
+        )
+    arrays, untouched = case.arrays(), case.arrays()
+    result = called(forward, (arrays.params, arrays.x), "forward pass")
+    _require_unchanged(arrays, untouched, "forward pass")
+    found = np.asarray(result)
+    expected = (case.batch, case.layer_sizes[-1])
+    if found.dtype.kind not in "fiub":
+        raise Failed("forward", "crashed", f"the forward pass returned {type(result).__name__}, not an array")
+    if found.shape != expected:
+        raise Failed("forward", "wrong", f"the outputs have shape {found.shape}; they must have {expected}")
+    judgement = judge([outputs(spec, case.inputs(), case.dtype)], [found], case.dtype)
+    if judgement.verdict == "wrong":
+        raise Failed("forward", "wrong", CHECKS["forward"], replace(judgement, tensor="outputs"))
+
+
+FollowUp = Callable[[GradientFunction, SpecLike, Case, Gradient, Truth], None]
+"""``follow_up(call, spec, case, first, truth)``: further calls, after ``first``, whose truth is ``truth``."""
+
+
+def _answer(call: GradientFunction, params: Sequence[Layer], x: Array, y: Array) -> Gradient:
+    return as_gradient(called(call, (params, x, y)), params)
+
+
+def _repeat(call: GradientFunction, _: SpecLike, case: Case, first: Gradient, truth: Truth) -> None:
     kept = [tensor.copy() for tensor in flat(first)]
-    second = as_gradient(called(target.gradient, arrays := case.arrays()), arrays.params)
+    second = _answer(call, *case.arrays())
     # Not bit by bit: a library may sum in another order when the same numbers lie elsewhere in memory.
-    accumulates = any(k.any() for k in kept) and all(map(_is_double, flat(second), kept))
-    detail = "it accumulates: the second answer is twice the first" if accumulates else CHECKS["repeat"]
+    accumulates = _adds_up(second, kept, truth, case.dtype)
+    detail = "it accumulates: the second answer is the sum of both" if accumulates else CHECKS["repeat"]
     _require_right(second, truth, case.dtype, "repeat", detail)
+    _require_apart(first, second)
 
 
-def _is_double(second: Array, first: Array) -> bool:
-    return bool(np.allclose(second, 2 * first, rtol=1e-3, atol=0))
-
-
-def _second_call(target: Target, spec: SpecLike, case: Case, first: Gradient, _: Truth) -> None:
+def _second_call(call: GradientFunction, spec: SpecLike, case: Case, first: Gradient, _: Truth) -> None:
     other = replace(case, seed=case.seed + 1)
     kept = [tensor.copy() for tensor in flat(first)]
-    arrays = other.arrays()
-    second = as_gradient(called(target.gradient, arrays), arrays.params)
+    second = _answer(call, *other.arrays())
+    truth = Truth.of(spec, other.inputs(), case.dtype)
+    detail = CHECKS["second_call"]
+    if all(np.array_equal(now, before) for now, before in zip(flat(second), kept, strict=True)):
+        detail = "it answers a second call, with other values, as it answered the first: a stale cache"
+    elif _adds_up(second, kept, truth, case.dtype):
+        detail = "it accumulates: the second call's answer is the sum of both"
+    _require_right(second, truth, case.dtype, "second_call", detail)
     for name, before, now in zip(tensor_names(len(first)), kept, flat(first), strict=True):
         if before.tobytes() != now.tobytes():
             raise Failed(
                 "second_call", "wrong", f"a second call overwrote the first call's gradient of the {name}"
             )
-    truth = Truth.of(spec, other.inputs(), case.dtype)
-    _require_right(second, truth, case.dtype, "second_call", CHECKS["second_call"])
+    _require_apart(first, second)
 
 
-def _batch_order(target: Target, spec: SpecLike, case: Case, _: Gradient, truth: Truth) -> None:
+def _require_apart(first: Gradient, second: Gradient) -> None:
+    for name, before, now in zip(tensor_names(len(first)), flat(first), flat(second), strict=True):
+        if _share(before, now):
+            raise Failed(
+                "aliasing", "wrong", f"two calls return the same memory as the gradient of the {name}"
+            )
+
+
+def _adds_up(second: Gradient, first: list[Array], truth: Truth, dtype: str) -> bool:
+    """Whether a second answer is the first plus its own truth: within the bound, and two roundings of the sum."""
+    if not any(tensor.any() for tensor in first):
+        return False
+    sums = [np.asarray(tensor, dtype=np.float64) for tensor in flat(second)]
+    u = float(np.finfo(np.dtype(dtype).type).eps)
+    pairs = [
+        (value, bound + u * abs(total))
+        for (value, bound), total in zip(_widened(truth, second), sums, strict=True)
+    ]
+    added = [total - before for total, before in zip(sums, first, strict=True)]
+    return judge(pairs, added, dtype).verdict == "verified"
+
+
+def _batch_order(call: GradientFunction, spec: SpecLike, case: Case, _: Gradient, truth: Truth) -> None:
     params, x, y = case.arrays()
-    gradient = as_gradient(called(target.gradient, Arrays(params, x[::-1], y[::-1])), params)
+    gradient = _answer(call, params, x[::-1], y[::-1])
     if not isinstance(spec, Spec):  # a user's own loss may well depend on the order
         *weights, x64, y64 = case.inputs()
         truth = Truth.of(spec, [*weights, x64[::-1], y64[::-1]], case.dtype)
     _require_right(gradient, truth, case.dtype, "batch_order", CHECKS["batch_order"])
 
 
-def _split_batch(target: Target, spec: SpecLike, case: Case, _: Gradient, __: Truth) -> None:
+def _split_batch(call: GradientFunction, spec: SpecLike, case: Case, _: Gradient, __: Truth) -> None:
+    """The loss of every batch is that of its parts together, so parts and whole that are right add up."""
     part = (case.batch + 1) // 2
     params, x, y = case.arrays()
-    gradient = as_gradient(called(target.gradient, Arrays(params, x[:part], y[:part])), params)
+    gradient = _answer(call, params, x[:part], y[:part])
     *weights, x64, y64 = case.inputs()
     truth = Truth.of(spec, [*weights, x64[:part], y64[:part]], case.dtype)
     _require_right(gradient, truth, case.dtype, "split_batch", CHECKS["split_batch"])
 
 
-_FOLLOW_UPS: dict[str, Callable[[Target, SpecLike, Case, Gradient, Truth], None]] = {
+_FOLLOW_UPS: dict[str, FollowUp] = {
     "repeat": _repeat,
     "second_call": _second_call,
     "batch_order": _batch_order,

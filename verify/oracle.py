@@ -15,13 +15,14 @@ from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
-from verify import checks
-from verify.case import DTYPES, LAYOUTS, REGIMES, Case
+from verify.case import DTYPES, LAYOUTS, REGIMES, Case, suited
 from verify.case import cases as drawn_cases
-from verify.checks import FOLLOW_UPS, Failed, Target
-from verify.judge import VERDICTS, GradientFunction, Judgement, SpecLike, adjudicated
+from verify.checks import FOLLOW_UPS, Failed, Target, examined
+from verify.judge import VERDICTS, Judgement, SpecLike, adjudicated
 from verify.report import Finding, Report
+from verify.reproduce import reproduction
 from verify.spec import Spec
+from verify.target import Judged, as_target
 from verify.witness import witnessed
 
 Progress = Callable[[int, int], None]
@@ -32,16 +33,18 @@ SURVEY = 15
 
 
 def check(
-    gradient: GradientFunction | Target,
+    gradient: Judged,
     spec: SpecLike | None = None,
     *,
     cases: int = 1000,
     seed: int = 0,
-    dtypes: Sequence[str] = DTYPES,
+    dtypes: Sequence[str] | None = None,
     regimes: Sequence[str] = tuple(REGIMES),
     layouts: Sequence[str] = LAYOUTS,
-    labels: str = "rows",
+    labels: str | None = None,
+    checks: Sequence[str] = FOLLOW_UPS,
     loss: Callable[..., Any] | None = None,
+    forward: Callable[..., Any] | None = None,
     xla: int = 4,
     certified: int = 8,
     database: ExampleDatabase | None = None,
@@ -52,19 +55,23 @@ def check(
     Parameters
     ----------
     gradient
-        ``gradient(params, x, y) -> [(dweight, dbias), ...]``, or a Target. ``params`` is a list of
-        ``Layer(weight, bias)``, weight (n_in, n_out), bias (n_out,); x is (batch, n_in); y is (batch, n_out).
+        ``gradient(params, x, y) -> [(dweight, dbias), ...]``, a Target, or what `verify.adapt` returns. ``params``
+        is a list of ``Layer(weight, bias)``, weight (n_in, n_out), bias (n_out,); x is (batch, n_in); y is
+        (batch, n_out).
     spec
-        What it is the gradient of: a Spec (the default Spec when not given), or any JAX function
-        ``loss(params, x, y) -> scalar``.
+        What it is the gradient of: a Spec, or any JAX function ``loss(params, x, y) -> scalar``. Not given: the
+        target's own, where it has one, else the default Spec.
     cases
         How many cases to judge. The search ends earlier where the gradient fails.
     seed
         The same seed draws the same cases.
     dtypes, regimes, layouts, labels
-        What is drawn: see `verify.case.cases`.
-    loss
-        The user's own ``loss(params, x, y) -> float``, judged too where given.
+        What is drawn: see `verify.cases`. Not given: what the target takes.
+    checks
+        Which of ``verify.checks.FOLLOW_UPS`` to make; each case is given one.
+    loss, forward
+        The user's own ``loss(params, x, y) -> float`` and ``forward(params, x) -> (batch, n_out)``, the outputs
+        after the output activation; judged too where given.
     xla, certified
         How many of the cases are also carried out by XLA, and in certified balls, to show that the NumPy
         evaluator speaks for JAX and that its bounds hold.
@@ -83,8 +90,8 @@ def check(
     TypeError, ValueError
         When an argument is not usable, or a user's JAX loss is not scalar or uses a primitive without a rule.
     """
-    target = as_target(gradient, loss)
-    spec = Spec() if spec is None else spec
+    target = as_target(gradient, loss, forward, spec)
+    spec = target.judged_as(spec)
     if not isinstance(spec, Spec) and not callable(spec):
         raise TypeError(
             f"spec must be a Spec or a JAX function loss(params, x, y); got {type(spec).__name__}"
@@ -97,10 +104,19 @@ def check(
     ):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{name} must be an integer, {least} or larger; got {value!r}")
-    draw = functools.partial(drawn_cases, spec, dtypes=dtypes, layouts=layouts, labels=labels)
+    if isinstance(checks, str) or not checks or any(name not in FOLLOW_UPS for name in checks):
+        raise ValueError(f"checks must be a non-empty list from {', '.join(FOLLOW_UPS)}; got {checks!r}")
+    draw = functools.partial(
+        drawn_cases,
+        spec,
+        dtypes=dtypes or target.dtypes or DTYPES,
+        layouts=layouts,
+        labels=labels or target.labels,
+        layers=target.layers,
+    )
     strategy = draw(regimes=regimes)
     start = time.perf_counter()
-    search = Search(target, spec, cases, progress)
+    search = Search(target, spec, cases, progress, checks)
     interrupted = False
     try:
         search.run(strategy, seed, database)
@@ -125,28 +141,23 @@ def check(
         findings=tuple(findings),
         seconds=time.perf_counter() - start,
         interrupted=interrupted,
+        notes=target.notes,
     )
-
-
-def as_target(gradient: GradientFunction | Target, loss: Callable[..., Any] | None = None) -> Target:
-    """A gradient function (and a loss function) as a Target; TypeError where it is not callable."""
-    if isinstance(gradient, Target):
-        return gradient if loss is None else replace(gradient, loss=loss)
-    if not callable(gradient):
-        raise TypeError(f"gradient must be a function gradient(params, x, y); got {type(gradient).__name__}")
-    name = getattr(gradient, "__name__", "")
-    if not name.isidentifier():
-        name = "gradient"
-    module = getattr(gradient, "__module__", "__main__")
-    source = f"from {module} import {name}" if module != "__main__" else f"# with {name} as you passed it"
-    return Target(gradient, loss, name, source)
 
 
 class Search:
     """Hypothesis at work on one target: what it judged, and the simplest failing case of each kind."""
 
-    def __init__(self, target: Target, spec: SpecLike, cases: int, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        spec: SpecLike,
+        cases: int,
+        progress: Progress | None = None,
+        follow_ups: Sequence[str] = FOLLOW_UPS,
+    ) -> None:
         self.target, self.spec, self.cases, self.progress = target, spec, cases, progress
+        self.follow_ups = tuple(follow_ups)
         self.judged: Counter[str] = Counter()
         self.inconclusive: Counter[str] = Counter()
         self.closest: dict[str, float] = {}
@@ -177,7 +188,7 @@ class Search:
             verbosity=Verbosity.quiet,
             print_blob=False,
         )
-        @given(strategy, st.sampled_from(FOLLOW_UPS))
+        @given(strategy, st.sampled_from(self.follow_ups))
         def search(case: Case, follow_up: str) -> None:
             self.judge(case, follow_up)
 
@@ -202,7 +213,7 @@ class Search:
         def survey(case: Case) -> None:
             tried.append(case)
             try:
-                checks.examined(self.target, self.spec, case, follow_up)
+                examined(self.target, self.spec, case, follow_up)
             except Failed:
                 failed.append(case)
 
@@ -212,7 +223,7 @@ class Search:
     def judge(self, case: Case, follow_up: str = "gradient") -> None:
         """Judge one case; raise Failed, of a type of its own for each kind of failure, where it fails."""
         try:
-            judgement = checks.examined(self.target, self.spec, case, follow_up)
+            judgement = examined(self.target, self.spec, case, follow_up)
         except Failed as failure:
             kind = _kind(failure.check, failure.verdict)
             self._simplest[kind] = finding_of(failure, case)
@@ -235,7 +246,7 @@ def _kind(check: str, verdict: str) -> type[Failed]:
 
 
 def examine(
-    gradient: GradientFunction | Target, case: Case, spec: SpecLike | None = None, check: str = "gradient"
+    gradient: Judged, case: Case, spec: SpecLike | None = None, check: str = "gradient"
 ) -> Finding | Judgement:
     """Put one case to a gradient: what a Finding's ``reproduce`` calls.
 
@@ -253,10 +264,10 @@ def examine(
     Finding or Judgement
         What failed; or, where nothing did, the entry that came closest to its bound.
     """
-    target = as_target(gradient)
-    spec = Spec() if spec is None else spec
+    target = as_target(gradient, spec=spec)
+    spec = target.judged_as(spec)
     try:
-        return checks.examined(target, spec, case, check if check in FOLLOW_UPS else "gradient")
+        return examined(target, spec, case, check if check in FOLLOW_UPS else "gradient")
     except Failed as failure:
         return settled(target, spec, finding_of(failure, case))
 
@@ -285,27 +296,12 @@ def _completed(
     """A finding with its verdict settled, the regimes that it fails in, and the lines that reproduce it."""
     follow_up = finding.check if finding.check in FOLLOW_UPS else "gradient"
     failing = {}
-    for regime in regimes:
-        if regime == "soft_labels" and finding.case.labels == "integer":
-            continue
+    for regime in suited(regimes, labels=finding.case.labels, layers=target.layers):
         fresh = Search(target, spec, SURVEY)
         tried, failed = fresh.survey(draw(regimes=[regime]), seed, follow_up)
         failing[regime] = (failed, tried)
     return replace(
-        settled(target, spec, finding), regimes=failing, reproduce=_reproduction(target, spec, finding)
+        settled(target, spec, finding),
+        regimes=failing,
+        reproduce=reproduction(target, spec, finding.case, finding.check),
     )
-
-
-def _reproduction(target: Target, spec: SpecLike, finding: Finding) -> str:
-    spec_text = (
-        repr(spec).replace("Spec(", "verify.Spec(")
-        if isinstance(spec, Spec)
-        else getattr(spec, "__name__", "loss")
-    )
-    case_text = repr(finding.case).replace("Case(", "verify.Case(")
-    lines = ["import verify", *target.source.splitlines(), f"case = {case_text}"]
-    lines.append(
-        f"spec = {spec_text}" if isinstance(spec, Spec) else f"spec = {spec_text}  # the JAX loss you gave"
-    )
-    lines.append(f'print(verify.examine({target.name}, case, spec, check="{finding.check}"))')
-    return "\n".join(lines)

@@ -32,14 +32,15 @@ HIDDEN: dict[str, Callable[[jax.Array], jax.Array]] = {
 }
 
 
-def forward(params: Params, x: jax.Array, hidden: str = "sigmoid") -> jax.Array:
-    """The logits (b, n_out) of a batch x (b, n_in): affine layers with an activation between them."""
+def forward(params: Params, x: jax.Array, hidden: str = "sigmoid", biases: bool = True) -> jax.Array:
+    """The logits (b, n_out) of a batch x (b, n_in): affine layers, or linear ones, an activation between them."""
     a = x
     *inner, last = params
     for weight, bias in inner:
-        a = HIDDEN[hidden](a @ weight + bias[jnp.newaxis, :])
+        z = a @ weight + bias[jnp.newaxis, :] if biases else a @ weight
+        a = HIDDEN[hidden](z)
     weight, bias = last
-    return a @ weight + bias[jnp.newaxis, :]
+    return a @ weight + bias[jnp.newaxis, :] if biases else a @ weight
 
 
 def squared_error(p: jax.Array, y: jax.Array) -> jax.Array:
@@ -90,7 +91,7 @@ def loss_of(spec: Spec) -> Loss:
     row_loss = ROW_LOSS[spec.output, spec.loss]
 
     def loss(params: Params, x: jax.Array, y: jax.Array) -> jax.Array:
-        logits = forward(params, x, spec.hidden)
+        logits = forward(params, x, spec.hidden, spec.biases)
         value = reduced(row_loss(logits, y), logits.shape[1], spec.reduction)
         if spec.l2:
             for weight, _ in params:

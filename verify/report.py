@@ -124,6 +124,10 @@ class Report:
         The ways in which it failed, worst first.
     seconds
         How long it took.
+    interrupted
+        Whether it was stopped before its end; what it found until then is there.
+    notes
+        What was inferred about the target, such as the orientation of its weights.
     """
 
     target: str
@@ -137,6 +141,7 @@ class Report:
     findings: tuple[Finding, ...]
     seconds: float
     interrupted: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -153,12 +158,13 @@ class Report:
     def __str__(self) -> str:
         judged, vague = sum(self.judged.values()), sum(self.inconclusive.values())
         share = f"{vague / judged:.1%}" if judged else "none"
+        counted = f"{judged} of {self.cases} judged in {self.seconds:.1f} s (seed {self.seed})"
         lines = [
             f"{self.verdict.upper()}: {self.target} as the gradient of {self.spec}",
-            f"  cases            {judged} of {self.cases} judged in {self.seconds:.1f} s (seed {self.seed}); "
-            f"inconclusive {vague} ({share})",
+            f"  cases            {counted}; inconclusive {vague} ({share})",
             "  evaluated by     " + ", ".join(f"{name} {n}" for name, n in self.evaluators.items() if n),
         ]
+        lines += [f"  {'read as' if i == 0 else '':17}{note}" for i, note in enumerate(self.notes)]
         if self.interrupted:
             lines.append("  interrupted      what follows is what was found until then")
         if self.closest:

@@ -41,6 +41,8 @@ class Spec:
         How the rows' losses become one number: one of ``REDUCTIONS``.
     l2
         Adds ``0.5 * l2 * sum(weight**2)`` over all layers; biases are not penalised.
+    biases
+        Whether layers have biases. Without, those that a case holds are not used, and their gradients are 0.
 
     Raises
     ------
@@ -54,6 +56,7 @@ class Spec:
     loss: str = "cross_entropy"
     reduction: str = "mean"
     l2: float = 0.0
+    biases: bool = True
 
     def __post_init__(self) -> None:
         for name, known in (
@@ -80,4 +83,5 @@ class Spec:
     def __str__(self) -> str:
         """One line for reports: ``sigmoid hidden, softmax with cross_entropy, mean``."""
         penalty = f", l2 {self.l2:g}" if self.l2 else ""
-        return f"{self.hidden} hidden, {self.output} with {self.loss}, {self.reduction}{penalty}"
+        biases = "" if self.biases else ", no biases"
+        return f"{self.hidden} hidden, {self.output} with {self.loss}, {self.reduction}{penalty}{biases}"
