@@ -1,0 +1,58 @@
+"""The claim of the project, stated plainly: the hand-written gradient equals JAX's.
+
+JAX itself executes ``jax.value_and_grad`` of a forward pass that was written apart (`verify.reference`). There is no
+tolerance: `verify.judge` derives, for every entry, how far rounding may take either side from the exact value.
+"""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mlp_ref
+import verify
+from verify import reference, shipped
+from verify.judge import Truth, flat
+
+NETWORKS = sorted(shipped.SPECS)
+
+
+@settings(max_examples=60)
+@given(data=st.data(), network=st.sampled_from(NETWORKS))
+def test_loss_and_gradient_equal_jax_value_and_grad(data, network):
+    hidden, loss_name = network
+    spec = shipped.SPECS[network]
+    case = data.draw(verify.cases(spec))
+    params, x, y = case.arrays()
+
+    loss, grads = mlp_ref.loss_and_gradient(params, x, y, hidden, loss_name)
+    with jax.enable_x64(True):
+        jax_loss, jax_grads = jax.value_and_grad(reference.loss_of(spec))(params, x, y)
+
+    bounds = Truth.of(spec, case.inputs(), case.dtype)
+    results = [np.asarray(loss), *flat(grads)]
+    expected = [np.asarray(jax_loss), *(np.asarray(tensor) for tensor in flat(jax_grads))]
+    for ours, jaxs, (_, bound) in zip(results, expected, [bounds.loss, *bounds.tensors], strict=True):
+        assert ours.shape == jaxs.shape
+        assert np.all(np.isfinite(ours) | ~np.isfinite(jaxs))
+        # Each side may lie `bound` from the exact value's float64 reference, so they may lie twice that apart.
+        assert np.all((abs(ours.astype(float) - jaxs) <= 2 * bound) | (ours == jaxs))
+    assert all(tensor.dtype == case.dtype for tensor in results[1:])
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids="-".join)
+def test_the_oracle_verifies_the_network(network):
+    report = verify.check(shipped.target(*network), shipped.SPECS[network], cases=60, xla=0, certified=2)
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_check_above_can_fail(dtype):
+    params = [mlp_ref.Layer(np.full((2, 2), 0.5, dtype), np.full(2, 0.25, dtype))]
+    x, y = np.ones((3, 2), dtype), np.eye(2, dtype=dtype)[[0, 1, 1]]
+    _, grads = mlp_ref.loss_and_gradient(params, x, y)
+    inputs = [np.asarray(array, dtype=float) for array in (*params[0], x, y)]
+    (value, bound), _ = Truth.of(verify.Spec(), inputs, dtype).tensors
+    assert np.all(abs(grads[0].weight - value) <= bound)
+    assert not np.any(abs(grads[0].weight * dtype(1.001) - value) <= bound)
