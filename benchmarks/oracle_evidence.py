@@ -1,5 +1,6 @@
 """The evidence for the oracle's claims: ``python benchmarks/oracle_evidence.py PART``, or ``all``.
 
+jax           mlp_ref against jax.value_and_grad executed by JAX itself, 500 cases in each dtype
 throughput    verify.check on the network that ships, against a plain loop of jax.jit on the same shapes
 false-alarms  correct implementations written differently, none of which may be called wrong
 containment   the error of JAX's formula, certified, against the bound
@@ -22,10 +23,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as hypothesis_seed
 
 import verify
-from mlp_ref.params import Layer
+from mlp_ref import Layer, loss_and_gradient
 from verify import shipped
 from verify.case import DTYPES, REGIMES, Case
-from verify.evaluate import balls, bounds, working
+from verify.evaluate import balls, bounds, working, xla
 from verify.evaluate.program import loss_function, traced
 from verify.judge import Truth, flat, judge, ratios, vacuous
 from verify.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
@@ -63,6 +64,37 @@ def all_specs() -> list[Spec]:
     return [
         Spec(*names, REDUCTIONS[i % len(REDUCTIONS)], 0.01 * (i % 4 == 3)) for i, names in enumerate(pairs)
     ]
+
+
+def by_jax_itself(arguments: argparse.Namespace) -> bool:
+    """The gradients and losses of mlp_ref and of XLA on the same cases, every entry within both bounds."""
+    ok = True
+    for dtype in DTYPES:
+        worst, failed, done = 0.0, 0, 0
+        for i, ((hidden, loss), spec) in enumerate(shipped.SPECS.items()):
+            n = arguments.jax_total * (i + 1) // 12 - arguments.jax_total * i // 12
+            for case in drawn(spec, n, arguments.seed + i, dtypes=[dtype]):
+                params, x, y = case.arrays()
+                value, gradient = loss_and_gradient(params, x, y, hidden, loss)
+                jax_value, jax_gradient = xla.evaluate(loss_function(spec), params, x, y)
+                truth = Truth.of(spec, case.inputs(), dtype)
+                pairs = [truth.loss, *truth.tensors]
+                ours, theirs = [np.asarray(value), *flat(gradient)], [jax_value, *flat(jax_gradient)]
+                done += 1
+                for a, b, (_, bound) in zip(ours, theirs, pairs, strict=True):
+                    with np.errstate(invalid="ignore"):
+                        apart = np.where(a == b, 0.0, abs(a.astype(float) - b.astype(float)))
+                    ratio = float(np.max(ratios(apart, 2 * bound), initial=0.0))
+                    worst = max(worst, ratio)
+                    if ratio > 1 or a.shape != b.shape or not np.all(np.isfinite(a) | ~np.isfinite(b)):
+                        failed += 1
+                        print(f"FAILED: {case} {spec}")
+        print(
+            f"jax: {dtype}: {done} cases executed by JAX itself, {failed} failed; "
+            f"the two differ by at most {worst:.2f} of both bounds"
+        )
+        ok &= failed == 0
+    return ok
 
 
 def throughput(arguments: argparse.Namespace) -> bool:
@@ -282,6 +314,7 @@ def power(arguments: argparse.Namespace) -> bool:
 
 
 PARTS = {
+    "jax": by_jax_itself,
     "throughput": throughput,
     "false-alarms": false_alarms,
     "containment": containment,
@@ -297,6 +330,7 @@ def main() -> int:
     )
     parser.add_argument("part", choices=[*PARTS, "all"])
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jax-total", type=int, default=500, help="jax: cases in each dtype (default 500)")
     parser.add_argument("--cases", type=int, default=1000, help="throughput: cases a round (default 1000)")
     parser.add_argument("--total", type=int, default=99_000, help="false alarms: NumPy and PyTorch cases")
     parser.add_argument("--xla-total", type=int, default=1000, help="false alarms: cases through XLA")

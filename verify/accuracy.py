@@ -1,4 +1,4 @@
-"""How accurate each implementation is, against certified enclosures of the true gradient: ``python -m verify accuracy``.
+"""``python -m verify accuracy``: the error of each implementation, against certified enclosures of the truth.
 
 Two tables. The first gives, for each regime and dtype, the worst error in units of the bound: what JAX's formula
 may lose at that precision. The second gives the relative error of the output delta (the last bias gradient at
