@@ -24,11 +24,11 @@ labels, a sigmoid network unless said otherwise, softmax with cross-entropy, the
 
 PEERS = {
     "gradient": """\
-`JAX jit` is JAX at its best: arrays on the device, no asynchronous dispatch, a wait for one result. `JAX jit,
-asynchronous` is its default. `JAX, NumPy in and out` is how a NumPy user calls it. `mlp_ref, plain call` is
-`mlp_ref.loss_and_gradient` without a workspace: arguments checked, new arrays. `scikit-learn` is the private method
-that computes its gradient. `matrix products alone` are the products of one gradient in NumPy with nothing between
-them: its ratio is the share of our time that they take.""",
+`JAX jit` has its arrays on the device and waits for one result. It hands each call to another thread, as is its
+default on a CPU; `JAX jit, synchronous` is told not to, and is JAX at its best. `JAX, NumPy in and out` is how a NumPy
+user calls it. `mlp_ref, plain call` is `mlp_ref.loss_and_gradient` without a workspace: arguments checked, new arrays.
+`scikit-learn` is the private method that computes its gradient. `matrix products alone` are the products of one
+gradient in NumPy with nothing between them: its ratio is the share of our time that they take.""",
     "epoch": """\
 Shuffling, every step and the mean loss are included; ours counts the right predictions too. `one sample at a time` is
 the loop that most people write first, in NumPy; it trains on fewer rows, and its time is scaled up.""",

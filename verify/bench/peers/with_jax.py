@@ -1,7 +1,7 @@
 """JAX: its derivative of the project's own reference, called in each of the ways that its users have.
 
-On a CPU, JAX hands each call to another thread unless told not to, which costs a small network more than its
-gradient. "JAX at its best" is therefore told not to; ``jax_default`` and ``jax_numpy`` show the default.
+On a CPU, JAX hands each call to another thread by default, which costs a small network more than its gradient.
+``jax_sync`` and the epochs are told not to, which is JAX at its best; the others keep the default.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _value_and_grad(task: Task) -> Callable[..., Any]:
     return jax.value_and_grad(loss)
 
 
-def _start(task: Task, *, asynchronous: bool = False) -> tuple[Any, Any, Any]:
+def _start(task: Task, *, asynchronous: bool = True) -> tuple[Any, Any, Any]:
     """Set JAX up for the task, and put its arrays on the device."""
     config: Any = jax.config
     config.update("jax_enable_x64", task.dtype == "float64")
@@ -57,21 +57,21 @@ def gradient(task: Task) -> Step:
     return _until_ready(jax.jit(_value_and_grad(task)), arrays)
 
 
+def gradient_synchronous(task: Task) -> Step:
+    """The same, in the calling thread."""
+    arrays = _start(task, asynchronous=False)
+    return _until_ready(jax.jit(_value_and_grad(task)), arrays)
+
+
 def gradient_ahead_of_time(task: Task) -> Step:
-    """The same, lowered and compiled before the first call."""
+    """The same as `gradient`, lowered and compiled before the first call."""
     arrays = _start(task)
     return _until_ready(jax.jit(_value_and_grad(task)).lower(*arrays).compile(), arrays)
 
 
-def gradient_asynchronous(task: Task) -> Step:
-    """The same as `gradient`, with JAX's default way of dispatching."""
-    arrays = _start(task, asynchronous=True)
-    return _until_ready(jax.jit(_value_and_grad(task)), arrays)
-
-
 def gradient_numpy(task: Task) -> Step:
     """NumPy arrays in, NumPy arrays out, and everything else at its default."""
-    _start(task, asynchronous=True)
+    _start(task)
     params, x, y = task.arrays()
     function = jax.jit(_value_and_grad(task))
     return lambda: jax.tree.map(np.asarray, function(params, x, y))
@@ -91,7 +91,7 @@ def _sgd_step(task: Task) -> Callable[..., Any]:
 
 def epoch_of_steps(task: Task) -> Step:
     """Shuffle on the device, then one call of a compiled step for each batch."""
-    params, x, y = _start(task)
+    params, x, y = _start(task, asynchronous=False)
     rng = np.random.default_rng(0)
     sgd_step = _sgd_step(task)
     shuffled = jax.jit(lambda order: (x[order], y[order]))
@@ -115,7 +115,7 @@ def epoch_of_steps(task: Task) -> Step:
 
 def epoch_in_scan(task: Task) -> Step:
     """The whole epoch as one compiled program: ``jax.lax.scan`` over the full batches, then the rest."""
-    params, x, y = _start(task)
+    params, x, y = _start(task, asynchronous=False)
     rng = np.random.default_rng(0)
     sgd_step = _sgd_step(task)
     steps, rest = divmod(len(x), task.cell.batch)
