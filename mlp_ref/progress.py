@@ -43,7 +43,7 @@ def _bar(epochs: int) -> Any | None:
     if sys.stderr is None or not sys.stderr.isatty():
         return None
     try:
-        from tqdm import tqdm  # type: ignore[import-untyped]  # it has no types of its own
+        from tqdm import tqdm
     except ImportError:
         return None
     return tqdm(total=epochs, unit="epoch")

@@ -187,9 +187,9 @@ def _trace(loss: reference.Loss, depth: int, sizes: Mapping[str, Any]) -> Progra
 
     def array(*names: str) -> Any:
         shape = tuple(sizes[name] for name in names)
-        return jax.ShapeDtypeStruct(shape, jnp.float64)
+        return jax.ShapeDtypeStruct(shape, jnp.float64)  # type: ignore[no-untyped-call]
 
-    params = [Layer(array(f"n{i}", f"n{i + 1}"), array(f"n{i + 1}")) for i in range(depth)]  # type: ignore[arg-type]
+    params = [Layer(array(f"n{i}", f"n{i + 1}"), array(f"n{i + 1}")) for i in range(depth)]
     x, y = array("b", "n0"), array("b", f"n{depth}")
     with jax.enable_x64(True):
         out = jax.eval_shape(loss, params, x, y)
