@@ -58,7 +58,7 @@ def of(spec: Spec) -> Callable[[list[Layer], Array, Array], list[Layer]]:
             loss = loss / targets.numel()
         for weight, _ in layers:
             loss = loss + 0.5 * spec.l2 * (weight**2).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
-        return [Layer(*(tensor.grad.numpy() for tensor in layer)) for layer in layers]  # type: ignore[union-attr]
+        loss.backward()
+        return [Layer(*(tensor.grad.numpy() for tensor in layer)) for layer in layers]
 
     return gradient
