@@ -1,0 +1,22 @@
+"""The catalogue of mistakes: wrong gradients of a multilayer perceptron, each with its formula and its story.
+
+It serves twice. As mutants, its entries measure what the oracle sees; as hypotheses, they explain a failure.
+"""
+
+from verify.mistakes import backward, bias, output, penalty, precision, reduction, slope, state, weight
+from verify.mistakes.mistake import Mistake, compatible, wrong_gradient
+
+__all__ = ["CATALOGUE", "Mistake", "compatible", "wrong_gradient"]
+
+CATALOGUE: tuple[Mistake, ...] = (
+    *output.TABLE,
+    *reduction.TABLE,
+    *bias.TABLE,
+    *slope.TABLE,
+    *backward.TABLE,
+    *weight.TABLE,
+    *precision.TABLE,
+    *penalty.TABLE,
+    *state.TABLE,
+)
+"""Every known mistake, family by family."""

@@ -1,0 +1,191 @@
+"""A set of mistakes as a hypothesis about what was observed: refuted by one entry outside its bound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mlp_ref.params import Layer
+from verify.judge import Truth, flat, vacuous
+from verify.mistakes import backprop
+from verify.mistakes.bounded import Bounded, bounded
+from verify.mistakes.mistake import Mistake, composed, wrong_gradient
+from verify.mistakes.observation import Call, Observation, Seen, Tensors, layers_of, paired
+from verify.spec import Spec
+
+Key = frozenset[Mistake]
+
+# The pieces that the last layer's tensors do not depend on, for its bias and its weight.
+_BELOW = frozenset({"back", "slope"})
+
+
+@dataclass
+class Witness:
+    """What was observed, and what has been computed about it so far, shared by all hypotheses."""
+
+    spec: Spec
+    observations: list[Observation]
+    _inputs: dict[Call, list[Bounded]] = field(default_factory=dict)
+    _nets: dict[Call, backprop.Net] = field(default_factory=dict)
+    _truths: dict[Call, Truth] = field(default_factory=dict)
+    _partly: dict[tuple[Any, ...], bool] = field(default_factory=dict)
+
+    def explains(self, mistakes: Sequence[Mistake]) -> bool:
+        """Whether these mistakes account for every call of every observation, entry by entry."""
+        with np.errstate(all="ignore"):
+            return self._explains(mistakes)
+
+    def _explains(self, mistakes: Sequence[Mistake]) -> bool:
+        pure = tuple(mistake for mistake in mistakes if not mistake.state)
+        stateful = [mistake for mistake in mistakes if mistake.state]
+        if all(mistake.first_call_right for mistake in stateful):
+            if not self._first_call(pure):
+                return False
+        if stateful:
+            return all(self._replayed(observation, mistakes) for observation in self.observations)
+        return all(self._pure(observation, pure) for observation in self.observations)
+
+    def proves(self, mistakes: Sequence[Mistake]) -> bool:
+        """Whether, somewhere, they predict something that the right gradient cannot be."""
+        with np.errstate(all="ignore"):
+            return any(self._separates(observation, mistakes) for observation in self.observations)
+
+    # --- predictions
+
+    def _given(self, call: Call) -> list[Bounded]:
+        if call not in self._inputs:
+            self._inputs[call] = [bounded(array, call.case.dtype) for array in call.inputs()]
+        return self._inputs[call]
+
+    def _net(self, call: Call, pieces: backprop.Pieces) -> backprop.Net:
+        if pieces.keep is not backprop.keep:
+            *params, x, y = self._given(call)
+            return backprop.forward(pieces, self.spec, layers_of(params), x, y)
+        if call not in self._nets:
+            *params, x, y = self._given(call)
+            self._nets[call] = backprop.forward(backprop.RIGHT, self.spec, layers_of(params), x, y)
+        return self._nets[call]
+
+    def predicted(self, call: Call, mistakes: Sequence[Mistake]) -> list[Layer] | None:
+        """The gradient that mistakes of formula make in one call; None where they raise."""
+        pieces = composed(mistakes)
+        try:
+            return pieces.finish(list(backprop.backward(pieces, self._net(call, pieces)))[::-1])
+        except (ValueError, IndexError):
+            return None
+
+    def truth(self, call: Call) -> Truth:
+        """JAX's gradient in one call."""
+        if call not in self._truths:
+            self._truths[call] = Truth.of(self.spec, call.inputs(), call.case.dtype)
+        return self._truths[call]
+
+    # --- comparisons
+
+    def _first_call(self, pure: tuple[Mistake, ...]) -> bool:
+        """Whether mistakes of formula account for the very first call, the cheapest tensors first."""
+        seen = self.observations[0].seen[0]
+        if seen.returned is not None and not any("finish" in mistake.pieces for mistake in pure):
+            for tensor, blind in ((1, _BELOW | {"weight"}), (0, _BELOW | {"bias"})):
+                relevant = tuple(m for m in pure if not m.pieces.keys() <= blind)
+                if not self._last_layer(seen, tensor, relevant):
+                    return False
+        key = ("first", *sorted(id(m) for m in pure))
+        if key not in self._partly:
+            self._partly[key] = self._agrees(seen, seen.returned, self.predicted(seen.call, pure))
+        return self._partly[key]
+
+    def _last_layer(self, seen: Seen, tensor: int, mistakes: tuple[Mistake, ...]) -> bool:
+        key = (tensor, *sorted(id(m) for m in mistakes))
+        if key not in self._partly:
+            assert seen.returned is not None
+            pieces = composed(mistakes)
+            try:
+                layer = next(backprop.backward(pieces, self._net(seen.call, pieces)))
+                self._partly[key] = layer[tensor].contains(seen.returned[-1][tensor])
+            except (ValueError, IndexError):
+                self._partly[key] = False
+        return self._partly[key]
+
+    def _pure(self, observation: Observation, mistakes: Sequence[Mistake]) -> bool:
+        """A formula alone: it answers each call for itself, and leaves everything as it was."""
+        for seen in observation.seen:
+            predicted = self.predicted(seen.call, mistakes)
+            if not self._agrees(seen, seen.returned, predicted) or not _same(seen.returned, seen.kept):
+                return False
+            given = seen.call.arrays()
+            if any(
+                now.tobytes() != was.tobytes()
+                for now, was in zip(seen.left, [*flat(given.params), *given[1:]], strict=True)
+            ):
+                return False
+        return True
+
+    def _agrees(self, seen: Seen, result: Tensors | None, predicted: list[Layer] | None) -> bool:
+        if result is None or predicted is None:
+            return result is None and predicted is None
+        if len(result) != len(predicted):
+            return False
+        return all(tensor.contains(got) for got, tensor in paired(result, predicted))
+
+    def _replayed(self, observation: Observation, mistakes: Sequence[Mistake]) -> bool:
+        """A function with a memory, or manners: the same calls are made of it, with fresh bounded arrays."""
+        function = wrong_gradient(self.spec, *mistakes)
+        draws = next((m.draws for m in mistakes if m.draws), None)
+        pure = wrong_gradient(self.spec, *(m for m in mistakes if not m.draws))
+        made = []
+        for seen in observation.seen:
+            *params, x, y = (array.copy() for array in self._given(seen.call))
+            layers = layers_of(params)
+            try:
+                if draws:
+                    results = list(draws(pure, layers, x, y))
+                    result = next((r for r in results if self._agrees(seen, seen.returned, r)), None)
+                    if result is None:
+                        return False
+                else:
+                    result = function(layers, x, y)
+            except (ValueError, IndexError):
+                result = None
+            if not self._agrees(seen, seen.returned, result):
+                return False
+            made.append((seen, result, [*params, x, y]))
+        for seen, result, left in made:  # after the last call
+            if not self._agrees(seen, seen.kept, result):
+                return False
+            now = seen.left if seen.left[-1].ndim > 1 else seen.left[:-1]
+            if not all(array.contains(tensor) for tensor, array in zip(now, left, strict=False)):
+                return False
+        return True
+
+    def _separates(self, observation: Observation, mistakes: Sequence[Mistake]) -> bool:
+        if any(mistake.state for mistake in mistakes):
+            return True  # the right gradient has no memory and draws nothing: the calls refute it
+        return any(self._differs(seen, mistakes) for seen in observation.seen)
+
+    def _differs(self, seen: Seen, mistakes: Sequence[Mistake]) -> bool:
+        """Whether what they predict for a call lies outside the bounds of the right gradient, and says so sharply."""
+        predicted = self.predicted(seen.call, mistakes)
+        if seen.returned is None or predicted is None:
+            return False
+        for (value, bound), tensor in zip(self.truth(seen.call).tensors, flat(predicted), strict=True):
+            if tensor.shape != value.shape or not np.all(np.isfinite(tensor.value)):
+                return True
+            if vacuous(np.maximum(abs(tensor.value), abs(value)), tensor.widened, seen.call.case.dtype):
+                continue
+            if np.any(abs(tensor.value - value) > tensor.widened + bound):
+                return True
+        return False
+
+
+def _same(first: Tensors | None, second: Tensors | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return all(
+        a.tobytes() == b.tobytes()
+        for p, q in zip(first, second, strict=True)
+        for a, b in zip(p, q, strict=True)
+    )
