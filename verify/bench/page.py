@@ -36,7 +36,8 @@ the loop that most people write first, in NumPy; it trains on fewer rows, and it
 
 SCALE = """\
 The exponent is the power of the size that the larger half of the sizes follows. A warm step reuses its arrays: what it
-allocates is a few Python objects, and does not grow with the size. A call without a workspace allocates them all."""
+allocates is a few Python objects and the buffer through which NumPy broadcasts, of 8,192 numbers at most, and does not
+grow with the size. A call without a workspace allocates them all."""
 
 
 def render(found: Results, picture: Path | None = None) -> str:

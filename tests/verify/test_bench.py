@@ -1,0 +1,433 @@
+"""The benchmark measures what it says, and refuses to time what is wrong. No test asks how fast anything is."""
+
+import argparse
+import json
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from verify.bench import cells, command, page, peers, plot
+from verify.bench.cells import Cell, Task
+from verify.bench.crew import PeerFailed, cores_for, crew, environment
+from verify.bench.measure import Effort, Spread, geometric_mean, ratios, take_turns
+from verify.bench.peers import EPOCHS, GRADIENTS, OURS, Peer, Unsupported
+from verify.bench.results import Results
+from verify.bench.rows import Row, measured
+from verify.bench.scale import Line, exponent, size_of
+from verify.bench.startup import Startup
+from verify.bench.truth import BOUNDED, SCALED, truth_of
+
+SMALL = Cell((5, 4, 3), 6)
+WIDE = Cell((300, 40, 3), 6)
+
+# JAX's own functions set JAX's global configuration, so they run in their own processes, as in the benchmark.
+HERE = [name for name, peer in GRADIENTS.items() if peer.library != "jax"]
+EPOCHS_HERE = [name for name, peer in EPOCHS.items() if peer.library != "jax"]
+
+
+def result_of(peer: Peer, task: Task):
+    pytest.importorskip(peer.library)
+    found = peer.prepare(task)()
+    if found is None:
+        return None
+    loss, layers = found
+    return float(loss), [np.asarray(tensor) for layer in layers for tensor in layer]
+
+
+# --- cells
+
+
+@pytest.mark.parametrize("text", ["784-16-16-10@32", "16-16-16@8", "10x256@256", "3-3@1", "4-4-4-4@2"])
+def test_a_cell_is_named_as_it_is_written(text):
+    assert str(Cell.parse(text)) == text
+
+
+def test_repeated_sizes_may_be_counted():
+    assert Cell.parse("4x7@2") == Cell.parse("7-7-7-7@2")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "784", "784@32", "784-10", "784-0-10@32", "784-10@0", "1x5@3", "a-b@c", "3-3@2 "]
+)
+def test_another_form_is_refused_with_an_example(text):
+    with pytest.raises(
+        ValueError, match="a cell must be layer sizes @ batch, such as 784-16-16-10@32"
+    ) as error:
+        Cell.parse(text)
+    assert repr(text) in str(error.value)
+
+
+def test_the_grid_has_what_it_must_have():
+    names = {str(cell) for cell in cells.GRID}
+    assert len(names) == len(cells.GRID) >= 12
+    assert names >= {
+        "16-16-16@8",
+        "784-16-16-10@1",
+        "784-16-16-10@32",
+        "784-128-10@128",
+        "10x256@256",
+        "2048-2048-2048-1000@1024",
+    }
+
+
+def test_both_dtypes_start_from_the_same_numbers():
+    narrow, wide = SMALL.arrays("float32"), SMALL.arrays("float64")
+    assert narrow.x.dtype == np.float32
+    assert wide.x.dtype == np.float64
+    for one, other in zip([*narrow.params, narrow.x, narrow.y], [*wide.params, wide.x, wide.y], strict=True):
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_array_equal(np.asarray(a, np.float64), np.asarray(b, np.float64), strict=True)
+    assert all(layer.bias.all() for layer in narrow.params)
+
+
+def test_multiplications_leave_out_the_gradient_of_the_inputs():
+    assert Cell((5, 4, 3), 6).multiplications == 6 * (3 * (20 + 12) - 20)
+
+
+# --- what is right
+
+
+@pytest.mark.parametrize("name", HERE)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu", "identity"])
+def test_every_peer_computes_the_gradient(name, dtype, hidden):
+    task = Task("gradient", SMALL, dtype, hidden)
+    result = result_of(GRADIENTS[name], task)
+    if result is None:
+        assert name == peers.FLOOR
+        return
+    truth = truth_of(task)
+    assert truth.method == BOUNDED
+    assert truth.fault(*result, dtype) is None
+
+
+@pytest.mark.parametrize("name", EPOCHS_HERE)
+def test_every_peer_takes_the_step(name):
+    task = Task("epoch", SMALL, rows=SMALL.batch, learning_rate=0.1)
+    assert truth_of(task).fault(*result_of(EPOCHS[name], task), "float32") is None
+
+
+@pytest.mark.parametrize("name", EPOCHS_HERE)
+def test_an_epoch_takes_a_step_for_each_batch_and_the_last_may_be_smaller(name):
+    """Seven rows in batches of six, at a rate that moves nothing: the mean loss is that of the seven."""
+    task = Task("epoch", SMALL, rows=7, learning_rate=1e-30)
+    loss, _ = result_of(EPOCHS[name], task)
+    whole = truth_of(Task("gradient", replace(SMALL, batch=7)))
+    assert loss == pytest.approx(whole.loss, rel=1e-5)
+
+
+@pytest.mark.parametrize(("cell", "method"), [(SMALL, BOUNDED), (WIDE, SCALED)])
+@pytest.mark.parametrize("kind", ["gradient", "epoch"])
+def test_a_result_that_is_slightly_wrong_is_named(cell, method, kind):
+    task = Task(kind, cell, "float32", rows=cell.batch if kind == "epoch" else None, learning_rate=0.1)
+    truth = truth_of(task)
+    assert truth.method == method
+    right = [tensor.astype(np.float32) for tensor in truth.tensors]
+    assert truth.fault(truth.loss, right, "float32") is None
+
+    gradients = truth_of(replace(task, kind="gradient")).tensors
+    step = -0.1 if kind == "epoch" else 1.0
+    wrong = [tensor.copy() for tensor in right]
+    place = np.unravel_index(np.argmax(abs(gradients[2])), gradients[2].shape)
+    wrong[2][place] += step * gradients[2][place] * 1e-3
+    fault = truth.fault(truth.loss, wrong, "float32")
+    assert fault is not None
+    assert fault.startswith(f"weight of layer 2{[int(i) for i in place]}: expected ")
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda tensors: tensors[:-1], "expected 4 tensors, got 3"),
+        (
+            lambda tensors: [tensors[0].T, *tensors[1:]],
+            r"weight of layer 1: expected \(5, 4\) float32, got \(4, 5\)",
+        ),
+        (lambda tensors: [t.astype(np.float64) for t in tensors], "expected .* float32, got .* float64"),
+        (
+            lambda tensors: [np.full_like(tensors[0], np.nan), *tensors[1:]],
+            r"weight of layer 1\[0, 0\]: .* got nan",
+        ),
+    ],
+)
+def test_what_is_no_gradient_of_this_network_is_named(change, fault):
+    truth = truth_of(Task("gradient", SMALL))
+    right = [tensor.astype(np.float32) for tensor in truth.tensors]
+    assert re.search(fault, truth.fault(truth.loss, change(right), "float32") or "nothing")
+
+
+def test_a_wrong_loss_is_named():
+    truth = truth_of(Task("gradient", SMALL))
+    right = [tensor.astype(np.float32) for tensor in truth.tensors]
+    assert "loss: expected" in (truth.fault(truth.loss * 1.001, right, "float32") or "")
+
+
+# --- processes
+
+
+def test_a_worker_does_its_task_and_says_what_went_wrong():
+    with crew("gradient", [OURS], threads=1) as members:
+        member = members[OURS]
+        with pytest.raises(PeerFailed, match="no task has been prepared"):
+            member.ask("result")
+        task = Task("gradient", SMALL)
+        member.ask("prepare", task)
+        assert truth_of(task).fault(*member.ask("result"), "float32") is None
+        assert member.ask("seconds", 3, 2, 1) > 0
+        assert member.ask("allocated", 1) >= 0
+        member.ask("drop")
+        member.ask("prepare", replace(task, hidden="unknown"))
+        with pytest.raises(PeerFailed, match="unknown"):
+            member.ask("result")
+
+
+def test_a_warm_gradient_allocates_no_array():
+    """What it allocates is smaller than the smallest matrix of its batch, and the same for one twice as large."""
+    found: dict[str, list[int]] = {OURS: [], "mlp_ref_call": []}
+    with crew("gradient", list(found), threads=1) as members:
+        for name, numbers in found.items():
+            for batch in (4096, 8192):
+                members[name].ask("prepare", Task("gradient", Cell((64, 48, 10), batch)))
+                numbers.append(members[name].ask("allocated", 2))
+    smaller, larger = found[OURS]
+    assert larger < smaller + 1000 < 4096 * 10 * 4
+    smaller, larger = found["mlp_ref_call"]
+    assert larger > smaller + 4096 * 48 * 4
+
+
+def test_a_worker_that_dies_is_a_peer_that_failed_and_starts_anew():
+    with crew("gradient", [OURS], threads=1) as members:
+        member = members[OURS]
+        member.ask("prepare", Task("gradient", SMALL))
+        assert member._process is not None
+        member._process.kill()
+        with pytest.raises(PeerFailed, match="its process ended with status -9"):
+            member.ask("result")
+        member.ask("prepare", Task("gradient", SMALL))
+        assert member.ask("result") is not None
+
+
+def test_threads_are_limited_in_every_library():
+    limits = environment(2)
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
+    assert {limits[name] for name in names} == {"2"}
+    assert "intra_op_parallelism_threads=2" in limits["XLA_FLAGS"]
+
+
+@pytest.mark.parametrize("threads", [0, -1, 10**6])
+def test_more_threads_than_cores_are_refused(threads):
+    with pytest.raises(ValueError, match=rf"threads must be between 1 and \d+, .*; got {threads}"):
+        cores_for(threads)
+
+
+def test_a_wrong_or_impossible_peer_is_noted_and_not_timed():
+    class Fake:
+        def __init__(self, name, result):
+            self.name, self._result = name, result
+
+        def ask(self, verb, *_):
+            if verb == "result":
+                if isinstance(self._result, Exception):
+                    raise self._result
+                return self._result
+            return 1e-3 if verb == "seconds" else None
+
+    task = Task("gradient", SMALL)
+    truth = truth_of(task)
+    right = [tensor.astype(np.float32) for tensor in truth.tensors]
+    members = {
+        OURS: Fake(OURS, (truth.loss, right)),
+        "torch": Fake("torch", (truth.loss, [2 * tensor for tensor in right])),
+        "sklearn": Fake("sklearn", Unsupported("no such network")),
+        "autograd": Fake("autograd", PeerFailed("autograd", "MemoryError: full")),
+    }
+    row = measured(task, members, Effort(seconds=0.01), threads=1)
+    assert set(row.seconds) == {OURS}
+    assert row.notes["torch"].startswith("wrong: weight of layer 1[")
+    assert row.notes["sklearn"] == "not possible: no such network"
+    assert row.notes["autograd"] == "failed: MemoryError: full"
+    assert not row.ours_is_wrong
+
+
+# --- measuring
+
+
+def test_in_each_round_everybody_has_one_turn():
+    log = []
+
+    class Fake:
+        def __init__(self, name, seconds):
+            self.name, self.seconds = name, seconds
+
+        def ask(self, _verb, samples, calls, untimed):
+            log.append((self.name, samples, calls, untimed))
+            return self.seconds
+
+    members = {"a": Fake("a", 1e-5), "b": Fake("b", 3e-3), "c": Fake("c", 2.0)}
+    taken = take_turns(members, Effort(seconds=20, fewest=3, most=8))
+    assert {name: len(times) for name, times in taken.items()} == {"a": 8, "b": 8, "c": 8}
+    rounds = [log[start : start + 3] for start in range(3, len(log), 3)]
+    assert all({name for name, *_ in turn} == set(members) for turn in rounds)
+    assert len({tuple(name for name, *_ in turn) for turn in rounds}) > 1
+    assert set(log[3:]) == {("a", 10, 100, 1), ("b", 3, 1, 1), ("c", 1, 1, 0)}
+
+
+def test_ratios_are_formed_within_a_round():
+    """A machine that slows down by half for one round changes no ratio."""
+    found = ratios({"ours": [1.0, 2.0, 1.0], "theirs": [3.0, 6.0, 3.0]}, "ours")
+    assert found == {"theirs": Spread(3.0, 3.0, 3.0)}
+
+
+def test_a_spread_is_the_median_and_the_quartiles():
+    assert Spread.of([5.0, 1.0, 2.0, 4.0, 3.0]) == Spread(3.0, 2.0, 4.0)
+    assert Spread.of([7.0]) == Spread(7.0, 7.0, 7.0)
+
+
+def test_the_mean_of_ratios_is_geometric():
+    assert geometric_mean([0.5, 2.0]) == pytest.approx(1.0)
+
+
+def test_an_exponent_comes_from_the_larger_half():
+    sizes = [1, 10, 100, 1000, 10_000]
+    assert exponent(sizes, [7, 7, 3e4, 3e6, 3e8]) == pytest.approx(2.0)
+
+
+def test_axes_are_read_off_a_cell():
+    assert [size_of(axis, Cell((8, 8, 8), 3)) for axis in ("batch", "width", "depth")] == [3, 8, 2]
+
+
+# --- what is shown
+
+
+def results(ours_wrong=False):
+    one = Spread(1e-5, 0.9e-5, 1.1e-5)
+    rows = [
+        Row(
+            kind,
+            "16-16-16@8",
+            "float32",
+            1,
+            BOUNDED,
+            5,
+            {OURS: one, peer: Spread(3e-3, 2e-3, 4e-3)},
+            {peer: Spread(1.25, 1.2, 1.3)},
+            {"sklearn": "not possible: no such network", **({OURS: "wrong: loss"} if ours_wrong else {})},
+        )
+        for kind, peer in (("gradient", "jax_jit"), ("epoch", "jax_scan"))
+    ]
+    line = Line("batch", "rows", [1, 10, 100], [one] * 3, [one] * 3, [900] * 3, [1_000, 10_000, 100_000])
+    return Results(
+        {"date": "today", "processor": "a fast one"}, rows[:1], rows[1:], [line], Startup(one, one, one)
+    )
+
+
+def test_the_page_shows_ratios_first_and_the_machine():
+    text = page.render(results(), Path("somewhere/picture.png"))
+    assert "![Ratios as a heat map](picture.png)" in text
+    assert "1.25 ±0.05" in text
+    assert text.index("1.25 ±0.05") < text.index("10 µs") < text.index("a fast one")
+    assert "- 16-16-16@8: scikit-learn not timed, not possible: no such network" in text
+    assert "| JAX jit" in text
+    assert "3 ms" in text
+    assert "100 kB" in text
+    assert not any(line != line.rstrip() for line in text.splitlines())
+
+
+def test_results_survive_their_file(tmp_path):
+    path = tmp_path / "results.json"
+    results().save(path)
+    assert Results.load([path]) == results()
+    both = Results.load([path, path])
+    assert len(both.gradients) == 2
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"machine": {}, "gradients": [{}]}', "null"])
+def test_a_foreign_file_is_refused(tmp_path, text):
+    path = tmp_path / "foreign.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"foreign.json is not a file that --json wrote"):
+        Results.load([path])
+
+
+def test_results_of_two_machines_are_not_mixed(tmp_path):
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    results().save(first)
+    other = results()
+    other.machine["processor"] = "a slow one"
+    other.save(second)
+    with pytest.raises(
+        ValueError, match=r"second.json: processor is a slow one, but a fast one in .*first.json"
+    ):
+        Results.load([first, second])
+
+
+def test_the_picture_is_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "picture.png"
+    plot.draw(results().gradients, path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+# --- the command
+
+
+def run(*arguments):
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.run(parser.parse_args([str(argument) for argument in arguments]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--cells", "784"], "error: a cell must be layer sizes @ batch"),
+        (["--threads", "0"], "error: threads must be between 1 and"),
+        (["--peers", "tensorflow"], "error: peers must be of mlp_ref, mlp_ref_call, products, jax_jit"),
+        (["--plot", "picture.txt"], "error: --plot must end in .png, .svg or .pdf, got picture.txt"),
+        (["--json", "no/such/directory/x.json"], "error: no/such/directory/x.json: there is no directory"),
+        (["--show", "missing.json"], "error: [Errno 2] No such file or directory: 'missing.json'"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_is_measured(arguments, message, capsys):
+    if "--plot" in arguments:
+        pytest.importorskip("matplotlib")
+    assert run(*arguments) == 2
+    assert capsys.readouterr().err.startswith(message)
+
+
+def test_earlier_results_are_shown_without_measuring(tmp_path, capsys):
+    results().save(tmp_path / "results.json")
+    assert run("--show", tmp_path / "results.json", "--page", tmp_path / "page.md") == 0
+    assert capsys.readouterr().out == (tmp_path / "page.md").read_text()
+
+
+def test_a_wrong_result_of_ours_fails_the_run(tmp_path, capsys):
+    results(ours_wrong=True).save(tmp_path / "results.json")
+    assert run("--show", tmp_path / "results.json") == 1
+    assert "mlp_ref not timed, wrong: loss" in capsys.readouterr().out
+
+
+def test_a_small_run_from_end_to_end(tmp_path, capsys):
+    path = tmp_path / "results.json"
+    arguments = ["--cells", "5-4-3@6", "--peers", "jax_jit", "jax_scan", "--dtypes", "float64", "--quick"]
+    assert run(*arguments, "--json", path) == 0
+    (row,) = Results.load([path]).gradients
+    assert (row.cell, row.dtype, row.threads, row.checked, row.notes) == (
+        "5-4-3@6",
+        "float64",
+        1,
+        BOUNDED,
+        {},
+    )
+    assert set(row.ratios) == {"jax_jit"}
+    assert row.rounds >= 3
+    assert all(0 < s.low <= s.median <= s.high < math.inf for s in row.seconds.values())
+    machine = json.loads(path.read_text())["machine"]
+    assert {"date", "processor", "Python", "numpy", "jax"} <= set(machine)
+    captured = capsys.readouterr()
+    assert "[1/1] gradient 5-4-3@6 float64, 1 thread(s): JAX jit " in captured.err
+    assert captured.out.startswith("# Benchmarks")
