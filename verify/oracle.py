@@ -45,8 +45,8 @@ def check(
     checks: Sequence[str] = FOLLOW_UPS,
     loss: Callable[..., Any] | None = None,
     forward: Callable[..., Any] | None = None,
-    xla: int = 4,
-    certified: int = 8,
+    xla: int = 2,
+    certified: int = 4,
     database: ExampleDatabase | None = None,
     progress: Progress | None = None,
 ) -> Report:
