@@ -7,7 +7,9 @@ Algorithms, 2nd ed., SIAM 2002, section 2.2 and, for underflow, 2.8):
 
     fl(x op y) = (x op y) (1 + d) + t,    abs(d) <= u,    abs(t) <= eta,
 
-with eta the smallest normal number, since some libraries flush what lies below it to zero.
+with eta no less than the smallest normal number, since some libraries flush what lies below it to zero. Here it is
+twice that number: each of the two evaluations may underflow, and a shift that cancels (`bounds`) may scale an
+underflow by up to e**0.5. Where the judged format overflows, nothing can be said, and the error is infinite.
 
 Both evaluations round: the other one at u_c, this one at u_r = 2**-53. If their operands differ by at most ea and
 eb, their results differ by at most what the exact operation makes of ea and eb (the first part of each rule), plus
@@ -37,21 +39,27 @@ LIBRARY_ULPS = 4
 NumPy states "less than 4 ULP" for its vectorised functions (release notes of 1.20 and 1.22); PyTorch's (SLEEF, 1
 ULP) and XLA's are closer. An ulp of v is at most 2 u abs(v)."""
 
+SIGMOID_ULPS = LIBRARY_ULPS + 1.5
+"""The same for 1 / (1 + exp(-z)): that of exp, and three roundings more in the form that suits every sign."""
+
 REFERENCE_ROUNDOFF = 2.0**-53
+SMALLEST = float(np.finfo(np.float64).tiny)
+"""The smallest normal number of the format that pairs are held in."""
 
 
 @dataclass(frozen=True)
 class Arithmetic:
     """The arithmetic that bounds are computed for, and the sizes of the case at hand.
 
-    ``u`` is the sum of both unit roundoffs, ``eta`` the smallest normal number of the coarser format; ``dtype`` is
-    the format that is judged.
+    ``u`` is the sum of both unit roundoffs, ``eta`` what underflow may cost; ``dtype`` is the format that is
+    judged. ``headroom`` is what takes numbers too large for that format beyond float64 as well: a power of two.
     """
 
     dtype: np.dtype[Any]
     u: float
     eta: float
     sizes: Mapping[str, int]
+    headroom: float = 1.0
 
     @classmethod
     def judging(cls, dtype: npt.DTypeLike, sizes: Mapping[str, int]) -> Arithmetic:
@@ -60,7 +68,11 @@ class Arithmetic:
 
     @classmethod
     def alone(cls, dtype: npt.DTypeLike, sizes: Mapping[str, int]) -> Arithmetic:
-        """Bounds on the distance between the exact value and any evaluation in ``dtype``."""
+        """Bounds on the distance between the exact value and any evaluation in ``dtype``.
+
+        The value that the bounds are computed from is rounded itself; that is neglected, as a term of order u**2.
+        What judges is `judging`, which neglects nothing.
+        """
         return cls.of(dtype, sizes, 0.0)
 
     @classmethod
@@ -68,11 +80,18 @@ class Arithmetic:
         """Bounds for a result in ``dtype`` against a reference with the unit roundoff given."""
         info = np.finfo(np.dtype(dtype).type)
         u = (float(info.eps) / 2 + reference_roundoff) / (1 - reference_roundoff)
-        return cls(np.dtype(dtype), u, float(info.tiny), sizes)
+        headroom = 2.0 ** (np.finfo(np.float64).maxexp - info.maxexp)
+        return cls(np.dtype(dtype), u, 2 * float(info.tiny), sizes, headroom)
+
+    def share(self, magnitude: Array, factor: float) -> Array:
+        """A factor times a magnitude (whose array is used up); infinite where the judged format overflows."""
+        if self.headroom != 1:
+            magnitude *= self.headroom
+        magnitude *= factor / self.headroom
+        return magnitude
 
     def rounded(self, v: Array, e: Array, ulps: float = 0.5) -> Pair:
         """The pair (v, e) after one rounding of at most ``ulps`` units in the last place."""
-        rounding = abs(v) + e
-        rounding *= 2 * ulps * self.u
+        rounding = self.share(abs(v) + e, 2 * ulps * self.u)
         rounding += self.eta
         return v, rounding + e

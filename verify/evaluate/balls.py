@@ -19,7 +19,7 @@ from verify.evaluate import structure
 from verify.evaluate.program import Program, require_rules, run
 
 Array = npt.NDArray[Any]
-FIRST_PRECISION, LAST_PRECISION = 192, 24_576
+FIRST_PRECISION, LAST_PRECISION = 192, 49_152
 """Bits. A softmax of logits a thousand apart needs 1,443 for its smallest probability to have a digit."""
 
 
@@ -48,7 +48,7 @@ def _greater_equal(a: Any, b: Any) -> bool | None:
 
 
 def _equal(a: Any, b: Any) -> bool | None:
-    return True if a == b else (False if a != b else None)
+    return True if a is b or a == b else (False if a != b else None)
 
 
 def _not(a: bool | None) -> bool | None:
@@ -72,15 +72,32 @@ def _logistic(a: Any) -> Any:
 
 
 def _number(a: Any) -> Any:
-    """A size or an outcome as a ball."""
+    """An outcome as a ball; a ball as it is."""
     if a is None:
         return flint.arb(0.5, 0.5)
     return flint.arb(int(a)) if isinstance(a, (bool, np.bool_)) else a
 
 
+def _truncated(a: Any) -> Any:
+    """A ball without its fraction, towards 0."""
+    return a.floor() if a >= 0 else a.ceil() if a <= 0 else a.floor().union(a.ceil())
+
+
+def _convert_element_type(at: Balls, parameters: Mapping[str, Any], a: Array) -> Array:
+    numbers = np.asarray(_numbers(a))
+    return np.asarray(_integers(numbers)) if np.dtype(parameters["new_dtype"]).kind in "iu" else numbers
+
+
+_numbers, _integers = np.frompyfunc(_number, 1, 1), np.frompyfunc(_truncated, 1, 1)
+
+
 def _dot_general(at: Balls, parameters: Mapping[str, Any], a: Array, b: Array) -> Array:
     (left, right), _ = structure.contraction(parameters, a, b)
     return structure.restored(parameters, left @ right, a, b)
+
+
+def _as_balls(move: structure.Move) -> Callable[..., Array]:
+    return lambda at, parameters: exactly(move(at.sizes, parameters))
 
 
 def _reduction(ufunc: Any) -> Callable[..., Array]:
@@ -124,7 +141,8 @@ RULES: dict[str, Callable[..., Array]] = {
     "or": _each(lambda a, b: _not(_and(_not(a), _not(b)))),
     "select_n": _each(_select),
     "sign": _each(_sign),
-    "convert_element_type": _each(_number),
+    "is_finite": _each(lambda a: True if a.is_finite() else None),
+    "convert_element_type": _convert_element_type,
     "reduce_sum": _reduction(np.add),
     "reduce_max": _reduction(_larger),
     "reduce_min": _reduction(_smaller),
@@ -133,14 +151,19 @@ RULES: dict[str, Callable[..., Array]] = {
         name: lambda at, parameters, *arrays, _move=move: _move(at.sizes, parameters, *arrays)
         for name, move in structure.MOVES.items()
     },
+    **{name: _as_balls(structure.MOVES[name]) for name in ("iota", "dim_as_value")},
 }
 
 
 def _exact(value: Any) -> Any:
-    """A float of any width as a ball of radius zero: a long double is the sum of two doubles."""
+    """A float of any width as a ball of radius zero: a long double is the sum of some doubles."""
     leading = float(value)
-    rest = float(value - leading) if isinstance(value, np.longdouble) and np.isfinite(leading) else 0.0
-    return flint.arb(leading) + flint.arb(rest) if rest else flint.arb(leading)
+    ball = flint.arb(leading)
+    while isinstance(value, np.longdouble) and np.isfinite(leading) and value != leading:
+        value = value - leading
+        leading = float(value)
+        ball += flint.arb(leading)
+    return ball
 
 
 _ball = np.frompyfunc(_exact, 1, 1)

@@ -16,6 +16,8 @@ from verify.evaluate.arithmetic import (
     EXACT,
     LIBRARY_ULPS,
     REFERENCE_ROUNDOFF,
+    SIGMOID_ULPS,
+    SMALLEST,
     Arithmetic,
     Array,
     Pair,
@@ -47,36 +49,49 @@ def _full(v: Array, e: Array) -> Array:
     return e if e.shape == v.shape else np.broadcast_to(e, v.shape)
 
 
+def _surely(e: Array) -> Array:
+    """An error with what its own arithmetic may have rounded off, for where it is subtracted or compared.
+
+    Elsewhere every term is positive and the slack in `evaluate` covers that, some thousands of 2**-53.
+    """
+    return e * (1 + 2.0**-30)
+
+
+def _integral(parameters: Mapping[str, Any]) -> bool:
+    """Whether a result is an integer, such as an index: then nothing rounds."""
+    dtype = parameters.get("out_dtype")
+    return dtype is not None and dtype.kind in "iu"
+
+
 # --- arithmetic
 
 
 @rule("add", "add_any")
-def _add(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # [ea + eb]
-    return at.rounded(a[0] + b[0], a[1] + b[1])
+def _add(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:  # [ea + eb]
+    v, e = a[0] + b[0], a[1] + b[1]
+    return (v, e) if _integral(parameters) else at.rounded(v, e)
 
 
 @rule("sub")
-def _sub(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # [ea + eb]
-    return at.rounded(a[0] - b[0], a[1] + b[1])
+def _sub(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:  # [ea + eb]
+    v, e = a[0] - b[0], a[1] + b[1]
+    return (v, e) if _integral(parameters) else at.rounded(v, e)
 
 
 @rule("mul")
-def _mul(
-    at: Arithmetic, _: Any, a: Pair, b: Pair
-) -> Pair:  # [|a| eb + ea (|b| + eb)], from (a+da)(b+db) - ab
-    return at.rounded(a[0] * b[0], _product_error(abs(a[0]), a[1], abs(b[0]), b[1]))
-
-
-def _product_error(a: Any, ea: Any, b: Any, eb: Any) -> Any:
-    return a * eb + ea * (b + eb)
+def _mul(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:
+    """[|a| eb + ea (|b| + eb)], from (a + da) (b + db) - a b."""
+    v, e = a[0] * b[0], abs(a[0]) * b[1] + a[1] * (abs(b[0]) + b[1])
+    return (v, e) if _integral(parameters) else at.rounded(v, e)
 
 
 @rule("div")
-def _div(
-    at: Arithmetic, _: Any, a: Pair, b: Pair
-) -> Pair:  # [(ea + |q| eb) / (|b| - eb)], infinite if b may be 0
+def _div(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:
+    """[(ea + |q| eb) / (|b| - eb)], infinite if b may be 0: a'/b' - q = (a' - q b') / b', with q = a/b."""
     quotient = a[0] / b[0]
-    room = abs(b[0]) - b[1]
+    if _integral(parameters):
+        return _truncated(quotient, np.where((a[1] > 0) | (b[1] > 0), np.inf, 0.0))
+    room = abs(b[0]) - _surely(b[1])
     error = np.where(room > 0, (a[1] + abs(quotient) * b[1]) / room, np.inf)
     return at.rounded(quotient, error)
 
@@ -102,19 +117,25 @@ def _integer_pow(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair
 
     [(|a| + ea)^n - |a|^n], n = |y|, as the sum ea (|a|+ea)^k |a|^(n-1-k), which does not cancel; the roundings of
     n - 1 products together are (1 + u)^(n-1) - 1 of the result, plus one underflow each, grown by later factors.
+    (A square of what underflowed adds twice a product with a number below eta: less than another underflow.)
     """
     exponent = parameters["y"]
     n = abs(exponent)
     largest, magnitude = abs(a[0]) + a[1], abs(a[0])
-    error = sum((a[1] * largest**k * magnitude ** (n - 1 - k) for k in range(n)), start=np.zeros(()))
-    underflow = at.eta * sum((largest**k for k in range(max(n - 1, 0))), start=np.zeros(()))
-    power: Pair = (
-        a[0] ** n,
-        error + np.expm1(max(n - 1, 0) * np.log1p(at.u)) * largest**n + underflow,
-    )
+    power, powers, large_powers = np.ones_like(a[0]), [np.ones_like(magnitude)], [np.ones_like(largest)]
+    for _ in range(n):  # not ``**``, whose error is a library's
+        power = power * a[0]
+        powers.append(powers[-1] * magnitude)
+        large_powers.append(large_powers[-1] * largest)
+    error = np.zeros_like(largest)
+    for k in range(n):
+        error = error + a[1] * large_powers[k] * powers[n - 1 - k]
+    if n > 1:
+        error += at.share(large_powers[n], float(np.expm1((n - 1) * np.log1p(at.u))))
+        error += at.eta * sum(large_powers[: n - 1])
     if exponent < 0:
-        return _div(at, {}, (np.ones(()), np.zeros(())), power)
-    return power
+        return _div(at, {}, (np.ones(()), EXACT), (power, error))
+    return power, error
 
 
 @rule("reduce_sum")
@@ -126,8 +147,10 @@ def _reduce_sum(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     axes = tuple(int(axis) for axis in parameters["axes"])
     total, error = a[0].sum(axis=axes), _full(*a).sum(axis=axes)
     n = a[0].size // max(total.size, 1)
-    magnitude = abs(a[0]).sum(axis=axes)
-    return total, error + (n - 1) * (at.u * (magnitude + error) + at.eta)
+    if n == 1 or _integral(parameters):
+        return total, error
+    largest = abs(a[0]).sum(axis=axes) + error
+    return total, error + (at.share(largest, (n - 1) * at.u) + (n - 1) * at.eta)
 
 
 @rule("dot_general")
@@ -135,14 +158,19 @@ def _dot_general(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair
     """[|A| Eb + Ea (|B| + Eb)], and n u (|A| + Ea)(|B| + Eb) for inner products of size n in any order.
 
     Jeannerod and Rump, Improved error bounds for inner products in floating-point arithmetic, SIAM J. Matrix
-    Anal. Appl. 34 (2013). Both terms are gathered into two products of matrices.
+    Anal. Appl. 34 (2013). Both terms are gathered into two products of matrices. An underflow in a product leaves
+    nothing to add, so that there are n underflows at most and not 2 n - 1.
     """
     (A, B), n = structure.contraction(parameters, a[0], b[0])
     (Ea, Eb), _ = structure.contraction(parameters, _full(*a), _full(*b))
     largest_b = abs(B) + Eb
-    error = abs(A) @ (Eb + (n * at.u) * largest_b) + n * at.eta
+    error = abs(A) @ (Eb + (n * at.u) * largest_b)
     if a[1].ndim or a[1]:
         error += Ea @ ((1 + n * at.u) * largest_b)
+    # The error holds n u of the largest partial sums: infinite where these overflow.
+    if at.headroom != 1:
+        error = at.share(error / (n * at.u), n * at.u)
+    error += n * at.eta
     return structure.restored(parameters, A @ B, a[0], b[0]), structure.restored(
         parameters, error, a[0], b[0]
     )
@@ -151,21 +179,24 @@ def _dot_general(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair
 # --- functions: the error comes from the derivative's largest value between a - ea and a + ea
 
 
+# Exponentials that underflow here are taken to be SMALLEST: a large ea may lift them from there.
+
+
 @rule("exp")
 def _exp(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [v expm1(ea)]: exp(a+d) - exp(a) = exp(a) (exp(d) - 1)
     v = np.exp(a[0])
-    return at.rounded(v, v * np.expm1(a[1]), LIBRARY_ULPS)
+    return at.rounded(v, np.maximum(v, SMALLEST) * np.expm1(a[1]), LIBRARY_ULPS)
 
 
 @rule("expm1")
 def _expm1(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [exp(a) expm1(ea)], as for exp
-    return at.rounded(np.expm1(a[0]), np.exp(a[0]) * np.expm1(a[1]), LIBRARY_ULPS)
+    error = np.maximum(np.exp(a[0]), SMALLEST) * np.expm1(a[1])
+    return at.rounded(np.expm1(a[0]), error, LIBRARY_ULPS)
 
 
 @rule("log")
-def _log(
-    at: Arithmetic, _: Any, a: Pair
-) -> Pair:  # [-log(1 - ea/a)]: log(a-d) - log(a); infinite if a may be 0
+def _log(at: Arithmetic, _: Any, a: Pair) -> Pair:
+    """[-log(1 - ea/a)], which is log(a) - log(a - ea); infinite if a may be 0."""
     return at.rounded(np.log(a[0]), _log_error(a[0], a[1]), LIBRARY_ULPS)
 
 
@@ -175,15 +206,16 @@ def _log1p(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [-log(1 - ea/(1+a))], as
 
 
 def _log_error(a: Array, ea: Array) -> Array:
-    return np.where(ea < a, -np.log1p(-np.minimum(ea / a, 1)), np.where((a == 0) & (ea == 0), 0.0, np.inf))
+    share = _surely(ea) / a
+    return np.where((a > 0) & (share < 1), -np.log1p(-share), np.inf)
 
 
 @rule("sqrt")
-def _sqrt(
-    at: Arithmetic, _: Any, a: Pair
-) -> Pair:  # [min(ea / sqrt(a), sqrt(ea))]: d / (sqrt(a+d) + sqrt(a))
+def _sqrt(at: Arithmetic, _: Any, a: Pair) -> Pair:
+    """[ea / sqrt(a)]: sqrt(a+d) - sqrt(a) = d / (sqrt(a+d) + sqrt(a)); infinite if a may be below 0."""
     v = np.sqrt(a[0])
-    return at.rounded(v, np.where(a[1] > 0, np.minimum(a[1] / v, np.sqrt(a[1])), 0.0))
+    error = np.where(_surely(a[1]) <= a[0], a[1] / v, np.inf)
+    return at.rounded(v, np.where((a[0] == 0) & (a[1] == 0), 0.0, error))
 
 
 @rule("logistic")
@@ -195,7 +227,8 @@ def _logistic(at: Arithmetic, _: Any, a: Pair) -> Pair:
     small = np.exp(-abs(a[0]))
     larger = 1 / (1 + small)
     v = np.where(a[0] < 0, small * larger, larger)
-    return at.rounded(v, np.minimum(small * larger * larger * np.expm1(a[1]), 1.0), LIBRARY_ULPS)
+    error = np.maximum(small, SMALLEST) * larger * larger * np.expm1(a[1])
+    return at.rounded(v, np.minimum(error, 1.0), SIGMOID_ULPS)
 
 
 @rule("tanh")
@@ -203,7 +236,7 @@ def _tanh(
     at: Arithmetic, _: Any, a: Pair
 ) -> Pair:  # [2 s(2a) (1 - s(2a)) expm1(2 ea), at most 2]: tanh(a) = 2 s(2a) - 1
     small = np.exp(-2 * abs(a[0]))
-    error = 2 * small / (1 + small) ** 2 * np.expm1(2 * a[1])
+    error = 2 * np.maximum(small, SMALLEST) / (1 + small) ** 2 * np.expm1(2 * a[1])
     return at.rounded(np.tanh(a[0]), np.minimum(error, 2.0), LIBRARY_ULPS)
 
 
@@ -224,7 +257,7 @@ def _min(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # exact, as max
 
 def _extreme_error(lead: Array, ea: Array, eb: Array) -> Array:
     """The error of max(a, b) where a leads b by ``lead``: max moves no more than the argument that it may take."""
-    in_doubt = ea + eb
+    in_doubt = _surely(ea + eb)
     return np.where(lead > in_doubt, ea, np.where(-lead > in_doubt, eb, np.maximum(ea, eb)))
 
 
@@ -246,9 +279,13 @@ def _reduce_min(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
 
 
 def _comparison(outcome: Callable[[Array, Array], Array]) -> Rule:
-    def compare(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # in doubt where the intervals overlap
-        doubt = a[1] + b[1]
-        return outcome(a[0], b[0]), (abs(a[0] - b[0]) <= doubt) & (doubt > 0)
+    def compare(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:
+        """In doubt where the intervals overlap, or an error is NaN; a number compared with itself never is."""
+        result = outcome(a[0], b[0])
+        if a is b:
+            return result, np.zeros_like(result)
+        doubt = _surely(a[1] + b[1])
+        return result, ~(abs(a[0] - b[0]) > doubt) & (doubt != 0)
 
     return compare
 
@@ -290,7 +327,12 @@ def _select_n(at: Arithmetic, _: Any, which: Pair, *branches: Pair) -> Pair:
 
 @rule("sign")
 def _sign(at: Arithmetic, _: Any, a: Pair) -> Pair:  # in doubt (by 2) where the interval reaches 0
-    return np.sign(a[0]), np.where((abs(a[0]) <= a[1]) & (a[1] > 0), 2.0, 0.0)
+    return np.sign(a[0]), np.where(~(abs(a[0]) > _surely(a[1])) & (a[1] != 0), 2.0, 0.0)
+
+
+@rule("is_finite")
+def _is_finite(at: Arithmetic, _: Any, a: Pair) -> Pair:  # in doubt where nothing is known
+    return np.isfinite(a[0]), ~np.isfinite(a[1])
 
 
 # --- structure: these move numbers and do not round, so bounds move along
@@ -312,21 +354,26 @@ RULES.update({name: _moved(move) for name, move in structure.MOVES.items()})
 def _cancelling_shift(at: Arithmetic, _: Any, a: Pair) -> Pair:
     """A shift m that the result does not depend on: another evaluation, at m' = m + d, gives the same function.
 
-    All its exponentials are those at m times exp(-d), so relative errors are the same. What remains of d is that
-    z - m' is rounded instead of z - m: [u ea], which enters there.
+    All its exponentials are those at m times exp(-d), so relative errors are the same. What remains of d: z - m' is
+    rounded instead of z - m, which is u ea, and so is the logarithm of the sum of the exponentials, which is
+    2 LIBRARY_ULPS u ea. Twice the sum of both enters with m, and from there every exponential. An underflow is
+    scaled by exp(-d) too; so this holds for d up to 1/2, which `Arithmetic.eta` has room for.
     """
-    return a[0], at.u * a[1]
+    return a[0], np.where(a[1] <= 0.5, 2 * (1 + 2 * LIBRARY_ULPS) * at.u * a[1], a[1])
 
 
 @rule("convert_element_type")
 def _convert_element_type(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     """Sizes and outcomes become floats exactly (an outcome in doubt is off by 1); floats stay as they are.
 
-    A size beyond the format's integers, and a conversion to a narrower float, would round.
+    A size beyond the format's integers, and a conversion to a narrower float, would round. A float that becomes
+    an integer loses its fraction.
     """
     target = np.dtype(parameters["new_dtype"])
     if a[0].dtype == bool:
         return a[0].astype(float), a[1].astype(float)
+    if target.kind in "iu":
+        return _truncated(*a)
     if np.issubdtype(target, np.floating) and np.any(abs(a[0]) > 1 / at.u):
         return at.rounded(a[0], a[1])
     if np.issubdtype(target, np.floating) and np.finfo(target.type).eps / 2 > REFERENCE_ROUNDOFF:
@@ -334,17 +381,28 @@ def _convert_element_type(at: Arithmetic, parameters: Mapping[str, Any], a: Pair
     return a
 
 
+def _truncated(v: Array, e: Array) -> Pair:  # towards 0; off by what lies between the truncated ends
+    low, high = np.trunc(v - _surely(e)), np.trunc(v + _surely(e))
+    return np.trunc(v), np.where(low == high, 0.0, high - low)
+
+
 _RULES_OF_SHIFTS = {**RULES, "stop_gradient": _cancelling_shift}
 
 
 def literal(at: Arithmetic, value: Any) -> Pair:
-    """A constant of the formula: exact where the judged format holds it, else off by its rounding, u abs(c)."""
+    """A constant of the formula: exact where the judged format holds it, else off by its rounding.
+
+    [u abs(c) + eta], infinite where it overflows. Constants below the smallest normal number may be flushed to 0.
+    """
     constant = np.asarray(value, dtype=None if np.asarray(value).dtype == bool else float)
     if constant.dtype == bool:
         return constant, np.zeros((), dtype=bool)
     with np.errstate(over="ignore"):
-        inexact = constant.astype(at.dtype) != constant
-    return constant, np.where(inexact, at.u * abs(constant), 0.0) if np.any(inexact) else EXACT
+        inexact = (constant.astype(at.dtype) != constant) | ((abs(constant) < at.eta) & (constant != 0))
+    if not inexact.any():
+        return constant, EXACT
+    with np.errstate(over="ignore"):
+        return constant, np.where(inexact, at.rounded(constant, EXACT)[1], 0.0)
 
 
 def evaluate(program: Program, inputs: list[Array], at: Arithmetic) -> list[Pair]:
@@ -384,11 +442,12 @@ def evaluate(program: Program, inputs: list[Array], at: Arithmetic) -> list[Pair
 def _bound_roundings(program: Program, inputs: list[Array]) -> int:
     """How often the arithmetic of a bound itself can round, one after the other.
 
-    Every term of a bound is positive, so k roundings change it by a factor of at most 1 / (1 - k u): a rule has at
-    most sixteen, and a sum or product of matrices as many more as it has terms.
+    Every term of a bound is positive (where one is subtracted, `_surely` looks after it), so k roundings change it
+    by a factor of at most 1 / (1 - k u). A rule has at most 64, counting eight for a function of NumPy's; a sum or
+    a product of matrices as many more as it has terms, at most one for each entry of a layer's activations.
     """
-    longest = sum(max(array.shape, default=1) for array in inputs)
-    return len(program.operations) * (16 + longest)
+    longest = max(max(array.shape, default=1) for array in inputs)
+    return len(program.operations) * (64 + longest**2)
 
 
 def _finished(value: Array, bound: Array, slack: float) -> Pair:

@@ -162,12 +162,33 @@ def flatten(closed_jaxpr: Any) -> Program:
     outputs = flattener.flatten(closed_jaxpr.jaxpr, closed_jaxpr.consts, inputs)
     needed = set(outputs)
     kept: list[Operation] = []
-    for operation in reversed(flattener.operations):
+    for operation in reversed(_with_direct_comparisons(flattener.operations)):
         if needed.intersection(operation.results):
             needed.update(operation.operands)
             kept.append(operation)
     constants = tuple((slot, value) for slot, value in flattener.constants if slot in needed)
     return Program(tuple(reversed(kept)), constants, tuple(inputs), tuple(outputs), flattener.slots)
+
+
+_EXTREMES = {"max": "ge", "min": "le"}
+
+
+def _with_direct_comparisons(operations: Sequence[Operation]) -> list[Operation]:
+    """Ask ``a >= b`` where JAX asks ``a == max(a, b)`` (and ``<=`` for min).
+
+    In every evaluation these say the same, but an evaluator that bounds errors sees an equality of two inexact
+    numbers, which is always in doubt. It is how JAX differentiates max and min.
+    """
+    extremes = {operation.results[0]: operation for operation in operations if operation.name in _EXTREMES}
+    direct = []
+    for operation in operations:
+        extreme = extremes.get(operation.operands[1]) if operation.name == "eq" else None
+        if extreme is not None and operation.operands[0] in extreme.operands:
+            a = operation.operands[0]
+            others = [slot for slot in extreme.operands if slot != a] or [a]
+            operation = operation._replace(name=_EXTREMES[extreme.name], operands=(a, others[0]))
+        direct.append(operation)
+    return direct
 
 
 def run(
