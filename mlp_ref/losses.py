@@ -102,7 +102,7 @@ def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> t
     np.log1p(row_loss, row_loss)
     if soft:
         row_loss *= room.y_total
-    loss = float(np.dot(row_loss, room.mean)) - float(np.dot(expected_d, room.mean))
+    loss = float(row_loss.dot(room.mean)) - float(expected_d.dot(room.mean))
 
     # The loss is the mean over the batch: here the chain rule starts.
     total *= room.batch
@@ -150,7 +150,7 @@ def softmax_mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tup
         np.copyto(work, p)
         room.flat_work[target] = np.negative(others, others)
     room.flat_dz[target] = p_target
-    loss = float(np.dot(room.flat_work, room.flat_work)) / work.size
+    loss = float(room.flat_work.dot(room.flat_work)) / work.size
 
     # The loss is the mean over all elements: here the chain rule starts.
     work *= 2 / work.size
@@ -183,7 +183,7 @@ def mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tuple[float
     if room is None:
         return _checked(mse, "mse", logits, y)
     dz = np.subtract(logits, y, room.dz)
-    loss = float(np.dot(room.flat_dz, room.flat_dz)) / dz.size
+    loss = float(room.flat_dz.dot(room.flat_dz)) / dz.size
     if loss == math.inf:
         return _huge_mse(logits, y, room)
     # The loss is the mean over all elements: here the chain rule starts.
@@ -196,7 +196,7 @@ def _huge_mse(logits: Floats, y: Targets, room: LossRoom) -> tuple[float, Floats
     dz = np.subtract(logits / 4, y / 4, room.dz)
     top = np.abs(dz).max()
     np.divide(dz, top, room.work)
-    mean = np.dot(room.flat_work, room.flat_work) / dz.size
+    mean = room.flat_work.dot(room.flat_work) / dz.size
     dz *= 8 / dz.size
     return float(top * 4 * mean * top * 4), dz
 
@@ -231,7 +231,7 @@ def _exponentials(room: LossRoom) -> None:
     e = np.exp(room.dz, room.dz)
     e.take(room.target, out=room.e_target, mode="clip")
     room.flat_dz[room.target] = 0
-    np.dot(e, room.ones, room.others)
+    e.dot(room.ones, room.others)
     np.add(room.others, room.e_target, room.total)
 
 
@@ -244,6 +244,6 @@ def _expectation(y: Targets, d: Floats, room: LossRoom) -> Floats:
     y.take(room.target, out=room.y_target, mode="clip")
     np.copyto(room.work, y)
     room.flat_work[room.target] = 0
-    np.dot(room.work, room.ones, room.y_others)
+    room.work.dot(room.ones, room.y_others)
     np.add(room.y_others, room.y_target, room.y_total)
     return expected_d

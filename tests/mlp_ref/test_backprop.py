@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlp_ref import Layer, Workspace, forward, loss_and_gradient, softmax
+from mlp_ref import Layer, Workspace, backprop, forward, loss_and_gradient, softmax
 from mlp_ref.activations import ACTIVATIONS
 from mlp_ref.backprop import ROWS_AT_ONCE
 from mlp_ref.losses import LOSSES
@@ -202,3 +202,30 @@ def test_a_warm_step_allocates_no_array(hidden, loss):
         tracemalloc.stop()
     # NumPy broadcasts through a buffer of 8192 numbers, whatever the arrays' size; x alone is larger.
     assert peak < 8192 * x.itemsize + 30_000 < x.nbytes
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_long_batch_is_taken_in_pieces_which_weigh_as_many_rows_as_they_have(monkeypatch, loss):
+    params, x, y = random_case(0, [4, 5, 3], 10, loss)
+    value, grads = loss_and_gradient(params, x, y, loss=loss)
+    monkeypatch.setattr(backprop, "ROWS_AT_ONCE", 4)
+    in_pieces, grads_in_pieces = loss_and_gradient(params, x, y, loss=loss)
+    assert in_pieces == pytest.approx(value, rel=1e-14)
+    scale = np.abs(flatten(grads)).max()
+    np.testing.assert_allclose(
+        flatten(grads_in_pieces), flatten(grads), rtol=0, atol=1e-14 * scale, strict=True
+    )
+
+
+def test_memory_does_not_grow_with_a_long_batch():
+    peaks = []
+    for pieces in (2, 8):
+        params, x, y = random_case(0, [2, 20, 3], pieces * ROWS_AT_ONCE)
+        tracemalloc.start()
+        try:
+            loss_and_gradient(params, x, y)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    # Checking y takes its rows' sums; the arrays of the pass would take 400 bytes a row.
+    assert peaks[1] - peaks[0] < 6 * ROWS_AT_ONCE * 40

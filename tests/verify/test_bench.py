@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mlp_ref import backprop
 from verify.bench import cells, command, page, peers, plot
 from verify.bench.cells import Cell, Task
 from verify.bench.crew import PeerFailed, cores_for, crew, environment
@@ -103,6 +104,13 @@ def test_every_peer_computes_the_gradient(name, dtype, hidden):
     truth = truth_of(task)
     assert truth.method == BOUNDED
     assert truth.fault(*result, dtype) is None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_batch_in_pieces_has_the_same_gradient_within_the_bound(dtype, monkeypatch):
+    monkeypatch.setattr(backprop, "ROWS_AT_ONCE", 4)
+    task = Task("gradient", SMALL, dtype)
+    assert truth_of(task).fault(*result_of(GRADIENTS["mlp_ref_call"], task), dtype) is None
 
 
 @pytest.mark.parametrize("name", EPOCHS_HERE)
