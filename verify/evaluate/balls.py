@@ -119,6 +119,7 @@ RULES: dict[str, Callable[..., Array]] = {
     "neg": _each(lambda a: -a),
     "abs": _each(lambda a: abs(a)),
     "square": _each(lambda a: a**2),
+    "one_minus_square": _each(lambda a: 1 - a**2),
     "integer_pow": lambda at, parameters, a: np.asarray(a ** parameters["y"]),
     "exp": _each(lambda a: a.exp()),
     "expm1": _each(lambda a: a.expm1()),

@@ -111,6 +111,12 @@ def _square(at: Arithmetic, _: Any, a: Pair) -> Pair:  # as a * a
     return _mul(at, _, a, a)
 
 
+@rule("one_minus_square")
+def _one_minus_square(at: Arithmetic, _: Any, a: Pair) -> Pair:  # as (1 - a) (1 + a), JAX's own way
+    one = (np.ones(()), EXACT)
+    return _mul(at, {}, _sub(at, {}, one, a), _add(at, {}, one, a))
+
+
 @rule("integer_pow")
 def _integer_pow(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     """A power by repeated products, in any order of squarings: |y| - 1 of them round, then one division if y < 0.
