@@ -28,6 +28,10 @@ ROWS_AT_ONCE = 4096
 """Rows of a piece: a longer batch is taken in pieces, so that memory does not grow with it."""
 
 
+LARGE = 65_536
+"""Weights of a layer from which the order in which BLAS reads them matters."""
+
+
 class Workspace:
     """The arrays of one forward and backward pass: made once for a batch size, used at every step.
 
@@ -49,7 +53,10 @@ class Workspace:
         _, *hidden_sizes, n_out = layer_sizes
         self.flat_grads = np.empty(parameter_count(layer_sizes), dtype)
         self.grads = as_layers(self.flat_grads, layer_sizes)
-        self.z, self.a, self.slopes = ([np.empty((batch, n), dtype) for n in hidden_sizes] for _ in range(3))
+        self.a, self.slopes = ([np.empty((batch, n), dtype) for n in hidden_sizes] for _ in range(2))
+        # Every z and, later, every da in one place: it is used up before the next is made, and stays in the cache.
+        place = np.empty(batch * max(hidden_sizes, default=0), dtype)
+        self.z = [place[: batch * n].reshape(batch, n) for n in hidden_sizes]
         self.logits = np.empty((batch, n_out), dtype)
         self.ones = np.ones(batch, dtype)
         self.loss = LossRoom(batch, n_out, dtype, dz=self.logits)
@@ -67,6 +74,15 @@ def affine_backward(dz: Floats, x: Floats, ones: Floats, out: Layer) -> Layer:
     x.T.dot(dz, out.weight)
     ones.dot(dz, out.bias)  # a sum over the rows, in half the time of sum(axis=0)
     return out
+
+
+def product_backward(dz: Floats, weight: Floats, out: Floats) -> Floats:
+    """Undo z = a @ weight: da = dz @ weightᵀ."""
+    if weight.size >= LARGE and 4 * len(dz) <= min(weight.shape):
+        # The same as (weight @ dzᵀ)ᵀ, for which BLAS need not transpose a matrix far larger than dz:
+        # for 32 rows and 1024 x 1024 weights, that takes two thirds of the time.
+        return weight.dot(dz.T, out.reshape(len(weight), len(dz))).T
+    return dz.dot(weight.T, out)
 
 
 def forward(
@@ -118,9 +134,9 @@ def backward(params: Params, x: Floats, dlogits: Floats, workspace: Workspace) -
     dz = dlogits
     for i in range(len(params) - 1, 0, -1):
         affine_backward(dz, workspace.a[i - 1], workspace.ones, workspace.grads[i])
-        # Undo x, slope = activation(z), below the layer that made z; z itself has served.
-        da = dz.dot(params[i].weight.T, workspace.z[i - 1])
-        dz = np.multiply(da, workspace.slopes[i - 1], da)
+        da = product_backward(dz, params[i].weight, workspace.z[i - 1])
+        # Undo a, slope = activation(z); the slope has served.
+        dz = np.multiply(da, workspace.slopes[i - 1], workspace.slopes[i - 1])
     affine_backward(dz, x, workspace.ones, workspace.grads[0])
     return workspace.grads
 

@@ -44,6 +44,7 @@ class LossRoom:
         columns = np.empty((9, batch), dtype)
         self.top_z, self.d_target, self.e_target, self.others, self.total = columns[:5]
         self.y_target, self.y_others, self.y_total, self.row_loss = columns[5:]
+        self.top_z_column, self.total_column = self.top_z[:, None], self.total[:, None]
         self.ones = np.ones(n, dtype)
         self.mean = np.full(batch, 1 / batch, dtype)
         self.batch = np.array(batch, dtype)
@@ -114,7 +115,7 @@ def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> t
         room.flat_dz[target] = np.subtract(e_target, others, others)
     else:
         room.flat_dz[target] = np.negative(others, others)
-    dz /= total[:, None]
+    dz /= room.total_column
     if soft:
         y_others = room.work
         y_others /= room.batch
@@ -137,7 +138,7 @@ def softmax_mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tup
     _exponentials(room)
     p_target /= room.total
     others /= room.total
-    p /= room.total[:, None]
+    p /= room.total_column
 
     # For the target, p - y is p * (1 - y) - y * (sum of p's others).
     if soft:
@@ -157,7 +158,7 @@ def softmax_mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tup
     # Only differences of dp matter to softmax; those to the top's keep their digits when it drowns the others.
     dp = work
     dp.take(room.top, out=room.top_z, mode="clip")
-    dp -= room.top_z[:, None]
+    dp -= room.top_z_column
     dp -= np.vecdot(p, dp, room.top_z)[:, None]
     return loss, np.multiply(p, dp, p)
 
@@ -221,7 +222,7 @@ def _shift(z: Floats, y: Targets, room: LossRoom) -> Floats:
     top = z.argmax(axis=1, out=room.top)
     top += room.row_starts
     z.take(top, out=room.top_z, mode="clip")
-    d: Floats = np.subtract(z, room.top_z[:, None], room.dz)
+    d: Floats = np.subtract(z, room.top_z_column, room.dz)
     d.take(room.target, out=room.d_target, mode="clip")
     return d
 
