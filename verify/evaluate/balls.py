@@ -163,7 +163,8 @@ def _exact(value: Any) -> Any:
     while isinstance(value, np.longdouble) and np.isfinite(leading) and value != leading:
         value = value - leading
         leading = float(value)
-        ball += flint.arb(leading)
+        with flint.ctx.workprec(FIRST_PRECISION):  # more bits than any long double has
+            ball += flint.arb(leading)
     return ball
 
 

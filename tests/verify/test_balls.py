@@ -1,0 +1,138 @@
+"""Certified balls hold the truth, and are narrow."""
+
+import flint
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from verify.case import Case
+from verify.evaluate import balls
+from verify.evaluate.program import NoRule, traced
+from verify.judge import sizes_of
+from verify.spec import Spec
+
+
+def certified(spec, inputs, dtype="float64"):
+    sizes = sizes_of(inputs)
+    return balls.certified(traced(spec, sizes), inputs, sizes, dtype)
+
+
+def test_a_tiny_network_equals_its_derivative_by_hand():
+    """One input, one sigmoid unit, two classes: every derivative written out."""
+    w, c, v1, v2, d1, d2, x = 0.5, -0.25, 1.5, -0.75, 0.125, 0.25, 2.0
+    inputs = [np.array(a) for a in ([[w]], [c], [[v1, v2]], [d1, d2], [[x]], [[1.0, 0.0]])]
+    loss, dw, dc, dv, dd = certified(Spec(), inputs)
+    with flint.ctx.workprec(300):
+        arb = flint.arb
+        a = 1 / (1 + (-(arb(w) * arb(x) + arb(c))).exp())
+        z1, z2 = a * arb(v1) + arb(d1), a * arb(v2) + arb(d2)
+        p2 = z2.exp() / (z1.exp() + z2.exp())
+        dz = a * (1 - a) * (-p2 * arb(v1) + p2 * arb(v2))
+        by_hand = [-(1 - p2).log(), dz * x, dz, -p2 * a, p2 * a, -p2, p2]
+        for ball, expected in zip([loss[()], dw[0, 0], dc[0], *dv[0], *dd], by_hand, strict=True):
+            assert ball.overlaps(expected)
+            assert float(ball.rad()) <= 2.0**-60 * abs(float(ball.mid()))
+
+
+def test_the_precision_grows_until_a_probability_beyond_a_thousand_has_digits():
+    inputs = [np.ones((1, 2)), np.array([0.0, 1000.0]), np.zeros((1, 1)), np.array([[0.0, 1.0]])]
+    *_, dbias = certified(Spec(), inputs)
+    with flint.ctx.workprec(4000):
+        expected = 1 / (1 + flint.arb(1000).exp())
+        for ball, sign in zip(dbias, (1, -1), strict=True):
+            assert ball.overlaps(sign * expected)
+            assert float(ball.rad()) <= float(np.finfo(float).tiny) / 1024
+
+
+def test_a_kink_that_no_precision_decides_gives_the_hull_of_both_slopes():
+    def loss(params, x, y):
+        # sqrt(x) ** 2 - x is 0, but every ball of it has a width.
+        return jnp.sum(jnp.where(jnp.sqrt(x) ** 2 > x, 3.0, 5.0) * (x @ params[0][0])) + jnp.sum(0 * y)
+
+    inputs = [np.ones((1, 1)), np.zeros(1), np.array([[2.0]]), np.array([[0.0]])]
+    sizes = sizes_of(inputs)
+    _, dweight, _ = balls.evaluate(traced(loss, sizes), inputs, sizes)
+    assert dweight[0, 0].contains(flint.arb(6))
+    assert dweight[0, 0].contains(flint.arb(10))
+    assert not dweight[0, 0].contains(flint.arb(11))
+
+
+def test_a_kink_that_the_inputs_hit_exactly_is_no_doubt():
+    inputs = [np.array([[1.0]]), np.array([-2.0]), np.array([[3.0]]), np.zeros(1)]
+    inputs += [np.array([[2.0]]), np.array([[1.0]])]
+    _, dw, dc, *_ = certified(Spec("relu", "identity", "squared_error"), inputs)
+    assert dw[0, 0] == 0
+    assert dc[0] == 0
+
+
+def test_comparisons_know_when_they_cannot_know():
+    wide, one = flint.arb(1, 0.5), flint.arb(1)
+    rules = {name: balls.RULES[name] for name in ("gt", "ge", "lt", "le", "eq", "ne")}
+    pairs = {"gt": (2, 1), "ge": (1, 1), "lt": (1, 2), "le": (1, 1), "eq": (1, 1), "ne": (1, 2)}
+    for name, rule in rules.items():
+        a, b = (np.array([flint.arb(n)], dtype=object) for n in pairs[name])
+        assert rule(None, {}, a, b)[0] is True, name
+        assert rule(None, {}, np.array([wide]), np.array([one]))[0] is None, name
+    assert rules["eq"](None, {}, *(np.array([wide]),) * 2)[0] is True
+    for name, truth in {
+        "and": {(True, None): None, (False, None): False, (True, True): True},
+        "or": {(True, None): True, (False, None): None, (False, False): False},
+    }.items():
+        for (a, b), expected in truth.items():
+            got = balls.RULES[name](None, {}, np.array([a], dtype=object), np.array([b], dtype=object))[0]
+            assert got is expected, (name, a, b)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high"), [((2.5, 0.1), 2, 2), ((2.0, 0.1), 1, 2), ((-2.5, 0.1), -2, -2)]
+)
+def test_a_ball_that_becomes_an_integer(value, low, high):
+    ball = np.array([flint.arb(*value)], dtype=object)
+    [result] = balls.RULES["convert_element_type"](None, {"new_dtype": np.dtype("int32")}, ball)
+    assert result.contains(low)
+    assert result.contains(high)
+    assert float(result.rad()) <= (high - low) / 2 + 1e-6
+
+
+def test_sizes_are_balls_so_that_their_quotient_is_certified():
+    def loss(params, x, y):
+        return (x.shape[0] / (x.shape[1] * 1.0)) * jnp.sum(params[0][0]) + jnp.sum(0 * y)
+
+    case = Case((3, 1), 2, labels="real")
+    _, dweight, _ = balls.certified(traced(loss, case.sizes), case.inputs(), case.sizes, "float64")
+    with flint.ctx.workprec(200):
+        assert dweight[0, 0].contains(flint.arb(2) / 3) or dweight[0, 0] == 2 / 3
+
+
+def test_a_long_double_is_exact():
+    value = np.longdouble(1) / 3
+    [ball] = balls.exactly(np.array([value]))
+    with flint.ctx.workprec(300):
+        assert float(ball.rad()) == 0
+        leading = float(value)
+        assert ball - flint.arb(leading) == flint.arb(float(value - leading))
+        assert (
+            float(balls.distance(np.array([flint.arb(1) / 3]), np.array([value]))[0]) <= np.finfo(value).eps
+        )
+
+
+@pytest.mark.parametrize(("value", "expected"), [(np.nan, np.nan), (np.inf, np.inf)])
+def test_what_is_no_number_is_at_no_finite_distance(value, expected):
+    distance = balls.distance(np.array([flint.arb(1)]), np.array([value]))
+    np.testing.assert_array_equal(distance, [expected])
+
+
+def test_distances_are_upper_bounds():
+    with flint.ctx.workprec(100):
+        ball = flint.arb(1, 0.25)
+        assert balls.distance(np.array([ball]), np.array([1.0]))[0] >= 0.25
+        assert balls.middle(np.array([ball]))[0] == 1
+
+
+def test_a_primitive_without_a_rule_is_named():
+    def loss(params, x, y):
+        return jnp.sum(jnp.sin(x @ params[0][0])) + jnp.sum(y)
+
+    case = Case((3, 2), 2)
+    with pytest.raises(NoRule, match=r"uses sin, cos, for which the certified evaluator has no rule"):
+        balls.evaluate(traced(loss, case.sizes), case.inputs(), case.sizes)
