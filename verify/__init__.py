@@ -4,12 +4,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from verify.adapters import adapt
+    from verify.assertions import assert_gradient
     from verify.case import Arrays, Case, cases
     from verify.checks import Target
     from verify.judge import Judgement
     from verify.oracle import check, examine
     from verify.report import Finding, Report
     from verify.spec import Spec
+    from verify.target import load
 
 __all__ = [
     "Arrays",
@@ -19,9 +22,12 @@ __all__ = [
     "Report",
     "Spec",
     "Target",
+    "adapt",
+    "assert_gradient",
     "cases",
     "check",
     "examine",
+    "load",
 ]
 
 # Where each name lives. It is imported on first use, so that `import verify` loads neither JAX nor Hypothesis.
@@ -33,9 +39,12 @@ _HOMES = {
     "Report": "verify.report",
     "Spec": "verify.spec",
     "Target": "verify.checks",
+    "adapt": "verify.adapters",
+    "assert_gradient": "verify.assertions",
     "cases": "verify.case",
     "check": "verify.oracle",
     "examine": "verify.oracle",
+    "load": "verify.target",
 }
 
 
