@@ -108,9 +108,9 @@ class Case:
         params, x, y = _filled(self)
         if self.labels == "integer":
             y = np.eye(self.layer_sizes[-1])[y]
-        return [np.asarray(array, dtype=np.float64) for layer in params for array in layer] + [
-            np.asarray(x, dtype=np.float64),
-            np.asarray(y, dtype=np.float64),
+        return [np.array(array, dtype=np.float64) for layer in params for array in layer] + [
+            np.array(x, dtype=np.float64),
+            np.array(y, dtype=np.float64),
         ]
 
 
@@ -125,7 +125,7 @@ def laid_out(array: Any, layout: str) -> Any:
         room[..., ::2] = array
         return room[..., ::2]
     if layout == "reversed":
-        return np.ascontiguousarray(array[..., ::-1])[..., ::-1]
+        return np.array(array[..., ::-1], order="C")[..., ::-1]
     copy = np.array(array, order="C")
     if layout == "read_only":
         copy.flags.writeable = False
@@ -226,10 +226,9 @@ def _cases(
     dtype = draw(st.sampled_from(dtypes))
     width = st.sampled_from(_SIZES[dtype])
     batch = draw(width)
-    depth = {"no_hidden": st.just(1), "deep": _DEEP[dtype]}.get(regime, st.integers(1, _LAYERS[dtype]))
-    if layers is not None:
-        depth = st.just(layers)
-    sizes = [draw(width) for _ in range(draw(depth) + 1)]
+    drawn_depth = draw(_DEEP[dtype] if regime == "deep" else st.integers(1, _LAYERS[dtype]))
+    depth = layers if layers is not None else 1 if regime == "no_hidden" else drawn_depth
+    sizes = [draw(width) for _ in range(depth + 1)]
     if regime == "batch_1":
         batch = 1
     elif regime == "deep":

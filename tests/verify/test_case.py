@@ -1,0 +1,257 @@
+"""A recipe gives the same bits each time, and every regime is what its line says."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import find, given, settings
+from hypothesis import strategies as st
+
+from mlp_ref.params import Layer
+from verify.case import DTYPES, LAYOUTS, REGIMES, Case, cases, laid_out, suited
+from verify.spec import Spec
+
+SEEDS = range(8)
+
+
+def flat(case):
+    params, x, y = case.arrays()
+    return [*itertools.chain(*params), x, y]
+
+
+def logits(case, layers=None):
+    params, x, _ = case.arrays()
+    a, zs = x, []
+    for weight, bias in params[:layers]:
+        zs.append(a @ weight + bias)
+        with np.errstate(over="ignore"):
+            a = 1 / (1 + np.exp(-zs[-1]))
+    return zs
+
+
+@given(cases())
+def test_the_same_recipe_gives_the_same_bits(case):
+    first, second = flat(case), flat(case)
+    for a, b in zip(first, second, strict=True):
+        assert a.tobytes() == b.tobytes()
+        assert not np.shares_memory(a, b)
+    assert any(a.tobytes() != b.tobytes() for a, b in zip(first, flat(_other(case)), strict=True))
+
+
+def _other(case):
+    return Case(
+        case.layer_sizes, case.batch, case.dtype, case.regime, case.labels, case.layout, case.seed + 1
+    )
+
+
+@given(cases())
+def test_shapes_dtypes_and_biases(case):
+    params, x, y = case.arrays()
+    assert isinstance(params[0], Layer)
+    assert [layer.weight.shape for layer in params] == list(itertools.pairwise(case.layer_sizes))
+    assert [layer.bias.shape for layer in params] == [(n,) for n in case.layer_sizes[1:]]
+    assert x.shape == (case.batch, case.layer_sizes[0])
+    assert y.shape == (case.batch, case.layer_sizes[-1])
+    assert {array.dtype for array in flat(case)} == {np.dtype(case.dtype)}
+    assert all(layer.bias.any() for layer in params)
+    assert all(np.isfinite(array).all() for array in flat(case))
+
+
+@given(cases())
+def test_inputs_are_the_arrays_in_float64_exactly(case):
+    for array, held in zip(flat(case), case.inputs(), strict=True):
+        assert held.dtype == np.float64
+        np.testing.assert_array_equal(held, array)
+
+
+def test_integer_labels_become_rows_for_the_reference():
+    case = Case((3, 4), 5, labels="integer", seed=2)
+    y = case.arrays().y
+    assert y.shape == (5,)
+    assert y.dtype.kind == "i"
+    np.testing.assert_array_equal(case.inputs()[-1], np.eye(4)[y], strict=True)
+
+
+def test_caches_do_not_leak_what_a_caller_changes():
+    case = Case((3, 2), 2)
+    before = [array.copy() for array in case.inputs()]
+    for array in (*flat(case), *case.inputs()):
+        array[...] = 0
+    for array, expected in zip(case.inputs(), before, strict=True):
+        np.testing.assert_array_equal(array, expected, strict=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_saturated_units_are_saturated(dtype, seed):
+    hidden = logits(Case((5, 6, 6, 3), 6, dtype, "saturated", seed=seed))[:-1]
+    slope = np.concatenate([1 / (1 + np.exp(np.minimum(abs(z), 700.0))) for z in hidden])
+    assert np.mean(slope < 1e-3) > 0.6
+    ordinary = logits(Case((5, 6, 6, 3), 6, dtype, "ordinary", seed=seed))[:-1]
+    assert all(abs(z).max() < 8 for z in ordinary)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_extreme_logits_overflow_a_plain_softmax(dtype, seed):
+    case = Case((4, 5, 3), 4, dtype, "extreme_logits", seed=seed)
+    z = logits(case)[-1]
+    overflow = np.log(np.finfo(dtype).max)
+    assert abs(z).max() > overflow
+    assert np.ptp(z, axis=1).max() > overflow
+    rows = case.arrays().y
+    wrong_by = z.max(axis=1) - (z * rows).sum(axis=1)
+    assert wrong_by[0] > 1  # the first row is far from right: its gradient is not beyond all digits
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("sizes", [(4, 5, 3), (3, 2), (2, 6, 4, 2)])
+def test_ties_are_exact(dtype, seed, sizes):
+    case = Case(sizes, 4, dtype, "ties", seed=seed)
+    params, x, y = case.arrays()
+    z = logits(case)
+    if len(sizes) > 2:
+        assert z[0][0, 0] == 0
+        assert np.count_nonzero(z[0]) > 1
+    np.testing.assert_array_equal(params[-1].weight[:, 0], params[-1].weight[:, -1])
+    assert params[-1].bias[0] == params[-1].bias[-1]
+    np.testing.assert_array_equal(x[-1], x[0])
+    np.testing.assert_array_equal(y[-1], y[0])
+    assert all(layer.bias.any() for layer in params)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_tiny_is_a_thousandth(seed):
+    params, x, _ = Case((5, 6, 3), 6, "float64", "tiny", seed=seed).arrays()
+    for array in (*itertools.chain(*params), x):
+        assert 0 < abs(array).max() < 5e-3
+
+
+@pytest.mark.parametrize("labels", ["one_hot", "integer", "soft"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_missing_class_is_missing(labels, seed):
+    rows = Case((3, 4), 12, "float64", "missing_class", labels, seed=seed).inputs()[-1]
+    assert not rows[:, 0].any()
+    np.testing.assert_allclose(rows.sum(axis=1), 1, rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("labels", "holds"),
+    [
+        ("one_hot", lambda y: set(np.unique(y)) == {0, 1} and np.all(y.sum(axis=1) == 1)),
+        ("soft", lambda y: np.all((y > 0) & (y < 1)) and np.allclose(y.sum(axis=1), 1, rtol=1e-14)),
+        ("binary", lambda y: set(np.unique(y)) == {0, 1}),
+        ("probability", lambda y: np.all((y >= 0) & (y < 1)) and len(np.unique(y)) == y.size),
+        ("real", lambda y: y.min() < 0 and y.max() > 1),
+    ],
+)
+def test_labels_are_what_they_are_called(labels, holds):
+    assert holds(Case((3, 4), 30, labels=labels, seed=5).arrays().y)
+
+
+@given(cases(regimes=["batch_1", "width_1", "no_hidden", "deep", "wide", "soft_labels"]))
+def test_regimes_of_shape(case):
+    holds = {
+        "batch_1": case.batch == 1,
+        "width_1": 1 in case.layer_sizes[:-1],
+        "no_hidden": len(case.layer_sizes) == 2,
+        "deep": len(case.layer_sizes) - 1 in (range(5, 9) if case.dtype == "float64" else [4]),
+        "wide": max(case.layer_sizes) in range(33, 65),
+        "soft_labels": case.labels == "soft",
+    }
+    assert holds[case.regime]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts_have_the_flags_they_claim(layout):
+    array = np.arange(12.0).reshape(3, 4)
+    [layer] = laid_out([Layer(array, array[0])], layout)
+    for copy, original in ((laid_out(array, layout), array), (layer.weight, array), (layer.bias, array[0])):
+        np.testing.assert_array_equal(copy, original, strict=True)
+        assert not np.shares_memory(copy, original)
+        step = copy.strides[-1] // copy.itemsize
+        assert copy.flags.writeable is (layout != "read_only")
+        if layout in ("C", "read_only"):
+            assert copy.flags.c_contiguous
+        elif layout == "fortran":
+            assert copy.flags.f_contiguous
+        else:
+            assert step == {"strided": 2, "reversed": -1}[layout]
+    if layout == "fortran":
+        assert not laid_out(array, layout).flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("spec", "labels"),
+    [
+        (Spec(output="sigmoid", loss="binary_cross_entropy"), ("binary", "probability")),
+        (Spec(output="identity", loss="squared_error"), ("real", "real")),
+        (Spec(), ("one_hot", "soft")),
+        (len, ("one_hot", "soft")),
+    ],
+)
+def test_labels_suit_the_output(spec, labels):
+    assert (
+        find(cases(spec), lambda case: case.regime != "soft_labels", settings=_NO_DATABASE).labels
+        == labels[0]
+    )
+    assert (
+        find(cases(spec), lambda case: case.regime == "soft_labels", settings=_NO_DATABASE).labels
+        == labels[1]
+    )
+
+
+_NO_DATABASE = settings(database=None)
+
+
+def test_shrinking_ends_at_a_small_ordinary_case():
+    smallest = find(cases(), lambda case: case.batch > 1, settings=_NO_DATABASE)
+    assert smallest == Case((2, 2), 2)
+    hidden = find(cases(), lambda case: len(case.layer_sizes) > 2, settings=_NO_DATABASE)
+    assert hidden == Case((2, 2, 2), 2)
+    narrow = find(cases(), lambda case: case.dtype == "float32", settings=_NO_DATABASE)
+    assert (narrow.layer_sizes, narrow.regime, narrow.layout) == ((3, 3), "ordinary", "C")
+
+
+@given(st.data())
+def test_the_number_of_layers_can_be_fixed(data):
+    layers = data.draw(st.integers(1, 6))
+    case = data.draw(cases(layers=layers))
+    assert len(case.layer_sizes) == layers + 1
+
+
+def test_what_suits_is_a_matter_of_labels_and_layers():
+    assert suited(tuple(REGIMES), labels="rows", layers=None) == tuple(REGIMES)
+    assert set(REGIMES) - set(suited(tuple(REGIMES), labels="integer", layers=2)) == {
+        "soft_labels",
+        "no_hidden",
+        "deep",
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"regimes": ["odd"]}, r"regimes must be a non-empty list from ordinary, .*; got \['odd'\]"),
+        ({"regimes": []}, r"regimes must be a non-empty list"),
+        ({"regimes": "tiny"}, r"got 'tiny'"),
+        (
+            {"dtypes": ["float16"]},
+            r"dtypes must be a non-empty list from float64, float32; got \['float16'\]",
+        ),
+        ({"layouts": ["C", 3]}, r"layouts must be a non-empty list from C, fortran"),
+        ({"labels": "words"}, r"labels must be 'rows' or 'integer'; got 'words'"),
+        ({"layers": 0}, r"layers must be a positive integer; got 0"),
+        ({"layers": True}, r"layers must be a positive integer; got True"),
+        ({"regimes": ["deep"], "layers": 2}, r"none of the regimes deep is possible with .*layers=2"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        cases(**options)
+
+
+def test_integer_labels_need_a_softmax():
+    with pytest.raises(ValueError, match=r"labels='integer' needs a softmax output; got .*identity"):
+        cases(Spec(output="identity", loss="squared_error"), labels="integer")
