@@ -31,7 +31,7 @@ from verify.outputs import outputs
 from verify.results import Failed, Recovered, as_gradient, called
 from verify.spec import Spec
 
-__all__ = ["CHECKS", "FOLLOW_UPS", "Failed", "Target", "as_gradient", "called", "examined"]
+__all__ = ["CHECKS", "FOLLOW_UPS", "Failed", "Target", "as_gradient", "called", "examined", "widened"]
 
 Array = npt.NDArray[Any]
 
@@ -169,7 +169,7 @@ def _share(a: Array, b: Array) -> bool:
     return np.may_share_memory(a, b) and np.shares_memory(a, b)
 
 
-def _widened(truth: Truth, gradient: Gradient) -> list[Pair]:
+def widened(truth: Truth, gradient: Gradient) -> list[Pair]:
     """The truth's pairs; for a Recovered gradient, with the recovery's own error in the bounds."""
     if not isinstance(gradient, Recovered):
         return truth.tensors
@@ -181,7 +181,7 @@ def _require_linear(gradient: Gradient, truth: Truth, dtype: str) -> None:
     """Steps with two learning rates must show one gradient: each within its bound of the same number."""
     if not isinstance(gradient, Recovered) or gradient.other is None:
         return
-    room = zip(_widened(truth, gradient), _widened(truth, gradient.other), strict=True)
+    room = zip(widened(truth, gradient), widened(truth, gradient.other), strict=True)
     pairs = [
         (np.asarray(other, dtype=np.float64), bound + other_bound)
         for other, ((_, bound), (_, other_bound)) in zip(flat(gradient.other), room, strict=True)
@@ -197,7 +197,7 @@ def _require_linear(gradient: Gradient, truth: Truth, dtype: str) -> None:
 
 
 def _require_right(gradient: Gradient, truth: Truth, dtype: str, check: str, detail: str) -> Judgement:
-    judgement = judge(_widened(truth, gradient), flat(gradient), dtype)
+    judgement = judge(widened(truth, gradient), flat(gradient), dtype)
     if judgement.verdict == "wrong":
         verdict = "imprecise" if small(judgement, truth, dtype) else "wrong"
         raise Failed(check, verdict, detail, judgement)
@@ -291,7 +291,7 @@ def _adds_up(second: Gradient, first: list[Array], truth: Truth, dtype: str) -> 
     u = float(np.finfo(np.dtype(dtype).type).eps)
     pairs = [
         (value, bound + u * abs(total))
-        for (value, bound), total in zip(_widened(truth, second), sums, strict=True)
+        for (value, bound), total in zip(widened(truth, second), sums, strict=True)
     ]
     added = [total - before for total, before in zip(sums, first, strict=True)]
     return judge(pairs, added, dtype).verdict == "verified"

@@ -18,7 +18,9 @@ from hypothesis.database import ExampleDatabase
 from verify.case import DTYPES, LAYOUTS, REGIMES, Case, suited
 from verify.case import cases as drawn_cases
 from verify.checks import FOLLOW_UPS, Failed, Target, examined
+from verify.diagnose import with_diagnosis
 from verify.judge import VERDICTS, Judgement, SpecLike, adjudicated
+from verify.recognise import recognised
 from verify.report import Finding, Report
 from verify.reproduce import reproduction
 from verify.spec import Spec
@@ -122,6 +124,7 @@ def check(
         search.run(strategy, seed, database)
         witnesses = witnessed(spec, search.sample(xla), search.sample(certified))
         findings = [_completed(target, spec, finding, draw, regimes, seed) for finding in search.findings]
+        findings = with_diagnosis(findings, target, spec, labels)
     except KeyboardInterrupt:
         interrupted = True
         witnesses, findings = {}, search.findings
@@ -300,8 +303,11 @@ def _completed(
         fresh = Search(target, spec, SURVEY)
         tried, failed = fresh.survey(draw(regimes=[regime]), seed, follow_up)
         failing[regime] = (failed, tried)
+    finding = settled(target, spec, finding)
+    wrong = finding.check == "gradient" and finding.verdict == "wrong"
     return replace(
-        settled(target, spec, finding),
+        finding,
         regimes=failing,
+        diagnosis=recognised(target, spec) if wrong else "",
         reproduce=reproduction(target, spec, finding.case, finding.check),
     )

@@ -1,5 +1,6 @@
 """One right network in any of the conventions that people write networks in: what adapters are tested with."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,7 +22,7 @@ class Network:
         self.orientation, self.bias, self.samples, self.labels = orientation, bias, samples, labels
         self.container, self.mean, self.depth = container, mean, len(sizes) - 1
         rng = np.random.default_rng(0)
-        for i, shape in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for i, shape in enumerate(pairwise(sizes)):
             self.store(i, "W", "b", rng.standard_normal(shape), rng.standard_normal(shape[1]))
 
     # --- where things are kept
