@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from verify.assertions import assert_gradient
     from verify.case import Arrays, Case, cases
     from verify.checks import Target
+    from verify.diagnose import Diagnosis, explain
     from verify.judge import Judgement
     from verify.oracle import check, examine
     from verify.report import Finding, Report
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Arrays",
     "Case",
+    "Diagnosis",
     "Finding",
     "Judgement",
     "Report",
@@ -27,6 +29,7 @@ __all__ = [
     "cases",
     "check",
     "examine",
+    "explain",
     "load",
 ]
 
@@ -34,6 +37,7 @@ __all__ = [
 _HOMES = {
     "Arrays": "verify.case",
     "Case": "verify.case",
+    "Diagnosis": "verify.diagnose",
     "Finding": "verify.report",
     "Judgement": "verify.judge",
     "Report": "verify.report",
@@ -44,6 +48,7 @@ _HOMES = {
     "cases": "verify.case",
     "check": "verify.oracle",
     "examine": "verify.oracle",
+    "explain": "verify.diagnose",
     "load": "verify.target",
 }
 

@@ -70,14 +70,17 @@ class Net:
 
     @property
     def batch(self) -> int:
+        """The number of rows."""
         return int(self.y.shape[0])
 
     @property
     def n_out(self) -> int:
+        """The number of outputs."""
         return int(self.y.shape[1])
 
     @property
     def last(self) -> int:
+        """The index of the last layer."""
         return len(self.params) - 1
 
 
@@ -182,7 +185,8 @@ def forward(pieces: Pieces, spec: Spec, params: Sequence[Layer], x: Any, y: Any)
     kept = [Layer(pieces.keep("weight", weight), bias) for weight, bias in params]
     net = Net(spec, kept, y, [], [pieces.keep("x", x)])
     for i, (weight, bias) in enumerate(kept):
-        net.z.append(net.a[i] @ weight + bias)
+        z = net.a[i] @ weight
+        net.z.append(z + bias if spec.biases else z)
         if i < net.last:
             net.a.append(pieces.keep("activation", ACTIVATIONS[spec.hidden](net.z[i])))
     return net
@@ -193,7 +197,8 @@ def backward(pieces: Pieces, net: Net) -> Iterator[Layer]:
     dz = pieces.reduce(net, pieces.keep("delta", pieces.delta(net, pieces.output(net))))
     da = dz
     for i in range(net.last, -1, -1):
-        layer = Layer(pieces.weight(net, i, dz, da), pieces.bias(net, i, dz, da))
+        dbias = pieces.bias(net, i, dz, da) if net.spec.biases else np.zeros_like(net.params[i].bias)
+        layer = Layer(pieces.weight(net, i, dz, da), dbias)
         yield Layer(*(pieces.keep("gradient", tensor) for tensor in pieces.penalty(net, i, layer)))
         if i:
             da = pieces.back(net, i, dz, layer)

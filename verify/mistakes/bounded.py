@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from verify.evaluate.bounds import EXACT, REFERENCE_ROUNDOFF, RULES, Arithmetic, Pair, literal
+from verify.evaluate.arithmetic import EXACT, REFERENCE_ROUNDOFF, Arithmetic, Pair
+from verify.evaluate.bounds import RULES, literal
 
 Array = npt.NDArray[Any]
 
@@ -73,18 +74,22 @@ class Bounded(NDArrayOperatorsMixin):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """As NumPy's."""
         return self.value.shape
 
     @property
     def ndim(self) -> int:
+        """As NumPy's."""
         return self.value.ndim
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The format that the judged code computes in."""
         return self.at.dtype
 
     @property
     def T(self) -> Bounded:  # noqa: N802 - NumPy's name
+        """As NumPy's."""
         return self._moved(lambda array: array.T)
 
     def __len__(self) -> int:
@@ -94,9 +99,11 @@ class Bounded(NDArrayOperatorsMixin):
         return self._moved(lambda array: array[index])
 
     def reshape(self, *shape: int) -> Bounded:
+        """As NumPy's."""
         return self._moved(lambda array: array.reshape(*shape))
 
     def copy(self) -> Bounded:
+        """As NumPy's."""
         return Bounded(self.value.copy(), np.array(self.bound), self.at, self.roundings)
 
     def _moved(self, move: Callable[[Array], Array]) -> Bounded:
@@ -120,12 +127,15 @@ class Bounded(NDArrayOperatorsMixin):
         return Bounded(value, bound, arithmetic(str(target)), self.roundings + 2)
 
     def sum(self, axis: int | None = None, keepdims: bool = False) -> Bounded:
+        """As NumPy's, in any order."""
         return self._reduced("reduce_sum", axis, keepdims)
 
     def max(self, axis: int | None = None, keepdims: bool = False) -> Bounded:
+        """As NumPy's."""
         return self._reduced("reduce_max", axis, keepdims)
 
     def mean(self, axis: int | None = None, keepdims: bool = False) -> Bounded:
+        """As NumPy's."""
         n = self.value.size if axis is None else self.shape[axis]
         return cast("Bounded", self.sum(axis, keepdims) / n)
 
@@ -183,10 +193,11 @@ class Bounded(NDArrayOperatorsMixin):
             return args[0]._moved(lambda array: function(array, *args[1:], **kwargs))
         return NotImplemented
 
-    def contains(self, result: Array) -> bool:
+    def contains(self, result: Array, extra: Array | float = 0.0) -> bool:
         """Whether a result can be an evaluation of this formula: same shape, every entry within its bound.
 
-        Where the formula has no finite value, the result must have none.
+        Where the formula has no finite value, the result must have none. ``extra`` is added to the bounds: what
+        the way of reading the result off may have cost.
         """
         result = np.asarray(result)
         if result.shape != self.shape:
@@ -194,7 +205,7 @@ class Bounded(NDArrayOperatorsMixin):
         finite = np.isfinite(self.value)
         with np.errstate(all="ignore"):
             distance = abs(result - self.value)
-        inside = (distance <= self.widened) | ~np.isfinite(self.widened)
+        inside = (distance <= self.widened + extra) | ~np.isfinite(self.widened)
         return bool(np.all(np.where(finite, inside, ~np.isfinite(result))))
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from verify.judge import Truth, flat, vacuous
 from verify.mistakes import backprop
 from verify.mistakes.bounded import Bounded, bounded
 from verify.mistakes.mistake import Mistake, composed, wrong_gradient
-from verify.mistakes.observation import Call, Observation, Seen, Tensors, layers_of, paired
+from verify.mistakes.observation import Call, Observation, Seen, Tensors, identical, layers_of, paired
 from verify.spec import Spec
 
 Key = frozenset[Mistake]
@@ -41,9 +42,12 @@ class Witness:
     def _explains(self, mistakes: Sequence[Mistake]) -> bool:
         pure = tuple(mistake for mistake in mistakes if not mistake.state)
         stateful = [mistake for mistake in mistakes if mistake.state]
-        if all(mistake.first_call_right for mistake in stateful):
-            if not self._first_call(pure):
-                return False
+        if any(m.draws for m in stateful) and self._all_repeat:
+            return False
+        if not all(m.draws or m.first_call_right for m in stateful) and self._inputs_untouched:
+            return False
+        if all(mistake.first_call_right for mistake in stateful) and not self._first_call(pure):
+            return False
         if stateful:
             return all(self._replayed(observation, mistakes) for observation in self.observations)
         return all(self._pure(observation, pure) for observation in self.observations)
@@ -53,19 +57,29 @@ class Witness:
         with np.errstate(all="ignore"):
             return any(self._separates(observation, mistakes) for observation in self.observations)
 
+    @functools.cached_property
+    def _all_repeat(self) -> bool:
+        return all(observation.repeats for observation in self.observations)
+
+    @functools.cached_property
+    def _inputs_untouched(self) -> bool:
+        return all(seen.inputs_untouched for observation in self.observations for seen in observation.seen)
+
     # --- predictions
 
-    def _given(self, call: Call) -> list[Bounded]:
+    def given(self, call: Call) -> list[Bounded]:
+        """What a call was given: weight, bias, ..., x, y."""
         if call not in self._inputs:
             self._inputs[call] = [bounded(array, call.case.dtype) for array in call.inputs()]
         return self._inputs[call]
 
-    def _net(self, call: Call, pieces: backprop.Pieces) -> backprop.Net:
+    def net(self, call: Call, pieces: backprop.Pieces = backprop.RIGHT) -> backprop.Net:
+        """The forward pass of a call."""
         if pieces.keep is not backprop.keep:
-            *params, x, y = self._given(call)
+            *params, x, y = self.given(call)
             return backprop.forward(pieces, self.spec, layers_of(params), x, y)
         if call not in self._nets:
-            *params, x, y = self._given(call)
+            *params, x, y = self.given(call)
             self._nets[call] = backprop.forward(backprop.RIGHT, self.spec, layers_of(params), x, y)
         return self._nets[call]
 
@@ -73,7 +87,7 @@ class Witness:
         """The gradient that mistakes of formula make in one call; None where they raise."""
         pieces = composed(mistakes)
         try:
-            return pieces.finish(list(backprop.backward(pieces, self._net(call, pieces)))[::-1])
+            return pieces.finish(list(backprop.backward(pieces, self.net(call, pieces)))[::-1])
         except (ValueError, IndexError):
             return None
 
@@ -104,8 +118,9 @@ class Witness:
             assert seen.returned is not None
             pieces = composed(mistakes)
             try:
-                layer = next(backprop.backward(pieces, self._net(seen.call, pieces)))
-                self._partly[key] = layer[tensor].contains(seen.returned[-1][tensor])
+                predicted: Any = next(backprop.backward(pieces, self.net(seen.call, pieces)))[tensor]
+                extra = seen.extra[-1][tensor] if seen.extra else 0.0
+                self._partly[key] = predicted.contains(seen.returned[-1][tensor], extra)
             except (ValueError, IndexError):
                 self._partly[key] = False
         return self._partly[key]
@@ -114,13 +129,9 @@ class Witness:
         """A formula alone: it answers each call for itself, and leaves everything as it was."""
         for seen in observation.seen:
             predicted = self.predicted(seen.call, mistakes)
-            if not self._agrees(seen, seen.returned, predicted) or not _same(seen.returned, seen.kept):
+            if not self._agrees(seen, seen.returned, predicted) or not identical(seen.returned, seen.kept):
                 return False
-            given = seen.call.arrays()
-            if any(
-                now.tobytes() != was.tobytes()
-                for now, was in zip(seen.left, [*flat(given.params), *given[1:]], strict=True)
-            ):
+            if not seen.inputs_untouched:
                 return False
         return True
 
@@ -129,7 +140,7 @@ class Witness:
             return result is None and predicted is None
         if len(result) != len(predicted):
             return False
-        return all(tensor.contains(got) for got, tensor in paired(result, predicted))
+        return all(tensor.contains(got, extra) for got, tensor, extra in paired(seen, result, predicted))
 
     def _replayed(self, observation: Observation, mistakes: Sequence[Mistake]) -> bool:
         """A function with a memory, or manners: the same calls are made of it, with fresh bounded arrays."""
@@ -138,7 +149,7 @@ class Witness:
         pure = wrong_gradient(self.spec, *(m for m in mistakes if not m.draws))
         made = []
         for seen in observation.seen:
-            *params, x, y = (array.copy() for array in self._given(seen.call))
+            *params, x, y = (array.copy() for array in self.given(seen.call))
             layers = layers_of(params)
             try:
                 if draws:
@@ -167,25 +178,19 @@ class Witness:
         return any(self._differs(seen, mistakes) for seen in observation.seen)
 
     def _differs(self, seen: Seen, mistakes: Sequence[Mistake]) -> bool:
-        """Whether what they predict for a call lies outside the bounds of the right gradient, and says so sharply."""
+        """Whether they predict, for a call, something outside the bounds of the right gradient.
+
+        A call counts only where no bound of the prediction is too wide to say something.
+        """
         predicted = self.predicted(seen.call, mistakes)
         if seen.returned is None or predicted is None:
             return False
-        for (value, bound), tensor in zip(self.truth(seen.call).tensors, flat(predicted), strict=True):
+        separated = False
+        tensors: list[Any] = flat(predicted)
+        for (value, bound), tensor in zip(self.truth(seen.call).tensors, tensors, strict=True):
             if tensor.shape != value.shape or not np.all(np.isfinite(tensor.value)):
                 return True
             if vacuous(np.maximum(abs(tensor.value), abs(value)), tensor.widened, seen.call.case.dtype):
-                continue
-            if np.any(abs(tensor.value - value) > tensor.widened + bound):
-                return True
-        return False
-
-
-def _same(first: Tensors | None, second: Tensors | None) -> bool:
-    if first is None or second is None:
-        return first is second
-    return all(
-        a.tobytes() == b.tobytes()
-        for p, q in zip(first, second, strict=True)
-        for a, b in zip(p, q, strict=True)
-    )
+                return False
+            separated |= bool(np.any(abs(tensor.value - value) > tensor.widened + bound))
+        return separated

@@ -1,4 +1,4 @@
-"""What a mistake is: a wrong formula beside the right one, how people come to write it, and the change that makes it."""
+"""What a mistake is: a wrong formula beside the right one, its story, and the change that makes it."""
 
 from __future__ import annotations
 
@@ -57,6 +57,10 @@ class Mistake:
     applies: Callable[[Spec], bool] = lambda spec: True
     first_call_right: bool = True
     draws: Callable[[GradientOf, list[Layer], Any, Any], Iterable[list[Layer]]] | None = None
+
+    def counts(self, spec: Spec) -> bool:
+        """Whether it is a mistake for a Spec: it is declared to be one, and is not about biases that are not there."""
+        return self.applies(spec) and (spec.biases or not ("bias" in self.pieces or "bias" in self.name))
 
     @property
     def variants(self) -> list[Mistake]:

@@ -5,6 +5,7 @@ The calls are made on widths that no search uses, so a function that remembers h
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,8 +15,8 @@ import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.case import LABELS, Arrays, Case
-from verify.checks import Failed, called
 from verify.judge import GradientFunction
+from verify.results import Failed, Recovered, called
 from verify.spec import Spec
 
 Array = npt.NDArray[Any]
@@ -38,14 +39,25 @@ _PROBES = (
 )
 
 
-def probes(spec: Spec, dtype: str, labels: str = "rows") -> list[Case]:
-    """The cases on which a gradient function is observed."""
+def probes(spec: Spec, dtype: str, labels: str = "rows", layers: int | None = None) -> list[Case]:
+    """The cases on which a gradient function is observed; all of one depth where it can have no other."""
     usual, soft = LABELS[spec.targets]
     kinds = {True: soft, False: usual} if labels == "rows" else {True: "integer", False: "integer"}
     return [
-        Case(sizes, batch, dtype, regime, kinds[regime == "soft_labels"], seed=1000 + 10 * i)
+        Case(
+            _of_depth(sizes, layers), batch, dtype, regime, kinds[regime == "soft_labels"], seed=1000 + 10 * i
+        )
         for i, (sizes, batch, regime) in enumerate(_PROBES)
     ]
+
+
+def _of_depth(sizes: tuple[int, ...], layers: int | None) -> tuple[int, ...]:
+    hidden = sizes[1:-1] or sizes[:1]
+    return (
+        sizes
+        if layers is None
+        else (sizes[0], *(hidden[i % len(hidden)] for i in range(layers - 1)), sizes[-1])
+    )
 
 
 @dataclass(frozen=True)
@@ -71,13 +83,22 @@ class Seen:
     """What came of one call.
 
     ``returned`` and ``kept`` are the gradient when it was returned and after the last call, layer by layer; None
-    where the call raised, or returned no arrays. ``left`` are params, x and y after the last call.
+    where the call raised, or returned no arrays. ``extra`` is what a recovery of each tensor may have cost.
+    ``left`` are params, x and y after the last call.
     """
 
     call: Call
     returned: Tensors | None
     kept: Tensors | None
+    extra: list[list[Any]]
     left: list[Array]
+
+    @functools.cached_property
+    def inputs_untouched(self) -> bool:
+        """Whether params, x and y are, after the last call, what was given."""
+        params, x, y = self.call.arrays()
+        given = [*(tensor for layer in params for tensor in layer), x, y]
+        return all(now.tobytes() == was.tobytes() for now, was in zip(self.left, given, strict=True))
 
 
 @dataclass
@@ -90,14 +111,18 @@ class Observation:
     @property
     def repeats(self) -> bool:
         """Whether the second call, which is the first again, returned the same bits."""
-        first, second = self.seen[0].returned, self.seen[1].returned
-        if first is None or second is None:
-            return first is second
-        return all(
-            a.tobytes() == b.tobytes()
-            for p, q in zip(first, second, strict=True)
-            for a, b in zip(p, q, strict=True)
-        )
+        return identical(self.seen[0].returned, self.seen[1].returned)
+
+
+def identical(first: Tensors | None, second: Tensors | None) -> bool:
+    """Whether two results are the same to the bit."""
+    if first is None or second is None:
+        return first is second
+    return len(first) == len(second) and all(
+        a.tobytes() == b.tobytes()
+        for layer, other in zip(first, second, strict=True)
+        for a, b in zip(layer, other, strict=True)
+    )
 
 
 def calls(case: Case) -> list[Call]:
@@ -117,11 +142,13 @@ def observed(gradient: GradientFunction, case: Case) -> Observation:
     for call in calls(case):
         arrays = call.arrays()
         try:
-            result = _tensors(called(gradient, arrays))
+            answer = called(gradient, arrays)
         except Failed:
-            result = None
+            answer = None
+        result = _tensors(answer)
+        extra = [list(layer) for layer in answer.error] if isinstance(answer, Recovered) else []
         returned = None if result is None else [[tensor.copy() for tensor in layer] for layer in result]
-        seen.append(Seen(call, returned, None, []))
+        seen.append(Seen(call, returned, None, extra, []))
         live.append((result, arrays))
     for item, (result, arrays) in zip(seen, live, strict=True):
         item.kept = result
@@ -144,7 +171,8 @@ def layers_of(tensors: Sequence[Any]) -> list[Layer]:
     return [Layer(*pair) for pair in zip(tensors[::2], tensors[1::2], strict=True)]
 
 
-def paired(result: Tensors, layers: Sequence[Layer]) -> Iterator[tuple[Array, Any]]:
-    """The tensors of a result beside those of a prediction."""
-    for got, predicted in zip(result, layers, strict=True):
-        yield from zip(got, predicted, strict=True)
+def paired(seen: Seen, result: Tensors, layers: Sequence[Any]) -> Iterator[tuple[Array, Any, Any]]:
+    """The tensors of a result, a prediction's beside each, and what reading the result off may have cost."""
+    extra = seen.extra or [[0.0] * len(layer) for layer in result]
+    for got, predicted, cost in zip(result, layers, extra, strict=True):
+        yield from zip(got, predicted, cost, strict=True)
