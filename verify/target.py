@@ -157,6 +157,7 @@ class _Loaded:
 
     def __init__(self, adapter: Adapted, name: str, source: str) -> None:
         self.adapter, self.name, self.source = adapter, name, source
+        self.spec = getattr(adapter, "spec", None)
 
     def target(self, spec: SpecLike | None = None) -> Target:
         return replace(self.adapter.target(spec), name=self.name, source=self.source)
