@@ -10,7 +10,7 @@ from pathlib import Path
 
 from verify.bench import cells, machine, page, scale, startup
 from verify.bench.cells import Cell, Task
-from verify.bench.crew import cores_for, crew
+from verify.bench.crew import PeerFailed, cores_for, crew
 from verify.bench.measure import Effort
 from verify.bench.peers import EPOCHS, GRADIENTS, KINDS, OURS
 from verify.bench.results import Results
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             print("interrupted: what follows was measured until then", file=sys.stderr)
             status = INTERRUPTED
-        except OSError as error:
+        except (OSError, PeerFailed) as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
     text = page.render(found, args.plot)
@@ -106,6 +106,8 @@ def _check(args: argparse.Namespace) -> None:
                 raise ValueError(
                     f"the peer {name} needs {peer.install or peer.library}: pip install it first"
                 )
+    if not args.show and importlib.util.find_spec("jax") is None:
+        raise ValueError("every result is checked against JAX first: pip install 'mlp-ref[verify]'")
     if args.plot and importlib.util.find_spec("matplotlib") is None:
         raise ValueError("--plot needs matplotlib: pip install 'mlp-ref[plot]'")
     if args.plot and args.plot.suffix not in (".png", ".svg", ".pdf"):
@@ -119,13 +121,13 @@ def _measure(args: argparse.Namespace, found: Results) -> None:
     """Each part that was asked for; what has been measured is in `found` at any time."""
     if args.gradients or not (args.training or args.scale or args.startup):
         for threads in args.threads:
-            found.gradients.extend(
-                _rows("gradient", _gradient_tasks(args), args, threads, _effort(args, threads))
-            )
+            for row in _rows("gradient", _gradient_tasks(args), args, threads, _effort(args, threads)):
+                found.gradients.append(row)
     if args.training:
         for threads in args.threads:
             effort = Effort(seconds=20, fewest=3, most=7, pause=_pause(threads))
-            found.training.extend(_rows("epoch", _epoch_tasks(args), args, threads, effort))
+            for row in _rows("epoch", _epoch_tasks(args), args, threads, effort):
+                found.training.append(row)
     if args.scale:
         for line in scale.measured(quick=args.quick):
             _tell(f"scale: {line.axis}")
@@ -143,9 +145,11 @@ def _rows(
     for name in wanted:
         if not known[name].available:
             _tell(f"{known[name].title} is left out: {known[name].library} is not installed")
-    with crew(kind, [name for name in wanted if known[name].available], threads) as members:
+    available = [name for name in wanted if known[name].available]
+    with crew(kind, available, threads) as members, crew(kind, [OURS], threads) as judges:
         for number, task in enumerate(tasks, start=1):
-            row = measured(task, members, effort, threads)
+            truth = judges[OURS].ask("truth", task)
+            row = measured(task, truth, members, effort, threads)
             ratios = ", ".join(
                 f"{known[name].title} {ratio.median:.2f}" for name, ratio in row.ratios.items()
             )

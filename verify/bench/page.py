@@ -40,6 +40,20 @@ allocates is a few Python objects and the buffer through which NumPy broadcasts,
 grow with the size. A call without a workspace allocates them all."""
 
 
+RUN = """\
+```
+pip install 'mlp-ref[verify,peers,plot]'
+python -m verify bench                      # loss and gradient, in float32 and float64
+python -m verify bench --quick              # in less than a minute
+python -m verify bench --training --scale --startup
+python -m verify bench --threads 2 --cells 784-128-10@128 --peers jax_jit torch
+```
+
+A peer whose library is not installed is left out. PyTorch is not among the extras, because its default build for Linux
+brings gigabytes for graphics cards: install the CPU build as its own site says. Times mean little on a busy machine;
+ratios survive some of it, since everybody meets the same load, and the figure after ± says how far to trust them."""
+
+
 def render(found: Results, picture: Path | None = None) -> str:
     """The page."""
     parts = ["# Benchmarks", METHOD]
@@ -54,7 +68,7 @@ def render(found: Results, picture: Path | None = None) -> str:
     if found.startup:
         parts += _startup(found.startup)
     machine = _table(("", ""), list(found.machine.items()))
-    return "\n\n".join([*parts, "## The machine", machine])
+    return "\n\n".join([*parts, "## The machine", machine, "## Run it yourself", RUN])
 
 
 def _rows(heading: str, rows: list[Row]) -> list[str]:

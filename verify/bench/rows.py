@@ -9,7 +9,7 @@ from verify.bench.cells import Task
 from verify.bench.crew import Member, PeerFailed
 from verify.bench.measure import Effort, Spread, ratios, take_turns
 from verify.bench.peers import KINDS, OURS, Unsupported
-from verify.bench.truth import Truth, truth_of
+from verify.bench.truth import Truth
 
 WRONG = "wrong: "
 """How the note on a peer begins whose result is not what it should be."""
@@ -51,9 +51,8 @@ class Row:
         return self.notes.get(OURS, "").startswith(WRONG)
 
 
-def measured(task: Task, members: Mapping[str, Member], effort: Effort, threads: int) -> Row:
-    """Let every member do the task, check what it returns, and time those that are right."""
-    truth = truth_of(replace(task, rows=task.cell.batch) if task.kind == "epoch" else task)
+def measured(task: Task, truth: Truth, members: Mapping[str, Member], effort: Effort, threads: int) -> Row:
+    """Let every member do the task, compare what it returns with the truth, and time those that are right."""
     row = Row(task.kind, str(task.cell), task.dtype, threads, truth.method)
     ready = {}
     for name, member in members.items():

@@ -8,18 +8,16 @@ entry of its tensor, where u is the unit roundoff of the dtype. A mistake is lar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mlp_ref.params import Layer
 from verify.bench.cells import Array, Task, one_hot
-from verify.evaluate import bounds, xla
-from verify.evaluate.arithmetic import Arithmetic
-from verify.evaluate.program import traced
-from verify.judge import tensor_names, vacuous
-from verify.reference import loss_of
 from verify.spec import Spec
+
+# JAX is imported where it computes: a process with JAX's threads in it does not hear every Ctrl-C, and the one that
+# compares and waits must.
 
 QUICKLY_DONE = 500_000_000
 """Multiplications of a gradient up to which its bounds are computed: about a second."""
@@ -52,8 +50,8 @@ class Truth:
         """What is wrong with a result, in one line; None where nothing is."""
         if len(tensors) != len(self.tensors):
             return f"expected {len(self.tensors)} tensors, got {len(tensors)}"
-        names = tensor_names(len(tensors) // 2)
-        for name, got, expected, allowed in zip(names, tensors, self.tensors, self.allowed, strict=True):
+        for i, (got, expected, allowed) in enumerate(zip(tensors, self.tensors, self.allowed, strict=True)):
+            name = f"{('weight', 'bias')[i % 2]} of layer {i // 2 + 1}"
             if got.shape != expected.shape or got.dtype != dtype:
                 return f"{name}: expected {expected.shape} {dtype}, got {got.shape} {got.dtype}"
             error = abs(got - expected)
@@ -69,7 +67,9 @@ class Truth:
 
 
 def truth_of(task: Task) -> Truth:
-    """What the task must return; for an epoch, when its rows are one batch."""
+    """What the task must return; for an epoch, with the rows of one batch, which is one step in any order."""
+    if task.kind == "epoch":
+        task = replace(task, rows=task.cell.batch)
     params, x, labels = task.arrays()
     exact = [Layer(*(np.asarray(tensor, np.float64) for tensor in layer)) for layer in params]
     x = np.asarray(x, np.float64)
@@ -81,6 +81,11 @@ def truth_of(task: Task) -> Truth:
 
 
 def _bounded(task: Task, params: list[Layer], x: Array, y: Array) -> Truth | None:
+    from verify.evaluate import bounds
+    from verify.evaluate.arithmetic import Arithmetic
+    from verify.evaluate.program import traced
+    from verify.judge import vacuous
+
     sizes = {"b": len(x), **{f"n{i}": n for i, n in enumerate(task.cell.layer_sizes)}}
     inputs = [tensor for layer in params for tensor in layer] + [x, y]
     program = traced(Spec(hidden=task.hidden), sizes)
@@ -92,6 +97,9 @@ def _bounded(task: Task, params: list[Layer], x: Array, y: Array) -> Truth | Non
 
 
 def _scaled(task: Task, params: list[Layer], x: Array, y: Array) -> Truth:
+    from verify.evaluate import xla
+    from verify.reference import loss_of
+
     loss, layers = xla.evaluate(loss_of(Spec(hidden=task.hidden)), params, x, y)
     tensors = [tensor for layer in layers for tensor in layer]
     allowed = [np.full_like(tensor, _sqrt_u(task.dtype) * abs(tensor).max()) for tensor in tensors]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from verify.bench.cells import Task
     from verify.bench.peers import Peer, Step
+    from verify.bench.truth import Truth
 
 VALUE, UNSUPPORTED, ERROR = "value", "unsupported", "error"
 
@@ -29,6 +30,12 @@ class Worker:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self._step: Step | None = None
+
+    def truth(self, task: Task) -> Truth:
+        """What anybody must return for a task."""
+        from verify.bench.truth import truth_of
+
+        return truth_of(task)
 
     def prepare(self, task: Task) -> None:
         """Make the task's arrays, and compile what is compiled before the first call."""
