@@ -20,7 +20,7 @@ from verify.case import cases as drawn_cases
 from verify.checks import FOLLOW_UPS, Failed, Target, examined
 from verify.diagnose import with_diagnosis
 from verify.judge import VERDICTS, Judgement, SpecLike, adjudicated
-from verify.recognise import recognised
+from verify.recognise import with_recognition
 from verify.report import Finding, Report
 from verify.reproduce import reproduction
 from verify.spec import Spec
@@ -51,6 +51,7 @@ def check(
     certified: int = 4,
     database: ExampleDatabase | None = None,
     progress: Progress | None = None,
+    diagnose: bool = True,
 ) -> Report:
     """Judge a hand-written gradient: JAX's derivative, with a derived bound for every entry, decides.
 
@@ -81,6 +82,8 @@ def check(
         A Hypothesis example database that remembers failures; none is used when not given.
     progress
         Called with (judged, cases) after each case.
+    diagnose
+        Whether to look for what explains a failure.
 
     Returns
     -------
@@ -124,7 +127,8 @@ def check(
         search.run(strategy, seed, database)
         witnesses = witnessed(spec, search.sample(xla), search.sample(certified))
         findings = [_completed(target, spec, finding, draw, regimes, seed) for finding in search.findings]
-        findings = with_diagnosis(findings, target, spec, labels)
+        if diagnose:
+            findings = with_diagnosis(with_recognition(findings, target, spec), target, spec, labels)
     except KeyboardInterrupt:
         interrupted = True
         witnesses, findings = {}, search.findings
@@ -303,11 +307,8 @@ def _completed(
         fresh = Search(target, spec, SURVEY)
         tried, failed = fresh.survey(draw(regimes=[regime]), seed, follow_up)
         failing[regime] = (failed, tried)
-    finding = settled(target, spec, finding)
-    wrong = finding.check == "gradient" and finding.verdict == "wrong"
     return replace(
-        finding,
+        settled(target, spec, finding),
         regimes=failing,
-        diagnosis=recognised(target, spec) if wrong else "",
         reproduce=reproduction(target, spec, finding.case, finding.check),
     )

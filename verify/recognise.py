@@ -6,7 +6,7 @@ What is said here has been judged like everything else: every entry of several c
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -16,6 +16,7 @@ from verify.case import LABELS, Case
 from verify.checks import Target, widened
 from verify.evaluate.bounds import Pair
 from verify.judge import Gradient, SpecLike, Truth, flat, judge
+from verify.report import Finding
 from verify.results import Failed, as_gradient, called
 from verify.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
 
@@ -85,6 +86,16 @@ REDUCTION_FACTORS = {
     )
     for name in REDUCTIONS
 }
+
+
+def with_recognition(findings: Sequence[Finding], target: Target, spec: SpecLike) -> list[Finding]:
+    """Findings, those about a gradient that is wrong with what it is instead, where that was recognised."""
+    return [
+        replace(finding, diagnosis=recognised(target, spec))
+        if (finding.check, finding.verdict) == ("gradient", "wrong")
+        else finding
+        for finding in findings
+    ]
 
 
 def recognised(target: Target, spec: SpecLike) -> str:

@@ -70,11 +70,19 @@ class Finding:
         """The bound of the entry that shows it; NaN where no number does."""
         return self.judgement.bound if self.judgement else math.nan
 
-    def __str__(self) -> str:
-        where = f"{'-'.join(map(str, self.case.layer_sizes))}, batch {self.case.batch}, {self.dtype}"
+    def short(self) -> str:
+        """The finding in a line or two."""
+        tensor = f", {self.tensor}" if self.tensor else ""
+        return f"also {self.verdict}: {self.check} ({self._place()}{tensor})\n  {self.detail}"
+
+    def _place(self) -> str:
         layout = f", {self.case.layout} inputs" if self.case.layout != "C" else ""
+        sizes = "-".join(map(str, self.case.layer_sizes))
+        return f"{self.regime}: {sizes}, batch {self.case.batch}, {self.dtype}{layout}"
+
+    def __str__(self) -> str:
         lines = [f"{self.verdict}: {self.check}", f"  {self.detail}"]
-        lines.append(f"  simplest case    {self.regime}: {where}{layout}")
+        lines.append(f"  simplest case    {self._place()}")
         if self.judgement:
             j = self.judgement
             entry = f"[{', '.join(map(str, j.index))}]" if j.index else ""
@@ -158,12 +166,15 @@ class Report:
     def __str__(self) -> str:
         judged, vague = sum(self.judged.values()), sum(self.inconclusive.values())
         share = f"{vague / judged:.1%}" if judged else "none"
-        counted = f"{judged} of {self.cases} judged in {self.seconds:.1f} s (seed {self.seed})"
+        done = "passed before one failed" if self.findings else f"of {self.cases} judged"
+        counted = f"{judged} {done}, in {self.seconds:.1f} s (seed {self.seed})"
         lines = [
             f"{self.verdict.upper()}: {self.target} as the gradient of {self.spec}",
             f"  cases            {counted}; inconclusive {vague} ({share})",
-            "  evaluated by     " + ", ".join(f"{name} {n}" for name, n in self.evaluators.items() if n),
         ]
+        if any(self.evaluators.values()):
+            ran = ", ".join(f"{name} {n}" for name, n in self.evaluators.items() if n)
+            lines.append(f"  evaluated by     {ran}")
         lines += [f"  {'read as' if i == 0 else '':17}{note}" for i, note in enumerate(self.notes)]
         if self.interrupted:
             lines.append("  interrupted      what follows is what was found until then")
@@ -172,8 +183,9 @@ class Report:
             lines.append(f"  closest to bound {worst}  (1 would be the bound itself)")
         if self.judged and not self.findings:
             lines.append("  regimes          " + _columns(self._regimes()))
-        for finding in self.findings:
-            lines += ["", str(finding)]
+        if self.findings:  # one in full: it fits on a screen, and the others are often its consequences
+            worst, *others = self.findings
+            lines += ["", str(worst), *([""] if others else []), *(finding.short() for finding in others)]
         return "\n".join(lines)
 
     def _regimes(self) -> list[str]:

@@ -1,0 +1,31 @@
+"""One test for each check and regime, of the gradient that ``--target`` names."""
+
+from __future__ import annotations
+
+import pytest
+
+from verify.checks import CHECKS
+from verify.conformance.session import prepared
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test for each check that the target can be put to, in each regime that is possible for it."""
+    if metafunc.config.getoption("target", None) is None:
+        raise pytest.UsageError(
+            "verify.conformance needs --target module:name or --target path/to/file.py:name"
+        )
+    conformance = prepared(metafunc.config)
+    pairs = [(check, regime) for check in conformance.checks for regime in conformance.regimes]
+    metafunc.parametrize(("check", "regime"), pairs)
+
+
+def test_conforms(check: str, regime: str, pytestconfig: pytest.Config) -> None:
+    """The target passes a check in every case of a regime; a check that comes before it and fails is said."""
+    findings = prepared(pytestconfig).findings(check, regime)
+    for finding in findings:
+        if finding.check == check:
+            pytest.fail(str(finding), pytrace=False)
+    order = list(CHECKS)
+    before = [finding.check for finding in findings if order.index(finding.check) < order.index(check)]
+    if before:
+        pytest.skip(f"not reached: {before[0]} fails before it")
