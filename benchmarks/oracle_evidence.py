@@ -141,11 +141,11 @@ def textbook(spec: Spec) -> Callable[..., list[tuple[Any, Any]]]:
         "identity": lambda z: z,
     }
     slope = {
-        "sigmoid": lambda z, a: a * (1 - a),
-        "tanh": lambda z, a: 1 - a**2,
-        "relu": lambda z, a: (z > 0).astype(z.dtype),
-        "leaky_relu": lambda z, a: np.where(z > 0, z.dtype.type(1), z.dtype.type(0.01)),
-        "identity": lambda z, a: np.ones_like(z),
+        "sigmoid": lambda _, a: a * (1 - a),
+        "tanh": lambda _, a: 1 - a**2,
+        "relu": lambda z, _: (z > 0).astype(z.dtype),
+        "leaky_relu": lambda z, _: np.where(z > 0, z.dtype.type(1), z.dtype.type(0.01)),
+        "identity": lambda z, _: np.ones_like(z),
     }
 
     def softmax(z: Any) -> Any:
