@@ -184,8 +184,8 @@ class Report:
         if self.judged and not self.findings:
             lines.append("  regimes          " + _columns(self._regimes()))
         if self.findings:  # one in full: it fits on a screen, and the others are often its consequences
-            worst, *others = self.findings
-            lines += ["", str(worst), *([""] if others else []), *(finding.short() for finding in others)]
+            first, *others = self.findings
+            lines += ["", str(first), *([""] if others else []), *(finding.short() for finding in others)]
         return "\n".join(lines)
 
     def _regimes(self) -> list[str]:
