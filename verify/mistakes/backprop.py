@@ -156,6 +156,11 @@ def keep(kind: str, array: Any) -> Any:
     return array
 
 
+def handed(layer: Layer) -> Layer:
+    """What becomes of a layer's gradient before it is handed over."""
+    return layer
+
+
 def finish(layers: list[Layer]) -> list[Layer]:
     """What becomes of the gradient when all of it is there."""
     return layers
@@ -174,6 +179,7 @@ class Pieces:
     slope: Callable[[Net, int, Any], Any] = slope
     penalty: Callable[[Net, int, Layer], Layer] = penalty
     keep: Callable[[str, Any], Any] = keep
+    handed: Callable[[Layer], Layer] = handed
     finish: Callable[[list[Layer]], list[Layer]] = finish
 
 
@@ -199,7 +205,8 @@ def backward(pieces: Pieces, net: Net) -> Iterator[Layer]:
     for i in range(net.last, -1, -1):
         dbias = pieces.bias(net, i, dz, da) if net.spec.biases else np.zeros_like(net.params[i].bias)
         layer = Layer(pieces.weight(net, i, dz, da), dbias)
-        yield Layer(*(pieces.keep("gradient", tensor) for tensor in pieces.penalty(net, i, layer)))
+        kept = (pieces.keep("gradient", tensor) for tensor in pieces.penalty(net, i, layer))
+        yield pieces.handed(Layer(*kept))
         if i:
             da = pieces.back(net, i, dz, layer)
             dz = pieces.keep("delta", da * pieces.slope(net, i - 1, da))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,8 @@ class Witness:
     spec: Spec
     observations: list[Observation]
     _inputs: dict[Call, list[Bounded]] = field(default_factory=dict)
-    _nets: dict[Call, backprop.Net] = field(default_factory=dict)
+    _deltas: dict[Any, Any] = field(default_factory=dict)
+    _nets: dict[Any, backprop.Net] = field(default_factory=dict)
     _truths: dict[Call, Truth] = field(default_factory=dict)
     _partly: dict[tuple[Any, ...], bool] = field(default_factory=dict)
 
@@ -75,19 +76,25 @@ class Witness:
 
     def net(self, call: Call, pieces: backprop.Pieces = backprop.RIGHT) -> backprop.Net:
         """The forward pass of a call."""
-        if pieces.keep is not backprop.keep:
+        if (call, pieces.keep) not in self._nets:
             *params, x, y = self.given(call)
-            return backprop.forward(pieces, self.spec, layers_of(params), x, y)
-        if call not in self._nets:
-            *params, x, y = self.given(call)
-            self._nets[call] = backprop.forward(backprop.RIGHT, self.spec, layers_of(params), x, y)
-        return self._nets[call]
+            self._nets[call, pieces.keep] = backprop.forward(pieces, self.spec, layers_of(params), x, y)
+        return self._nets[call, pieces.keep]
+
+    def _backward(self, call: Call, pieces: backprop.Pieces) -> Iterator[Layer]:
+        """The layers' gradients in a call, last layer first; an output delta is computed once."""
+        net = self.net(call, pieces)
+        key = call, pieces.keep, pieces.output, pieces.delta
+        if key not in self._deltas:
+            self._deltas[key] = pieces.delta(net, pieces.output(net))
+        known = self._deltas[key]
+        return backprop.backward(replace(pieces, output=lambda _: None, delta=lambda _, __: known), net)
 
     def predicted(self, call: Call, mistakes: Sequence[Mistake]) -> list[Layer] | None:
         """The gradient that mistakes of formula make in one call; None where they raise."""
         pieces = composed(mistakes)
         try:
-            return pieces.finish(list(backprop.backward(pieces, self.net(call, pieces)))[::-1])
+            return pieces.finish(list(self._backward(call, pieces))[::-1])
         except (ValueError, IndexError):
             return None
 
@@ -118,7 +125,7 @@ class Witness:
             assert seen.returned is not None
             pieces = composed(mistakes)
             try:
-                predicted: Any = next(backprop.backward(pieces, self.net(seen.call, pieces)))[tensor]
+                predicted: Any = next(self._backward(seen.call, pieces))[tensor]
                 extra = seen.extra[-1][tensor] if seen.extra else 0.0
                 self._partly[key] = predicted.contains(seen.returned[-1][tensor], extra)
             except (ValueError, IndexError):

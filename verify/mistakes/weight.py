@@ -27,12 +27,12 @@ def _slope_for_activation(net: Net, i: int, dz: Any, da: Any) -> Any:
     return (a * (1.0 - a) if i and net.spec.hidden == "sigmoid" else 1.0 - a * a if i else a).T @ dz
 
 
-def _normalised(layers: list[Layer]) -> list[Layer]:
-    return [Layer(*(tensor / np.sqrt((tensor * tensor).sum()) for tensor in layer)) for layer in layers]
+def _normalised(layer: Layer) -> Layer:
+    return Layer(*(tensor / np.sqrt((tensor * tensor).sum()) for tensor in layer))
 
 
 def _clipped(limit: float) -> Any:
-    return lambda layers: [Layer(*(np.clip(t, -limit, limit) for t in layer)) for layer in layers]
+    return lambda layer: Layer(*(np.clip(tensor, -limit, limit) for tensor in layer))
 
 
 TABLE = (
@@ -181,7 +181,7 @@ TABLE = (
         "gradient",
         "the step's length is fixed inside the gradient",
         "nowhere; but the loss still falls",
-        {"finish": _normalised},
+        {"handed": _normalised},
     ),
     Mistake(
         "gradient_clipped",
@@ -190,7 +190,7 @@ TABLE = (
         "gradient",
         "clipping against explosion is left inside the gradient",
         "until an entry exceeds the limit",
-        {"finish": tuple(_clipped(c) for c in (1.0, 0.1, 0.5, 0.01, 5.0))},
+        {"handed": tuple(_clipped(c) for c in (1.0, 0.1, 0.5, 0.01, 5.0))},
     ),
     Mistake(
         "gradient_ascends",
@@ -199,7 +199,7 @@ TABLE = (
         "gradient",
         "what is returned is what will be added",
         "behind an update that adds",
-        {"finish": lambda layers: [Layer(*(-tensor for tensor in layer)) for layer in layers]},
+        {"handed": lambda layer: Layer(*(-tensor for tensor in layer))},
         applies=lambda spec: spec.l2 > 0,  # without a penalty it is the output delta with its sign swapped
     ),
 )
