@@ -63,6 +63,8 @@ def render(found: Results, picture: Path | None = None) -> str:
         for (threads, dtype), group in groupby(rows, key=lambda row: (row.threads, row.dtype)):
             plural = "s" if threads > 1 else ""
             parts += _rows(f"{title}: {dtype}, {threads} thread{plural}", list(group))
+        if rows:
+            parts.append(PEERS[rows[0].kind])
     if found.scale:
         parts += _scale(found.scale)
     if found.startup:
@@ -72,8 +74,7 @@ def render(found: Results, picture: Path | None = None) -> str:
 
 
 def _rows(heading: str, rows: list[Row]) -> list[str]:
-    kind = rows[0].kind
-    peers = KINDS[kind]
+    peers = KINDS[rows[0].kind]
     measured = [name for name in peers if any(name in row.ratios for row in rows)]
     titles = [peers[name].title for name in measured]
     ratios = [[row.cell, *(_ratio(row, name) for name in measured)] for row in rows]
@@ -83,7 +84,6 @@ def _rows(heading: str, rows: list[Row]) -> list[str]:
         f"## {heading}",
         _table(("peer's time over ours", *titles), ratios),
         _table(("over all cells", "least", "in", "geometric mean"), summary),
-        PEERS[kind],
         "Times, median:",
         _table(("", peers[OURS].title, *titles), times),
     ]
