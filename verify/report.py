@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+import textwrap
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import Any
@@ -73,7 +74,17 @@ class Finding:
     def short(self) -> str:
         """The finding in a line or two."""
         tensor = f", {self.tensor}" if self.tensor else ""
-        return f"also {self.verdict}: {self.check} ({self._place()}{tensor})\n  {self.detail}"
+        return f"also {self.verdict}: {self.check} ({self._place()}{tensor})\n{self._wrapped()}"
+
+    def _wrapped(self) -> str:
+        return textwrap.fill(
+            self.detail,
+            100,
+            initial_indent="  ",
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
     def _place(self) -> str:
         layout = f", {self.case.layout} inputs" if self.case.layout != "C" else ""
@@ -81,7 +92,7 @@ class Finding:
         return f"{self.regime}: {sizes}, batch {self.case.batch}, {self.dtype}{layout}"
 
     def __str__(self) -> str:
-        lines = [f"{self.verdict}: {self.check}", f"  {self.detail}"]
+        lines = [f"{self.verdict}: {self.check}", self._wrapped()]
         lines.append(f"  simplest case    {self._place()}")
         if self.judgement:
             j = self.judgement

@@ -55,8 +55,9 @@ class Inferred(NamedTuple):
 def inferred(adapter: Adapter, spec: SpecLike) -> Inferred:
     """The reading under which a network is judged: what the user said, and the best of the rest.
 
-    A network of rows also runs with one row at a time. It is taken at its word, as one of batches: averaging single
-    samples for it would hide a mean that it forgot.
+    A network of batches also runs with one sample at a time, and mistakes about the batch do not show then. So what
+    takes a batch, and returns gradients of the weights in their shapes, is judged on batches unless the user says
+    otherwise.
     """
     depth = min(adapter.layers or 2, len(WIDTHS) - 1)
     dtype = _dtype(adapter, depth)
@@ -64,8 +65,8 @@ def inferred(adapter: Adapter, spec: SpecLike) -> Inferred:
     probe = Case(WIDTHS[: depth + 1], BATCH, dtype or "float64", labels=labels, seed=1)
     tried = [_tried(adapter, candidate, probe, spec) for candidate in _candidates(adapter, probe, spec)]
     best, reading = max(tried, key=lambda scored: scored[0])  # the first of the best
-    rivals = {other.samples for score, other in tried if score == best and other.samples != reading.samples}
-    notes = _notes(adapter, reading, probe, best[0] > 0, rivals)
+    rivals = {other.samples for fit, other in tried if fit.runs and fit[1:] >= best[1:]} - {reading.samples}
+    notes = _notes(adapter, reading, probe, best.runs, rivals)
     only = (dtype,) if dtype is not None and reading.assignment == "in_place" else None
     if only and adapter.dtypes is None:
         notes = (
@@ -130,10 +131,21 @@ def _candidates(adapter: Adapter, probe: Case, spec: SpecLike) -> Iterator[Readi
             yield replace(reading, ones=True)
 
 
-def _tried(
-    adapter: Adapter, reading: Reading, probe: Case, spec: SpecLike
-) -> tuple[tuple[int, float], Reading]:
-    """How well a reading fits: how many tensors have the right shape, and how parallel they are to the reference's."""
+class Fit(NamedTuple):
+    """How well a reading fits, the better the larger.
+
+    ``batches``: it takes a batch at once, and the gradients of the weights have their shapes. ``matched``: how many
+    tensors have the right shape. ``cosine``: how parallel they are to the reference's. ``runs``: it does not raise.
+    """
+
+    batches: bool
+    matched: int
+    cosine: float
+    runs: bool
+
+
+def _tried(adapter: Adapter, reading: Reading, probe: Case, spec: SpecLike) -> tuple[Fit, Reading]:
+    """How well a reading fits, and the reading with the form of its gradients found."""
     if reading.labels == "integer":
         probe = replace(probe, labels="integer")
     if isinstance(spec, Spec):
@@ -143,19 +155,20 @@ def _tried(
     try:
         with _quietly():
             if adapter.update is None:
-                reading = _formed(
-                    adapter, reading, Bound(adapter, reading, sums).first_result(params, x, y), params
-                )
+                result = Bound(adapter, reading, sums).first_result(params, x, y)
+                reading = _formed(adapter, reading, result, params)
             gradient = Bound(adapter, reading, sums).gradient(params, x, y)
         matched = [a.shape == b.shape for a, b in zip(flat(gradient), flat(params), strict=True)]
+        batches = all(matched[::2]) and not reading.samples.startswith("single")
         if not all(matched):
-            return (sum(matched), -1.0), reading
+            return Fit(batches, sum(matched), -1.0, True), reading
         truth = Truth.of(spec, probe.inputs(), probe.dtype)
-        return (len(matched), _cosine(flat(gradient), flat(truth.gradient))), reading
+        return Fit(batches, len(matched), _cosine(flat(gradient), flat(truth.gradient)), True), reading
     except Failed as failure:
-        return (-(failure.check == "parameters") - 1, -1.0), reading
+        # Parameters that cannot be set are the worst: what was run was another network.
+        return Fit(False, -2 if failure.check == "parameters" else -1, -1.0, False), reading
     except Exception:  # this reading is not the network's
-        return (-1, -1.0), reading
+        return Fit(False, -1, -1.0, False), reading
 
 
 def _formed(adapter: Adapter, reading: Reading, result: Any, params: Any) -> Reading:
