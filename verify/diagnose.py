@@ -7,15 +7,14 @@ and is refuted by one entry outside them; so what is named has been proved, and 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 from verify.case import DTYPES
 from verify.checks import Target
 from verify.judge import VERDICTS, GradientFunction, SpecLike
 from verify.localise import localised, status
-from verify.mistakes import CATALOGUE, Mistake, compatible
+from verify.mistakes import CATALOGUE, Mistake, search
 from verify.mistakes.feedback import random_feedback
 from verify.mistakes.hypothesis import Witness
 from verify.mistakes.observation import observed, probes
@@ -27,9 +26,6 @@ _ABOUT_THE_GRADIENT = (
     *("gradient", "runs", "result", "dtype", "inputs", "aliasing"),
     *("learning_rate", "repeat", "second_call", "batch_order", "split_batch"),
 )
-
-SEPARATING = 12
-"""Fresh cases, beyond the probes, on which hypotheses that survive together are told apart."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,8 @@ def explain(
     labels
         ``rows`` or ``integer``, as for `verify.check`.
     pairs
-        Whether to look for two mistakes at once where one alone does not account for it.
+        Whether to look for several mistakes at once where one alone does not account for it: two, or a third
+        in the biases or the weights alone.
 
     Returns
     -------
@@ -96,12 +93,12 @@ def explain(
         )
     if witness.explains(()):
         return Diagnosis()
-    survivors = _survivors(witness, singles(spec))
+    survivors = search.survivors(witness, search.singles(spec))
     if not survivors and random_feedback(_shared(target), witness):
         survivors = [(_named("weight_random"),)]
     if not survivors and pairs:
-        survivors = _survivors(witness, _pairs(witness))
-    survivors = _separated(target, witness, survivors)
+        survivors = search.survivors(witness, search.pairs(spec)) or search.triples(witness)
+    survivors = search.separated(lambda: _shared(target), witness, survivors)
     if not survivors:
         return Diagnosis(text=localised(witness))
     names = list(dict.fromkeys(tuple(m.name for m in mistakes) for mistakes in survivors))
@@ -123,44 +120,6 @@ def _witness(target: Target, spec: Spec, labels: str) -> Witness | None:
     return None
 
 
-def singles(spec: Spec) -> list[tuple[Mistake, ...]]:
-    """Every mistake that is one for a Spec, with each of its constants."""
-    return [(variant,) for mistake in CATALOGUE if mistake.counts(spec) for variant in mistake.variants]
-
-
-def _named(name: str) -> Mistake:
-    return next(mistake for mistake in CATALOGUE if mistake.name == name)
-
-
-def _pairs(witness: Witness) -> Iterator[tuple[Mistake, ...]]:
-    """Two mistakes at once. Most are refuted by a tensor that only one of the two can change, seen once for all."""
-    entries = [mistake for (mistake,) in singles(witness.spec)]
-    return ((a, b) for a, b in combinations(entries, 2) if compatible(a, b))
-
-
-def _survivors(
-    witness: Witness, hypotheses: Sequence[tuple[Mistake, ...]] | Iterator[tuple[Mistake, ...]]
-) -> list[tuple[Mistake, ...]]:
-    return [mistakes for mistakes in hypotheses if witness.explains(mistakes) and witness.proves(mistakes)]
-
-
-def _separated(
-    target: Target, witness: Witness, survivors: list[tuple[Mistake, ...]]
-) -> list[tuple[Mistake, ...]]:
-    """Of several survivors, those that also account for fresh cases."""
-    seed = 0
-    while len(survivors) > 1 and seed < SEPARATING:
-        seed += 1
-        case = witness.observations[seed % len(witness.observations)].case
-        # Other widths each time, so that nothing is remembered from an earlier call.
-        sizes = tuple(n + 2 * (seed % 3) + 14 for n in case.layer_sizes)
-        fresh = Witness(
-            witness.spec, [observed(_shared(target), replace(case, layer_sizes=sizes, seed=seed))]
-        )
-        survivors = [mistakes for mistakes in survivors if fresh.explains(mistakes)]
-    return survivors
-
-
 def with_diagnosis(
     findings: Sequence[Finding], target: Target, spec: SpecLike, labels: str | None = None
 ) -> list[Finding]:
@@ -179,6 +138,10 @@ def with_diagnosis(
         text = "\n".join(part for part in (said, found.text) if part)
         findings[worst] = replace(findings[worst], diagnosis=text, mistakes=found.mistakes)
     return findings
+
+
+def _named(name: str) -> Mistake:
+    return next(mistake for mistake in CATALOGUE if mistake.name == name)
 
 
 # --- what a person reads

@@ -17,7 +17,10 @@ from verify.mistakes.mistake import Mistake, composed, wrong_gradient
 from verify.mistakes.observation import Call, Observation, Seen, Tensors, identical, layers_of, paired
 from verify.spec import Spec
 
-Key = frozenset[Mistake]
+Kinds = tuple[int, ...]
+"""Which tensors of a layer: 0 for its weight, 1 for its bias."""
+
+BOTH: Kinds = (0, 1)
 
 # The pieces that the last layer's tensors do not depend on, for its bias and its weight.
 _BELOW = frozenset({"back", "slope"})
@@ -35,23 +38,26 @@ class Witness:
     _truths: dict[Call, Truth] = field(default_factory=dict)
     _partly: dict[tuple[Any, ...], bool] = field(default_factory=dict)
 
-    def explains(self, mistakes: Sequence[Mistake]) -> bool:
-        """Whether these mistakes account for every call of every observation, entry by entry."""
-        with np.errstate(all="ignore"):
-            return self._explains(mistakes)
+    def explains(self, mistakes: Sequence[Mistake], kinds: Kinds = BOTH) -> bool:
+        """Whether these mistakes account for every call of every observation, entry by entry.
 
-    def _explains(self, mistakes: Sequence[Mistake]) -> bool:
+        ``kinds`` says of which tensors: all, or (for mistakes without a memory) the weights or biases alone.
+        """
+        with np.errstate(all="ignore"):
+            return self._explains(mistakes, kinds)
+
+    def _explains(self, mistakes: Sequence[Mistake], kinds: Kinds) -> bool:
         pure = tuple(mistake for mistake in mistakes if not mistake.state)
         stateful = [mistake for mistake in mistakes if mistake.state]
         if any(m.draws for m in stateful) and self._all_repeat:
             return False
         if not all(m.draws or m.first_call_right for m in stateful) and self._inputs_untouched:
             return False
-        if all(mistake.first_call_right for mistake in stateful) and not self._first_call(pure):
+        if all(mistake.first_call_right for mistake in stateful) and not self._first_call(pure, kinds):
             return False
         if stateful:
             return all(self._replayed(observation, mistakes) for observation in self.observations)
-        return all(self._pure(observation, pure) for observation in self.observations)
+        return all(self._pure(observation, pure, kinds) for observation in self.observations)
 
     def proves(self, mistakes: Sequence[Mistake]) -> bool:
         """Whether, somewhere, they predict something that the right gradient cannot be."""
@@ -106,17 +112,17 @@ class Witness:
 
     # --- comparisons
 
-    def _first_call(self, pure: tuple[Mistake, ...]) -> bool:
+    def _first_call(self, pure: tuple[Mistake, ...], kinds: Kinds) -> bool:
         """Whether mistakes of formula account for the very first call, the cheapest tensors first."""
         seen = self.observations[0].seen[0]
         if seen.returned is not None and not any("finish" in mistake.pieces for mistake in pure):
             for tensor, blind in ((1, _BELOW | {"weight"}), (0, _BELOW | {"bias"})):
                 relevant = tuple(m for m in pure if not m.pieces.keys() <= blind)
-                if not self._last_layer(seen, tensor, relevant):
+                if tensor in kinds and not self._last_layer(seen, tensor, relevant):
                     return False
-        key = ("first", *sorted(id(m) for m in pure))
+        key = ("first", kinds, *sorted(id(m) for m in pure))
         if key not in self._partly:
-            self._partly[key] = self._agrees(seen, seen.returned, self.predicted(seen.call, pure))
+            self._partly[key] = self._agrees(seen, seen.returned, self.predicted(seen.call, pure), kinds)
         return self._partly[key]
 
     def _last_layer(self, seen: Seen, tensor: int, mistakes: tuple[Mistake, ...]) -> bool:
@@ -132,22 +138,30 @@ class Witness:
                 self._partly[key] = False
         return self._partly[key]
 
-    def _pure(self, observation: Observation, mistakes: Sequence[Mistake]) -> bool:
+    def _pure(self, observation: Observation, mistakes: Sequence[Mistake], kinds: Kinds) -> bool:
         """A formula alone: it answers each call for itself, and leaves everything as it was."""
         for seen in observation.seen:
             predicted = self.predicted(seen.call, mistakes)
-            if not self._agrees(seen, seen.returned, predicted) or not identical(seen.returned, seen.kept):
+            if not self._agrees(seen, seen.returned, predicted, kinds):
+                return False
+            if not identical(seen.returned, seen.kept):
                 return False
             if not seen.inputs_untouched:
                 return False
         return True
 
-    def _agrees(self, seen: Seen, result: Tensors | None, predicted: list[Layer] | None) -> bool:
+    def _agrees(
+        self, seen: Seen, result: Tensors | None, predicted: list[Layer] | None, kinds: Kinds = BOTH
+    ) -> bool:
         if result is None or predicted is None:
             return result is None and predicted is None
         if len(result) != len(predicted):
             return False
-        return all(tensor.contains(got, extra) for got, tensor, extra in paired(seen, result, predicted))
+        return all(
+            tensor.contains(got, extra)
+            for i, (got, tensor, extra) in enumerate(paired(seen, result, predicted))
+            if i % 2 in kinds
+        )
 
     def _replayed(self, observation: Observation, mistakes: Sequence[Mistake]) -> bool:
         """A function with a memory, or manners: the same calls are made of it, with fresh bounded arrays."""
