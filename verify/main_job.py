@@ -45,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     for name, least in (("cases", 1), ("seed", 0), ("xla", 0), ("epochs", 1)):
         if getattr(arguments, name) < least:
             raise ValueError(f"--{name} must be {least} or larger, got {getattr(arguments, name)}")
+    if arguments.json and not Path(arguments.json).resolve().parent.is_dir():
+        raise ValueError(f"--json must name a file in a directory that exists, got {arguments.json}")
     print("mlp_ref against JAX: every entry of every gradient within its derived bound\n")
     print(f"{'random networks':32}{'cases':>7}{'inconclusive':>14}{'closest to bound':>18}   verdict")
     reports = []
@@ -60,15 +62,16 @@ def run(arguments: argparse.Namespace) -> int:
     for report in reports:
         if not report.ok:
             print(f"\n{report}")
-    ok = all(report.ok for report in reports)
-    if not any(report.interrupted for report in reports):
+    interrupted = any(report.interrupted for report in reports)
+    ok = all(report.ok for report in reports) and not interrupted
+    if not interrupted:
         digits_ok = _digits(arguments)
         ok = ok and digits_ok
     _totals(reports)
     if arguments.json:
         data = [json.loads(report.to_json()) for report in reports]
         Path(arguments.json).write_text(json.dumps(data, indent=2), encoding="utf-8")
-    print(f"\n{'VERIFIED' if ok else 'NOT VERIFIED'}")
+    print(f"\n{'INTERRUPTED' if interrupted else 'VERIFIED' if ok else 'NOT VERIFIED'}")
     return 0 if ok else 1
 
 
