@@ -208,10 +208,9 @@ def _require_right_loss(loss: Callable[..., Any], truth: Truth, case: Case) -> N
     arrays, untouched = case.arrays(), case.arrays()
     value = called(loss, arrays, "loss")
     _require_unchanged(arrays, untouched, "loss")
-    try:
-        number = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise Failed("loss", "crashed", f"the loss returned {type(value).__name__}, not a number") from None
+    number = np.asarray(value)
+    if number.dtype.kind not in "fiub":
+        raise Failed("loss", "crashed", f"the loss returned {type(value).__name__}, not a number")
     if number.size != 1:
         raise Failed("loss", "wrong", f"the loss has shape {number.shape}; it must be one number")
     judgement = judge([truth.loss], [number.reshape(())], case.dtype)

@@ -31,7 +31,8 @@ from verify.adapters.reading import (
 )
 from verify.case import LABELS as LABELS_OF
 from verify.case import Case
-from verify.judge import SpecLike, Truth, flat
+from verify.checks import widened
+from verify.judge import SpecLike, Truth, flat, judge
 from verify.results import Failed
 from verify.spec import Spec
 
@@ -65,8 +66,8 @@ def inferred(adapter: Adapter, spec: SpecLike) -> Inferred:
     probe = Case(WIDTHS[: depth + 1], BATCH, dtype or "float64", labels=labels, seed=1)
     tried = [_tried(adapter, candidate, probe, spec) for candidate in _candidates(adapter, probe, spec)]
     best, reading = max(tried, key=lambda scored: scored[0])  # the first of the best
-    rivals = {other.samples for fit, other in tried if fit.runs and fit[1:] >= best[1:]} - {reading.samples}
-    notes = _notes(adapter, reading, probe, best.runs, rivals)
+    rivals = {other.samples for fit, other in tried if fit.runs and fit[1:3] >= best[1:3]} - {reading.samples}
+    notes = _notes(adapter, reading, probe, best.runs, set() if best.right else rivals)
     only = (dtype,) if dtype is not None and reading.assignment == "in_place" else None
     if only and adapter.dtypes is None:
         notes = (
@@ -135,12 +136,14 @@ class Fit(NamedTuple):
     """How well a reading fits, the better the larger.
 
     ``batches``: it takes a batch at once, and the gradients of the weights have their shapes. ``matched``: how many
-    tensors have the right shape. ``cosine``: how parallel they are to the reference's. ``runs``: it does not raise.
+    tensors have the right shape. ``cosine``: how parallel they are to the reference's. ``right``: whether they are within
+    their bounds. ``runs``: it does not raise.
     """
 
     batches: bool
     matched: int
     cosine: float
+    right: bool
     runs: bool
 
 
@@ -161,14 +164,16 @@ def _tried(adapter: Adapter, reading: Reading, probe: Case, spec: SpecLike) -> t
         matched = [a.shape == b.shape for a, b in zip(flat(gradient), flat(params), strict=True)]
         batches = all(matched[::2]) and not reading.samples.startswith("single")
         if not all(matched):
-            return Fit(batches, sum(matched), -1.0, True), reading
+            return Fit(batches, sum(matched), -1.0, right=False, runs=True), reading
         truth = Truth.of(spec, probe.inputs(), probe.dtype)
-        return Fit(batches, len(matched), _cosine(flat(gradient), flat(truth.gradient)), True), reading
+        cosine = _cosine(flat(gradient), flat(truth.gradient))
+        right = judge(widened(truth, gradient), flat(gradient), probe.dtype).verdict == "verified"
+        return Fit(batches, len(matched), cosine, right, runs=True), reading
     except Failed as failure:
         # Parameters that cannot be set are the worst: what was run was another network.
-        return Fit(False, -2 if failure.check == "parameters" else -1, -1.0, False), reading
+        return Fit(False, -2 if failure.check == "parameters" else -1, -1.0, right=False, runs=False), reading
     except Exception:  # this reading is not the network's
-        return Fit(False, -1, -1.0, False), reading
+        return Fit(False, -1, -1.0, right=False, runs=False), reading
 
 
 def _formed(adapter: Adapter, reading: Reading, result: Any, params: Any) -> Reading:
