@@ -115,7 +115,6 @@ def test_inputs_changed_by_the_loss_and_by_the_forward_pass_are_noticed():
 
     def changing_forward(params, x):
         params[0].weight[...] *= 2
-        return None
 
     assert failure(right, loss=changing_loss).detail == "the loss changed x that it was given"
     failed = failure(right, forward=changing_forward)
@@ -178,7 +177,7 @@ def test_the_outputs_are_judged():
 
 
 def test_outputs_cannot_be_judged_against_a_jax_loss():
-    with pytest.raises(TypeError, match="^forward= can be judged only where spec is a Spec"):
+    with pytest.raises(TypeError, match=r"^forward= can be judged only where spec is a Spec"):
         examined(Target(right, forward=outputs), verify_loss, CASE)
 
 

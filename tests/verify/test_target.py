@@ -108,7 +108,7 @@ def test_what_cannot_be_called_is_refused(thing, kind):
 
 
 def test_a_loss_that_cannot_be_called_is_refused():
-    with pytest.raises(TypeError, match="^loss must be a function; got int$"):
+    with pytest.raises(TypeError, match=r"^loss must be a function; got int$"):
         as_target(zero, loss=3)
 
 

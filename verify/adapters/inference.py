@@ -135,9 +135,9 @@ def _candidates(adapter: Adapter, probe: Case, spec: SpecLike) -> Iterator[Readi
 class Fit(NamedTuple):
     """How well a reading fits, the better the larger.
 
-    ``batches``: it takes a batch at once, and the gradients of the weights have their shapes. ``matched``: how many
-    tensors have the right shape. ``cosine``: how parallel they are to the reference's. ``right``: whether they are within
-    their bounds. ``runs``: it does not raise.
+    ``batches``: it takes a batch at once, and the gradients of the weights have their shapes. ``matched``: how
+    many tensors have the right shape. ``cosine``: how parallel they are to the reference's. ``right``: whether they
+    are within their bounds. ``runs``: it does not raise.
     """
 
     batches: bool

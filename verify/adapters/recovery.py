@@ -24,12 +24,13 @@ def recovered(
         s = rate * g (1 + d1)(1 + d2)      the rate, divided by the batch or not, and one product
         after = (before - s)(1 + d3)       so the step is off by at most u abs(after)
 
-    and the difference and the quotient taken here round once each. Together, with abs(d) <= u,
+    and the difference and the quotient taken here round once each. Solved for g, with abs(d) <= u,
 
-        abs(recovered - g) <= (1 + u) (u abs(after) + eta) / rate + ((1 + u)^4 / (1 - u)^4 - 1) abs(recovered)
+        abs(recovered - g) <= (u abs(after) + eta) / ((1 - u)^2 rate) + gamma_4 abs(recovered)
 
-    (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM 2002, lemma 3.1; eta for underflow). The
-    first term is what a step hides: it is smaller for larger rates.
+    where gamma_4 = 4 u / (1 - 4 u) holds four roundings (Higham, Accuracy and Stability of Numerical Algorithms, 2nd
+    ed., SIAM 2002, lemma 3.1), and eta an underflow. The first term is what a step hides: it is smaller for larger
+    rates.
     """
     layers, errors = [], []
     for number, (old, new) in enumerate(zip(start, end, strict=True), start=1):
@@ -52,8 +53,8 @@ def _tensor(name: str, before: Array, after: Array, rate: float) -> tuple[Array,
     value = (before.astype(wide) - after.astype(wide)) / rate
     info = np.finfo(after.dtype.type)
     u, eta = float(info.eps) / 2, float(info.tiny)
-    error = (1 + u) * (u * abs(after.astype(np.float64)) + eta) / rate
-    error += ((1 + u) ** 4 / (1 - u) ** 4 - 1) * abs(value.astype(np.float64))
+    error = (u * abs(after.astype(np.float64)) + eta) / ((1 - u) ** 2 * rate)
+    error += 4 * u / (1 - 4 * u) * abs(value.astype(np.float64))
     return value.astype(after.dtype), error
 
 
