@@ -100,7 +100,7 @@ def explain(
         survivors = search.survivors(witness, search.pairs(spec)) or search.triples(witness)
     survivors = search.separated(lambda: _shared(target), witness, survivors)
     if not survivors:
-        return Diagnosis(text=localised(witness))
+        return Diagnosis(text=localised(witness, "alone or in pairs" if pairs else "alone"))
     names = list(dict.fromkeys(tuple(m.name for m in mistakes) for mistakes in survivors))
     return Diagnosis(names[0], tuple(names[1:]), _text(witness, survivors))
 

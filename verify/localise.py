@@ -63,9 +63,9 @@ def _listed(names: list[str]) -> str:
     return ", ".join(f"{' and '.join(kinds)} of {layer}" for layer, kinds in layers.items())
 
 
-def localised(witness: Witness) -> str:
-    """What is known of a gradient that no mistake of the catalogue, nor two of them, accounts for."""
-    lines = ["not in the catalogue of mistakes, alone or in pairs; what can be said:"]
+def localised(witness: Witness, tried: str) -> str:
+    """What is known of a gradient that the mistakes of the catalogue, ``tried`` alone or in pairs, do not account for."""
+    lines = [f"not in the catalogue of mistakes, {tried}; what can be said:"]
     telling = _telling(witness)
     if telling is None:
         lines.append("  each call is right when it returns; what goes wrong is between the calls")
