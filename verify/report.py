@@ -229,7 +229,7 @@ def _without_specials(data: Any) -> Any:
     return data
 
 
-def _columns(items: list[str], width: int = 88) -> str:
+def _columns(items: list[str], width: int = 80) -> str:
     """Items separated by commas, wrapped to a width, continued under the first."""
     lines = [""]
     for item in items:

@@ -92,7 +92,7 @@ def test_the_example_with_a_mistake_is_not(title, run):
     assert where in report
     lines = report.splitlines()
     assert len(lines) <= 40
-    assert max(map(len, lines)) <= 120
+    assert all(len(line) <= 105 or "verify.load(" in line for line in lines)  # a path may be long
 
 
 @pytest.mark.parametrize("title", EXAMPLES)

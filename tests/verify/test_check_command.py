@@ -1,0 +1,211 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from verify.__main__ import main
+
+NET = """
+import numpy as np
+from mlp_ref import forward, loss_and_gradient, softmax
+
+def gradient(params, x, y):
+    return loss_and_gradient(params, x, y)[1]
+
+def relu(params, x, y):
+    return loss_and_gradient(params, x, y, hidden="relu")[1]
+
+def summed(params, x, y):
+    return [(w * len(x), b * len(x)) for w, b in gradient(params, x, y)]
+
+def loss(params, x, y):
+    return loss_and_gradient(params, x, y)[0]
+
+def outputs(params, x):
+    return softmax(forward(params, x))
+
+def logits(params, x):
+    return forward(params, x)
+
+def squared(params, x, y):
+    import jax.numpy as jnp
+    (weight, bias), = params
+    return jnp.sum((x @ weight + bias[None] - y) ** 2)
+
+number = 3
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    (tmp_path / "net.py").write_text(NET)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def run(*arguments):
+        status = main(["check", *arguments])
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+FEW = ("--cases", "30", "--xla", "0", "--certified", "0")
+
+
+def test_a_right_gradient(run):
+    status, out, err = run(
+        "net.py:gradient", "--loss-function", "net.py:loss", "--forward-function", "net.py:outputs", *FEW
+    )
+    assert (status, err) == (0, "")
+    assert out.startswith(
+        "VERIFIED: gradient as the gradient of sigmoid hidden, softmax with cross_entropy, mean\n"
+    )
+    assert "30 of 30 judged" in out
+
+
+def test_options_change_what_is_declared(run):
+    assert run("net.py:relu", "--hidden", "relu", *FEW)[0] == 0
+    assert run("net.py:summed", "--reduction", "sum", *FEW)[0] == 0
+    status, out, _ = run("net.py:relu", *FEW)
+    assert status == 1
+    assert "this is exactly the gradient of relu hidden" in out
+
+
+def test_the_output_alone_says_which_loss_suits_it(run):
+    _, out, _ = run("net.py:gradient", "--output", "sigmoid", *FEW)
+    assert "as the gradient of sigmoid hidden, sigmoid with binary_cross_entropy, mean" in out
+    _, out, _ = run("net.py:gradient", "--loss", "squared_error", *FEW)
+    assert "as the gradient of sigmoid hidden, softmax with squared_error, mean" in out
+
+
+def test_a_wrong_loss_and_wrong_outputs(run):
+    status, out, _ = run("net.py:gradient", "--forward-function", "net.py:logits", *FEW)
+    assert status == 1
+    assert "wrong: forward\n  the outputs equal those of JAX's forward pass" in out
+
+
+def test_regimes_dtypes_labels_and_seed(run):
+    status, out, _ = run(
+        "net.py:gradient",
+        "--regimes",
+        "tiny, ties",
+        "--dtypes",
+        "float32",
+        "--labels",
+        "integer",
+        "--seed",
+        "5",
+        *FEW,
+    )
+    assert status == 0
+    assert "(seed 5)" in out
+    regimes = out.partition("regimes")[2]
+    assert "tiny" in regimes
+    assert "ordinary" not in regimes
+
+
+def test_json_to_a_file_and_to_the_output(run, tmp_path):
+    status, out, _ = run("net.py:summed", "--json", "report.json", *FEW)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (status, report["verdict"], report["ok"]) == (1, "wrong", False)
+    assert report["findings"][0]["tensor"] == "weight of layer 1"
+    assert out.startswith("WRONG: ")
+    status, out, _ = run("net.py:gradient", "--json", "-", *FEW)
+    assert json.loads(out)["verdict"] == "verified"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.py:gradient"], "there is no file nowhere.py in "),
+        (["net.py:number"], "net.py:number is of type int; "),
+        (
+            ["net.py:gradient", "--loss-function", "net.py:number"],
+            "--loss-function net.py:number is of type int, not a ",
+        ),
+        (["net.py:gradient", "--regimes", "easy"], "--regimes takes names from ordinary, batch_1, "),
+        (["net.py:gradient", "--dtypes", ""], "--dtypes takes names from float64, float32; got ''"),
+        (
+            ["net.py:gradient", "--output", "tanh", "--loss", "cross_entropy"],
+            "output and loss must belong together: ",
+        ),
+        (
+            ["net.py:gradient", "--reference", "net.py:squared", "--hidden", "relu"],
+            "--reference takes the place of --",
+        ),
+        (
+            ["net.py:gradient", "--reference", "net.py:squared", "--forward-function", "net.py:outputs"],
+            "--forward-function cannot be judged with --reference: ",
+        ),
+        (
+            ["net.py:gradient", "--labels", "integer", "--output", "tanh"],
+            "labels='integer' needs a softmax output; ",
+        ),
+        (["net.py:gradient", "--cases", "0"], "cases must be an integer, 1 or larger; got 0"),
+        (["net.py:gradient", "--l2", "-1"], "l2 must be a finite number, 0 or larger; got -1.0"),
+        (
+            ["net.py:gradient", "--json", "no/such/directory"],
+            "--json no/such/directory: not a file in a directory that ",
+        ),
+    ],
+)
+def test_what_cannot_be_run_is_said_in_one_line(run, arguments, message):
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"python -m verify check: {message}")
+    assert err.count("\n") == 1
+
+
+def test_a_jax_function_in_place_of_the_names(run):
+    status, out, _ = run("net.py:gradient", "--reference", "net.py:squared", "--regimes", "no_hidden", *FEW)
+    assert status == 1
+    assert out.startswith("WRONG: gradient as the gradient of squared\n")
+
+
+def fresh(code, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_the_reproduction_shows_the_failure_in_a_fresh_interpreter(run, tmp_path):
+    _, out, _ = run("net.py:summed", *FEW)
+    code = textwrap.dedent(out.partition("  reproduce:\n")[2])
+    [got] = [line for line in out.splitlines() if line.startswith("  where ")]
+    found = fresh(code, tmp_path.parent)
+    assert found.startswith("wrong: gradient\n")
+    assert got in found
+
+
+def test_a_failing_report_fits_on_one_screen(run):
+    _, out, _ = run("net.py:summed", *FEW)
+    lines = out.splitlines()
+    assert len(lines) <= 40
+    assert all(len(line) <= 100 or "verify.load(" in line for line in lines)  # a path may be long
+
+
+@pytest.mark.skipif(
+    not hasattr(signal, "SIGINT") or os.name == "nt", reason="signals are sent otherwise there"
+)
+def test_ctrl_c_gives_the_report_so_far(tmp_path):
+    (tmp_path / "slow.py").write_text(
+        NET + "import os, signal\ncalls = []\n"
+        "def gradient(params, x, y):\n"
+        "    calls.append(1)\n"
+        "    if len(calls) == 40:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return loss_and_gradient(params, x, y)[1]\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "verify", "check", "slow.py:gradient"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "  interrupted      what follows is what was found until then\n" in done.stdout
+    assert done.stderr == ""
