@@ -51,7 +51,7 @@ def test_errors_in_units_of_the_bound(dtype):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_the_delta_of_a_confident_row_in_units_of_the_roundoff(dtype):
     u = float(np.finfo(dtype).eps) / 2
-    found = {"best": rounded_truth(SPEC), "64 u": off_by(64 * u), **{"mlp_ref": shipped.target().gradient}}
+    found = {"best": rounded_truth(SPEC), "64 u": off_by(64 * u), "mlp_ref": shipped.target().gradient}
     errors = [accuracy.delta_errors(SPEC, dtype, seed, found) for seed in range(4)]
     assert max(error["best"] for error in errors) <= 1
     assert all(60 < error["64 u"] < 68 for error in errors)

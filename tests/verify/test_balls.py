@@ -104,6 +104,27 @@ def test_sizes_are_balls_so_that_their_quotient_is_certified():
         assert dweight[0, 0].contains(flint.arb(2) / 3) or dweight[0, 0] == 2 / 3
 
 
+@pytest.mark.parametrize("y", [-2, -1, 0, 1, 2, 3])
+def test_powers_of_balls_around_zero_and_elsewhere(y):
+    wide, two = flint.arb(0, 0.5), flint.arb(-2)
+    power, exact = balls.RULES["integer_pow"](None, {"y": y}, np.array([wide, two], dtype=object))
+    assert exact == flint.arb((-2.0) ** y)
+    assert power.is_finite() is (y >= 0)
+    assert y < 0 or power.contains(flint.arb(0.25**y))
+    assert y < 1 or float(power.rad()) <= 0.5**y * 1.001
+    [square] = balls.RULES["square"](None, {}, np.array([wide], dtype=object))
+    assert square.contains(0.25)
+    assert float(square.rad()) < 0.2501
+
+
+@pytest.mark.parametrize("z", [-1e300, -800.0, 0.0, 800.0, 1e300])
+def test_the_sigmoid_of_any_number_is_a_ball_between_0_and_1(z):
+    [ball] = balls.RULES["logistic"](None, {}, np.array([flint.arb(z)], dtype=object))
+    assert ball.is_finite()
+    assert float(ball.rad()) < 1e-15
+    assert abs(float(ball.mid()) - (z > 0) - 0.5 * (z == 0)) < 1e-300 + (z > 0) * 1e-15
+
+
 def test_a_long_double_is_exact():
     value = np.longdouble(1) / 3
     [ball] = balls.exactly(np.array([value]))

@@ -80,7 +80,8 @@ def test_a_package_that_is_missing_is_named(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("argv", [["cheque"], ["accuracy", "--odd"], ["--odd"], ["accuracy", "--cases", "x"]])
-def test_what_is_unknown_has_status_2(stand_in, argv, capsys):
+@pytest.mark.usefixtures("stand_in")
+def test_what_is_unknown_has_status_2(argv, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(argv)
     assert stopped.value.code == 2

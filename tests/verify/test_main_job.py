@@ -48,7 +48,8 @@ def test_a_wrong_network_is_not_verified(monkeypatch, capsys):
     assert "WRONG: mlp_ref tanh, cross_entropy as the gradient of sigmoid hidden" in printed
 
 
-def test_wrong_digits_alone_are_enough(two_targets, monkeypatch, capsys):
+@pytest.mark.usefixtures("two_targets")
+def test_wrong_digits_alone_are_enough(monkeypatch, capsys):
     monkeypatch.setattr(main_job, "_digits", lambda _: False)
     assert run(arguments()) == 1
     assert capsys.readouterr().out.rstrip().endswith("\nNOT VERIFIED")

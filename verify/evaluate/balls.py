@@ -68,7 +68,8 @@ def _sign(a: Any) -> Any:
 
 
 def _logistic(a: Any) -> Any:
-    return 1 / (1 + (-a).exp())
+    small = (-abs(a)).exp()  # the exponential that cannot overflow
+    return small / (1 + small) if a < 0 else 1 / (1 + small) if a > 0 else 1 / (1 + (-a).exp())
 
 
 def _number(a: Any) -> Any:
@@ -89,6 +90,14 @@ def _convert_element_type(at: Balls, parameters: Mapping[str, Any], a: Array) ->
 
 
 _numbers, _integers = np.frompyfunc(_number, 1, 1), np.frompyfunc(_truncated, 1, 1)
+
+
+def _integer_pow(at: Balls, parameters: Mapping[str, Any], a: Array) -> Array:
+    """By products: Arb's own power of a ball around 0 is not a number."""
+    power = exactly(np.ones(a.shape))
+    for _ in range(abs(parameters["y"])):
+        power = power * a
+    return np.asarray(power if parameters["y"] >= 0 else 1 / power)
 
 
 def _dot_general(at: Balls, parameters: Mapping[str, Any], a: Array, b: Array) -> Array:
@@ -118,9 +127,9 @@ RULES: dict[str, Callable[..., Array]] = {
     "div": _each(lambda a, b: a / b),
     "neg": _each(lambda a: -a),
     "abs": _each(lambda a: abs(a)),
-    "square": _each(lambda a: a**2),
-    "one_minus_square": _each(lambda a: 1 - a**2),
-    "integer_pow": lambda at, parameters, a: np.asarray(a ** parameters["y"]),
+    "square": _each(lambda a: a * a),
+    "one_minus_square": _each(lambda a: 1 - a * a),
+    "integer_pow": _integer_pow,
     "exp": _each(lambda a: a.exp()),
     "expm1": _each(lambda a: a.expm1()),
     "log": _each(lambda a: a.log()),
