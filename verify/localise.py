@@ -64,7 +64,7 @@ def _listed(names: list[str]) -> str:
 
 
 def localised(witness: Witness, tried: str) -> str:
-    """What is known of a gradient that the mistakes of the catalogue, ``tried`` alone or in pairs, do not account for."""
+    """What is known of a gradient that no mistake of the catalogue, ``tried`` alone or in pairs, accounts for."""
     lines = [f"not in the catalogue of mistakes, {tried}; what can be said:"]
     telling = _telling(witness)
     if telling is None:

@@ -39,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the same mistakes judged by allclose, a finite difference, JAX's check_vjp and PyTorch's gradcheck",
     )
+    parser.add_argument(
+        "--page", type=Path, metavar="FILE", help="write the catalogue and the figures as a page in Markdown"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to a file")
 
 
@@ -55,6 +58,10 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
+    for option, path in (("--json", args.json), ("--page", args.page)):
+        if path and (path.is_dir() or not path.parent.is_dir()):
+            print(f"{option} must be a file in a folder that exists; got {path}", file=sys.stderr)
+            return 2
     specs = CONFIGURATIONS[: args.configurations]
     results: dict[str, Any] = {"cases": args.cases, "seed": args.seed, "catalogue": len(CATALOGUE)}
     try:
@@ -70,6 +77,10 @@ def run(args: argparse.Namespace) -> int:
     failures = _summary(results)
     if args.json:
         args.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    if args.page:
+        from verify.mistakes.page import page
+
+        args.page.write_text(page(results), encoding="utf-8")
     return 1 if failures or "right" not in results else 0
 
 

@@ -1,6 +1,7 @@
 """The catalogue: each entry is a wrong gradient, plain, bounded, and found by the oracle."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -99,6 +100,13 @@ def test_the_oracle_catches_every_mistake_of_a_family(family):
     assert missed == []
 
 
+def test_the_page_in_the_documentation_has_every_entry_as_it_is():
+    text = (Path(__file__).parents[2] / "docs" / "mistakes.md").read_text(encoding="utf-8")
+    for m in CATALOGUE:
+        assert f"| `{m.name}` | `{m.wrong}` | `{m.right}` | {m.story} | {m.hides} |" in text, m.name
+    assert text.count("\n| `") == len(CATALOGUE)
+
+
 def test_mistakes_in_the_same_piece_are_not_made_together():
     assert not compatible(NAMED["bias_mean"], NAMED["bias_none"])
     assert compatible(NAMED["bias_mean"], NAMED["softmax_diagonal"], NAMED["accumulated"])
@@ -185,11 +193,25 @@ class TestCommand:
         figures = json.loads(path.read_text())
         assert [row["diagnosed"] for row in figures["singles"]] == [["swapped_sign"], ["bias_mean"]]
 
+    def test_it_writes_a_page(self, tmp_path):
+        path = tmp_path / "page.md"
+        assert self.run("--configurations", "1", "--only", "bias_mean", "--page", str(path)) == 0
+        text = path.read_text()
+        assert "- Mistakes: 1 of 1 caught, after " in text
+        assert f"\n{len(CATALOGUE)} ways to get" in text
+
     def test_an_unknown_name_is_refused_with_the_families(self, capsys):
         assert self.run("--only", "nonsense") == 2
         message = capsys.readouterr().err
         assert "--only takes names of mistakes, or of families (output delta, reduction" in message
         assert "got nonsense" in message
+
+    def test_a_file_that_cannot_be_written_is_refused_before_anything_runs(self, capsys, tmp_path):
+        assert self.run("--json", str(tmp_path / "missing" / "file.json")) == 2
+        assert self.run("--page", str(tmp_path)) == 2
+        message = capsys.readouterr().err
+        assert "--json must be a file in a folder that exists; got " in message
+        assert f"--page must be a file in a folder that exists; got {tmp_path}" in message
 
     def test_a_count_below_one_is_refused(self, capsys):
         with pytest.raises(SystemExit, match="2"):
