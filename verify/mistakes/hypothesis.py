@@ -51,7 +51,7 @@ class Witness:
         stateful = [mistake for mistake in mistakes if mistake.state]
         if any(m.draws for m in stateful) and self._all_repeat:
             return False
-        if not all(m.draws or m.first_call_right for m in stateful) and self._inputs_untouched:
+        if not all(m.draws or m.first_call_right for m in stateful) and self.leaves_all_untouched:
             return False
         if all(mistake.first_call_right for mistake in stateful) and not self._first_call(pure, kinds):
             return False
@@ -69,8 +69,14 @@ class Witness:
         return all(observation.repeats for observation in self.observations)
 
     @functools.cached_property
-    def _inputs_untouched(self) -> bool:
+    def leaves_all_untouched(self) -> bool:
+        """Whether no call changed what it, or an earlier one, was given."""
         return all(seen.inputs_untouched for observation in self.observations for seen in observation.seen)
+
+    @functools.cached_property
+    def leaves_results(self) -> bool:
+        """Whether no call changed what an earlier one returned."""
+        return all(identical(seen.returned, seen.kept) for o in self.observations for seen in o.seen)
 
     # --- predictions
 

@@ -75,10 +75,9 @@ class Score:
 
     @property
     def misnamed(self) -> bool:
-        """Whether the diagnosis named something that was not there, and not what was."""
-        return bool(self.diagnosed) and not any(
-            set(names) == set(self.mistakes) for names in (self.diagnosed, *self.alternatives)
-        )
+        """Whether the diagnosis named something that was not there, and what was there not even beside it."""
+        added = set(self.diagnosed) - set(self.mistakes)
+        return bool(added) and all(set(names) != set(self.mistakes) for names in self.alternatives)
 
 
 def scored(spec: Spec, *mistakes: Mistake, cases: int = 1000, seed: int = 0) -> Score:
