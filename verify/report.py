@@ -13,6 +13,9 @@ from typing import Any
 from verify.case import Case
 from verify.judge import VERDICTS, Judgement
 
+_ON_SCREEN = 14
+"""Lines of a diagnosis that a report shows: with the rest of it, they fit on a screen of 40."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -104,7 +107,10 @@ class Finding:
         if self.regimes:
             lines.append("  fails in         " + _columns(self._failing()))
         if self.diagnosis:
-            lines += ["  " + line for line in self.diagnosis.splitlines()]
+            said = self.diagnosis.splitlines()
+            lines += ["  " + line for line in said[:_ON_SCREEN]]
+            if len(said) > _ON_SCREEN:
+                lines.append(f"  ... and {len(said) - _ON_SCREEN} lines more: finding.diagnosis, or --json")
         if self.reproduce:
             lines += ["  reproduce:", *("    " + line for line in self.reproduce.splitlines())]
         return "\n".join(lines)

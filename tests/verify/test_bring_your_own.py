@@ -23,7 +23,7 @@ MISTAKES = {
         "weight of layer 1",
         "not in no_hidden",
     ),
-    "2": ("np.sum(dZ, axis=1, keepdims=True) / m", "dZ[:, :1]", "bias of layer 1", "not in batch_1"),
+    "2": ("np.sum(dZ, axis=1, keepdims=True)", "dZ[:, :1]", "bias of layer 1", "not in batch_1"),
     "3": ("return dz / len(dz)", "return dz", "weight of layer 1", "not in batch_1"),
     "4": (
         "W2 = W2 - learning_rate * (h.T @ error)",
