@@ -7,6 +7,7 @@ import textwrap
 
 import pytest
 
+import verify
 from verify.__main__ import main
 
 NET = """
@@ -209,3 +210,12 @@ def test_ctrl_c_gives_the_report_so_far(tmp_path):
     assert done.returncode == 1
     assert "  interrupted      what follows is what was found until then\n" in done.stdout
     assert done.stderr == ""
+
+
+def test_a_long_diagnosis_is_cut_on_the_screen_alone():
+    case = verify.Case((2, 2), 2)
+    diagnosis = "\n".join(f"line {i}" for i in range(50))
+    finding = verify.Finding("wrong", "gradient", "detail", case, diagnosis=diagnosis)
+    assert "  line 13\n  ... and 36 lines more: finding.diagnosis, or --json" in str(finding)
+    assert "line 14" not in str(finding)
+    assert finding.diagnosis == diagnosis
