@@ -18,11 +18,15 @@ def python_blocks(text):
 
 @each_page
 def test_python_blocks_run(page, tmp_path, monkeypatch):
-    """In order, each with what those above it have defined, as a reader types them."""
+    """In order, each with what those above it have defined; a block that opens with a file's name becomes it."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     namespace = {"__name__": "__main__"}
     for block in python_blocks(page.read_text(encoding="utf-8")):
-        exec(compile(block, page, "exec"), namespace)
+        if file := re.match(r"# (\w+\.py)$", block.lstrip("\n"), re.MULTILINE):
+            (tmp_path / file[1]).write_text(block, encoding="utf-8")
+        else:
+            exec(compile(block, page, "exec"), namespace)
 
 
 @each_page

@@ -11,7 +11,7 @@ import torch
 from verify.bench.cells import Task
 from verify.bench.peers import Step
 
-torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 
 HIDDEN: dict[str, Callable[..., Any]] = {
     "sigmoid": torch.sigmoid,
