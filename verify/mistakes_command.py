@@ -94,17 +94,17 @@ def _positive(text: str) -> int:
 def _singles(
     chosen: list[Mistake], specs: tuple[Spec, ...], args: argparse.Namespace
 ) -> list[dict[str, Any]]:
-    from verify.mistakes.score import certified_equal, scored
+    from verify.mistakes.score import certified_equal, scored, small_cases
 
     rows = []
     for spec in specs:
         print(f"\n{spec}")
         print(f"  {'mistake':33}{'caught after':>12}  {'regime':16}{'check':14}diagnosed as")
         equal = []
-        cases = _certified_cases(spec)
+        cases = small_cases(spec)
         for mistake in chosen:
             if not mistake.counts(spec):
-                if certified_equal(spec, mistake, cases):
+                if certified_equal(spec, [mistake], cases):
                     equal.append(mistake.name)
                 continue
             score = scored(spec, mistake, cases=args.cases, seed=args.seed)
@@ -114,7 +114,7 @@ def _singles(
             print(
                 f"  {mistake.name:33}{after:>12}  {score.regime:16}{score.check:14}{named}{also}", flush=True
             )
-            certain = None if score.caught else certified_equal(spec, mistake, cases)
+            certain = None if score.caught else certified_equal(spec, [mistake], cases)
             if certain:
                 print("  " + " " * 33 + "the right gradient, in certified balls")
             rows.append(_row(score) | {"family": mistake.family, "equivalent": bool(certain)})
@@ -126,14 +126,6 @@ def _singles(
 
 def _row(score: Any) -> dict[str, Any]:
     return asdict(score) | {"caught": score.caught, "named": score.named, "misnamed": score.misnamed}
-
-
-def _certified_cases(spec: Spec) -> list[Case]:
-    from verify.case import LABELS
-
-    labels = LABELS[spec.targets]
-    sizes = ((2, 3, 2), (3, 3), (3, 3, 3, 3), (4, 2, 3))
-    return [Case(s, 1 + i, regime="soft_labels", labels=labels[1], seed=i) for i, s in enumerate(sizes)]
 
 
 def _pairs(chosen: list[Mistake], specs: tuple[Spec, ...], args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -245,6 +237,7 @@ def _summary(results: dict[str, Any]) -> int:
         named = sum(row["named"] for row in rows)
         alone = sum(row["named"] and not row["alternatives"] for row in rows)
         misnamed = sum(row["misnamed"] for row in rows)
+        synonyms = sum(row["same"] and set(row["diagnosed"]) != set(row["mistakes"]) for row in rows)
         failures += n - len(caught) + misnamed
         within, slow = sum(after <= 50 for after in caught), seconds[int(0.95 * (n - 1))]
         print(
@@ -253,6 +246,8 @@ def _summary(results: dict[str, Any]) -> int:
         print(
             f"          named {named} of {n} ({named / n:.1%}), alone {alone}; named but not there: {misnamed}"
         )
+        if synonyms:
+            print(f"          of these {synonyms} by another name for the same gradient, by certified balls")
         print(
             f"          seconds to diagnose: median {np.median(seconds):.2f}, 95 % {slow:.2f}, most {seconds[-1]:.2f}"
         )

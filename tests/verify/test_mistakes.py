@@ -14,7 +14,7 @@ from verify.mistakes import CATALOGUE, compatible, criteria, wrong_gradient
 from verify.mistakes.backprop import RIGHT, gradient
 from verify.mistakes.bounded import bounded
 from verify.mistakes.observation import layers_of
-from verify.mistakes.score import CONFIGURATIONS, caught_after, certified_equal
+from verify.mistakes.score import CONFIGURATIONS, caught_after, certified_equal, small_cases
 from verify.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
 
 NAMED = {mistake.name: mistake for mistake in CATALOGUE}
@@ -136,10 +136,19 @@ def test_a_memory_is_forgotten_by_a_new_function():
 def test_equality_with_the_right_gradient_is_certified():
     cases = [Case((2, 3, 2), 2, labels="real", seed=1), Case((3, 3, 3), 3, labels="real", seed=2)]
     identity = Spec("identity", "identity", "squared_error")
-    assert certified_equal(identity, NAMED["slope_dropped"], cases) is True
-    assert certified_equal(Spec("tanh", "identity", "squared_error"), NAMED["slope_dropped"], cases) is False
-    assert certified_equal(identity, NAMED["single_deltas"], cases) is None
-    assert certified_equal(identity, NAMED["accumulated"], cases) is None
+    assert certified_equal(identity, [NAMED["slope_dropped"]], cases) is True
+    assert (
+        certified_equal(Spec("tanh", "identity", "squared_error"), [NAMED["slope_dropped"]], cases) is False
+    )
+    assert certified_equal(identity, [NAMED["single_deltas"]], cases) is None
+    assert certified_equal(identity, [NAMED["accumulated"]], cases) is None
+
+
+def test_two_names_for_one_gradient_are_certified():
+    spec = Spec()
+    twice = [NAMED["weights_divided_again"], NAMED["bias_mean"]]
+    assert certified_equal(spec, twice, small_cases(spec), [NAMED["divided_twice"]]) is True
+    assert certified_equal(spec, twice[:1], small_cases(spec), [NAMED["divided_twice"]]) is False
 
 
 @pytest.mark.parametrize("name", ["np.allclose", "finite difference"])

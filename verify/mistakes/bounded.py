@@ -175,6 +175,8 @@ class Bounded(NDArrayOperatorsMixin):
         if out is None:
             return result
         (target,) = out
+        if target.shape != result.shape:
+            raise ValueError(f"out has shape {target.shape}; the result has {result.shape}")
         target.value, target.bound, target.roundings = result.value, result.bound, result.roundings
         return target
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +14,14 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 
-from verify.case import Case
+from verify.case import LABELS, Case
 from verify.case import cases as drawn_cases
 from verify.checks import FOLLOW_UPS, Failed, Target, examined
 from verify.diagnose import explain
 from verify.evaluate import balls
 from verify.evaluate.program import traced
 from verify.judge import flat
-from verify.mistakes import Mistake, wrong_gradient
+from verify.mistakes import CATALOGUE, Mistake, wrong_gradient
 from verify.mistakes.observation import layers_of
 from verify.spec import Spec
 
@@ -50,6 +51,8 @@ class Score:
         What the diagnosis named.
     alternatives
         What else it could not tell from that.
+    same
+        Whether what it named makes the same gradient, in certified balls, as what was wrong: two names for it.
     seconds
         How long the diagnosis took.
     """
@@ -61,6 +64,7 @@ class Score:
     check: str
     diagnosed: tuple[str, ...]
     alternatives: tuple[tuple[str, ...], ...]
+    same: bool
     seconds: float
 
     @property
@@ -71,13 +75,14 @@ class Score:
     @property
     def named(self) -> bool:
         """Whether the diagnosis named what was wrong, all of it, alone or first."""
-        return set(self.diagnosed) == set(self.mistakes)
+        return self.same
 
     @property
     def misnamed(self) -> bool:
         """Whether the diagnosis named something that was not there, and what was there not even beside it."""
         added = set(self.diagnosed) - set(self.mistakes)
-        return bool(added) and all(set(names) != set(self.mistakes) for names in self.alternatives)
+        beside = any(set(names) == set(self.mistakes) for names in self.alternatives)
+        return bool(added) and not (self.same or beside)
 
 
 def scored(spec: Spec, *mistakes: Mistake, cases: int = 1000, seed: int = 0) -> Score:
@@ -88,7 +93,11 @@ def scored(spec: Spec, *mistakes: Mistake, cases: int = 1000, seed: int = 0) -> 
     names = tuple(mistake.name for mistake in mistakes)
     seconds = time.perf_counter() - start
     regime = case.regime if case else ""
-    return Score(names, str(spec), after, regime, check, found.mistakes, found.alternatives, seconds)
+    same = set(names) == set(found.mistakes)
+    if found.mistakes and not same:
+        found_by_name = [mistake for mistake in CATALOGUE if mistake.name in found.mistakes]
+        same = bool(certified_equal(spec, mistakes, small_cases(spec), found_by_name))
+    return Score(names, str(spec), after, regime, check, found.mistakes, found.alternatives, same, seconds)
 
 
 class _Caught(Exception):
@@ -130,28 +139,51 @@ def caught_after(
     return caught
 
 
-def certified_equal(spec: Spec, mistake: Mistake, cases: list[Case]) -> bool | None:
-    """Whether a mistake's gradient is the right one on some cases, in balls at 192 bits; None where it cannot run.
+def small_cases(spec: Spec) -> list[Case]:
+    """Cases on which gradients are compared in balls: unequal and equal widths, with and without hidden layers."""
+    labels = LABELS[spec.targets][1]
+    sizes = ((2, 3, 2), (3, 3), (3, 3, 3, 3), (4, 2, 3))
+    return [Case(s, 1 + i, regime="soft_labels", labels=labels, seed=i) for i, s in enumerate(sizes)]
 
-    Every ball must meet JAX's, and be so narrow that what they could still differ by is far below any rounding.
+
+def certified_equal(
+    spec: Spec, mistakes: Sequence[Mistake], cases: Sequence[Case], others: Sequence[Mistake] | None = None
+) -> bool | None:
+    """Whether mistakes make the right gradient (or that of others) on some cases, in balls; None where balls cannot.
+
+    Every ball must meet the other, and both be so narrow that what they could still differ by is far below any
+    rounding. Where the one raises, so must the other.
     """
-    if mistake.state or "keep" in mistake.pieces:
+    if any(mistake.state or "keep" in mistake.pieces for mistake in (*mistakes, *(others or ()))):
         return None
     for case in cases:
         with flint.ctx.workprec(192):
-            inputs = [balls.exactly(array) for array in case.inputs()]
-            *params, x, y = inputs
-            try:
-                made = flat(wrong_gradient(spec, mistake)(layers_of(params), x, y))
-            except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
-                return None
-            _, *right = balls.evaluate(traced(spec, case.sizes), case.inputs(), case.sizes)
-            for wrong, true in zip(made, right, strict=True):
-                if wrong.shape != true.shape or not all(
-                    _alike(a, b) for a, b in zip(wrong.flat, true.flat, strict=True)
-                ):
+            wrong = _in_balls(spec, mistakes, case)
+            if others is None:
+                right: list[Any] | None = balls.evaluate(traced(spec, case.sizes), case.inputs(), case.sizes)[
+                    1:
+                ]
+            else:
+                right = _in_balls(spec, others, case)
+            if wrong is None or right is None:
+                if others is None:
+                    return None
+                if (wrong is None) != (right is None):
+                    return False
+                continue
+            for made, true in zip(wrong, right, strict=True):
+                if made.shape != true.shape or not all(map(_alike, made.flat, true.flat)):
                     return False
     return True
+
+
+def _in_balls(spec: Spec, mistakes: Sequence[Mistake], case: Case) -> list[Any] | None:
+    """The gradient that mistakes make, as arrays of balls; None where it cannot be made."""
+    *params, x, y = (balls.exactly(array) for array in case.inputs())
+    try:
+        return flat(wrong_gradient(spec, *mistakes)(layers_of(params), x, y))
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
+        return None
 
 
 def _alike(a: Any, b: Any) -> bool:

@@ -1,0 +1,240 @@
+"""Change the source in one place at a time, run its tests, and list the changes that no test notices.
+
+    python benchmarks/mutation.py mlp_ref            the network's mathematics
+    python benchmarks/mutation.py verify             the oracle's bounds and judgement
+    python benchmarks/mutation.py mlp_ref --sample 50 --seed 1
+
+A change is an operator or function replaced by its neighbour, a constant moved, a comparison or condition turned
+round, or a statement left out. Each mutant lives in a copy of the packages and is tested by a
+process of its own. Exit status 0 when every mutant was noticed or is listed in docs/mutation.md, else 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("mlp_ref", "verify")
+TIME_LIMIT = 300
+"""Seconds. A mutant that loops for ever has been noticed."""
+
+PARTS = {
+    "mlp_ref": (
+        ("mlp_ref/activations.py", "mlp_ref/losses.py", "mlp_ref/softmax.py", "mlp_ref/backprop.py"),
+        (
+            "tests/mlp_ref/test_activations.py",
+            "tests/mlp_ref/test_losses.py",
+            "tests/mlp_ref/test_softmax.py",
+            "tests/mlp_ref/test_backprop.py",
+            "tests/mlp_ref/test_network.py",
+        ),
+    ),
+    "verify": (
+        ("verify/evaluate/arithmetic.py", "verify/evaluate/bounds.py", "verify/judge.py"),
+        ("tests/verify/test_bounds.py", "tests/verify/test_judge.py", "tests/verify/test_witness.py"),
+    ),
+}
+
+_OPERATORS: dict[type, type] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.MatMult: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+}
+
+_FUNCTIONS = {
+    "add": "subtract",
+    "subtract": "add",
+    "multiply": "divide",
+    "divide": "multiply",
+    "maximum": "minimum",
+    "minimum": "maximum",
+    "max": "min",
+    "min": "max",
+    "exp": "expm1",
+    "expm1": "exp",
+    "log": "log1p",
+    "log1p": "log",
+    "greater": "greater_equal",
+    "greater_equal": "greater",
+    "less": "less_equal",
+    "sum": "max",
+    "negative": "positive",
+}
+"""Functions and methods, each with its neighbour."""
+
+
+def changed(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """The changes of one node: what each is, and the node that takes its place."""
+    if isinstance(node, (ast.BinOp, ast.AugAssign, ast.BoolOp)) and type(node.op) in _OPERATORS:
+        new = copy.deepcopy(node)
+        new.op = _OPERATORS[type(node.op)]()  # type: ignore[assignment]
+        yield f"{type(node.op).__name__} becomes {type(new.op).__name__}", new
+    elif isinstance(node, ast.Compare) and type(node.ops[0]) in _OPERATORS:
+        new = copy.deepcopy(node)
+        new.ops[0] = _OPERATORS[type(node.ops[0])]()
+        yield f"{type(node.ops[0]).__name__} becomes {type(new.ops[0]).__name__}", new
+    elif isinstance(node, ast.Attribute) and node.attr in _FUNCTIONS:
+        new_name = _FUNCTIONS[node.attr]
+        yield f"{node.attr} becomes {new_name}", ast.Attribute(node.value, new_name, node.ctx)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Not, ast.Invert)):
+        yield f"{type(node.op).__name__} left out", node.operand
+    elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        yield f"{node.value!r} becomes {node.value + 1!r}", ast.Constant(node.value + 1)
+    elif isinstance(node, ast.Constant) and type(node.value) is bool:
+        yield f"{node.value} becomes {not node.value}", ast.Constant(not node.value)
+    elif isinstance(node, ast.IfExp):
+        yield "the other branch is taken", ast.IfExp(node.test, node.orelse, node.body)
+    elif isinstance(node, ast.AugAssign) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+        yield "statement left out", ast.Pass()
+
+
+def mutants(path: Path) -> Iterator[tuple[str, str]]:
+    """Every change of a file: what and where it is, and the changed source."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    silent = {id(inner) for node in ast.walk(tree) for part in _unread(node) for inner in ast.walk(part)}
+    for parent in ast.walk(tree):
+        for name, value in ast.iter_fields(parent):
+            for i, node in enumerate(value if isinstance(value, list) else [value]):
+                if not isinstance(node, ast.AST) or id(node) in silent:
+                    continue
+                for what, new in changed(node):
+                    _put(parent, name, i, new)
+                    line = getattr(node, "lineno", 0)
+                    yield (
+                        f"{path.relative_to(ROOT)}:{line}: {what}",
+                        ast.unparse(ast.fix_missing_locations(tree)),
+                    )
+                    _put(parent, name, i, node)
+
+
+def _put(parent: ast.AST, name: str, i: int, node: ast.AST) -> None:
+    value = getattr(parent, name)
+    if isinstance(value, list):
+        value[i] = node
+    else:
+        setattr(parent, name, node)
+
+
+def _unread(node: ast.AST) -> Iterator[ast.AST]:
+    """Parts that nothing executes or that only a person reads: annotations, the text of errors."""
+    if isinstance(node, (ast.FunctionDef, ast.arg, ast.AnnAssign)):
+        note = getattr(node, "annotation", None) or getattr(node, "returns", None)
+        if note:
+            yield note
+    if isinstance(node, ast.Raise) and node.exc:
+        yield node.exc
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        yield node
+
+
+def noticed(path: str, source: str, tests: tuple[str, ...]) -> bool:
+    """Whether the tests fail on a copy of the packages in which one file is changed."""
+    with tempfile.TemporaryDirectory() as folder:
+        room = Path(folder)
+        for package in (*PACKAGES, "tests"):
+            shutil.copytree(ROOT / package, room / package, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("pyproject.toml", "README.md"):
+            shutil.copy(ROOT / name, room / name)
+        (room / path).write_text(source, encoding="utf-8")
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--import-mode=importlib",
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+        ]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": folder,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_NUM_THREADS": "1",
+        }
+        try:
+            done = subprocess.run(
+                [*command, *tests],
+                cwd=room,
+                env=environment,
+                capture_output=True,
+                timeout=TIME_LIMIT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return True
+        return done.returncode != 0
+
+
+def explained() -> str:
+    """The survivors that docs/mutation.md gives a reason for."""
+    page = ROOT / "docs" / "mutation.md"
+    return page.read_text(encoding="utf-8") if page.exists() else ""
+
+
+def main() -> int:
+    """Run the mutants of a part, and print those that no test notices."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--sample", type=int, metavar="N", help="N of the mutants, at random")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
+    parser.add_argument("--list", action="store_true", help="name the mutants and run none")
+    args = parser.parse_args()
+    files, tests = PARTS[args.part]
+    found = [(path, *mutant) for path in files for mutant in mutants(ROOT / path)]
+    if args.sample:
+        found = random.Random(args.seed).sample(found, min(args.sample, len(found)))
+    if args.list:
+        print("\n".join(where for _, where, _ in found))
+        return 0
+    known, survivors, unexplained = explained(), 0, 0
+    if noticed(files[0], (ROOT / files[0]).read_text(encoding="utf-8"), tests):
+        print("the tests fail without any change", file=sys.stderr)
+        return 2
+    with ThreadPoolExecutor(args.jobs) as pool:
+        outcomes = pool.map(lambda mutant: noticed(mutant[0], mutant[2], tests), found)
+        for number, ((_, where, _), seen) in enumerate(zip(found, outcomes, strict=True), start=1):
+            if not seen:
+                survivors += 1
+                reason = where in known
+                unexplained += not reason
+                print(f"survived: {where}{' (explained)' if reason else ''}", flush=True)
+            if sys.stderr.isatty():
+                print(f"\r{number} of {len(found)}", end="", file=sys.stderr, flush=True)
+    killed = len(found) - survivors
+    print(
+        f"{args.part}: {killed} of {len(found)} mutants noticed ({killed / len(found):.1%}); {unexplained} unexplained"
+    )
+    return 1 if unexplained else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
