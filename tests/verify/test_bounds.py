@@ -438,3 +438,11 @@ def test_a_cancelling_shift_costs_the_rounding_that_depends_on_it(seed, dtype):
             log = s.log()
             result = log + way * 8 * u * abs(log) + d
             assert abs(result - flint.arb(float(v))) <= flint.arb(float(e))
+
+
+def test_a_shift_that_may_scale_an_underflow_by_more_than_its_room_does_not_cancel():
+    at = Arithmetic.judging("float64", {})
+    _, e = bounds._cancelling_shift(at, {}, (np.zeros(3), np.array([0.5, 0.6, np.inf])))
+    assert e[0] < 1e-14
+    assert e[1:].tolist() == [0.6, np.inf]
+    assert at.eta >= np.exp(0.5) * np.finfo(float).tiny
