@@ -19,7 +19,11 @@ MAIN_JOB = ("verify.main_job", "judge mlp_ref on random networks and on the digi
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; its exit status is 0 (verified), 1 (not verified) or 2 (it could not be run)."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="python -m verify", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m verify",
+        description=__doc__,
+        epilog="python -m verify COMMAND --help lists a command's options; mlp_ref is the command when none is named",
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, (_, what) in {"mlp_ref": MAIN_JOB, **COMMANDS}.items():
         commands.add_parser(name, help=what, description=what, add_help=False)
