@@ -325,7 +325,9 @@ def _not(at: Arithmetic, _: Any, a: Pair) -> Pair:
 def _select_n(at: Arithmetic, _: Any, which: Pair, *branches: Pair) -> Pair:
     """The chosen branch; in doubt, also the distance to the other. This makes a kink of relu exact."""
     if len(branches) != 2:
-        raise NoRule("the gradient of this loss uses select_n among more than two branches: nest jnp.where instead")
+        raise NoRule(
+            "the gradient of this loss uses select_n among more than two branches: nest jnp.where instead"
+        )
     (v0, e0), (v1, e1) = branches
     v = np.where(which[0], v1, v0)
     own = np.where(which[0], e1, e0)
