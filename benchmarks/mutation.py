@@ -38,6 +38,7 @@ PARTS = {
             "tests/mlp_ref/test_softmax.py",
             "tests/mlp_ref/test_backprop.py",
             "tests/mlp_ref/test_network.py",
+            "tests/mlp_ref/test_mutants.py",
         ),
     ),
     "verify": (
@@ -117,7 +118,8 @@ def changed(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 def mutants(path: Path) -> Iterator[tuple[str, str]]:
     """Every change of a file: what and where it is, and the changed source."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    source = path.read_text(encoding="utf-8")
+    lines, tree = source.splitlines(), ast.parse(source)
     silent = {id(inner) for node in ast.walk(tree) for part in _unread(node) for inner in ast.walk(part)}
     for parent in ast.walk(tree):
         for name, value in ast.iter_fields(parent):
@@ -126,11 +128,9 @@ def mutants(path: Path) -> Iterator[tuple[str, str]]:
                     continue
                 for what, new in changed(node):
                     _put(parent, name, i, new)
-                    line = getattr(node, "lineno", 0)
-                    yield (
-                        f"{path.relative_to(ROOT)}:{line}: {what}",
-                        ast.unparse(ast.fix_missing_locations(tree)),
-                    )
+                    line = lines[getattr(node, "lineno", 1) - 1].strip()
+                    where = f"{path.relative_to(ROOT)}: `{line}`: {what}"
+                    yield where, ast.unparse(ast.fix_missing_locations(tree))
                     _put(parent, name, i, node)
 
 

@@ -1,8 +1,9 @@
 """Changes of the mathematics that the other tests did not notice: each test here is for some of them."""
 
 import numpy as np
+import pytest
 
-from mlp_ref import cross_entropy, mse, softmax_vjp
+from mlp_ref import MLP, cross_entropy, forward, mse, softmax_jacobian, softmax_vjp
 from mlp_ref.targets import SUM_TOLERANCE
 
 
@@ -34,11 +35,18 @@ def test_a_mean_square_that_is_finite_though_the_sum_is_not():
     np.testing.assert_allclose(dlogits, logits * (2 / 3), rtol=1e-15, strict=True)
 
 
-def test_the_product_with_the_jacobian_takes_rows_in_any_number_of_axes():
+def test_the_jacobian_and_the_product_with_it_take_rows_in_any_number_of_axes():
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.ones(4), size=(2, 5))
     dp = rng.standard_normal((2, 5, 4))
-    stacked = softmax_vjp(p, dp)
+    stacked, jacobians = softmax_vjp(p, dp), softmax_jacobian(p)
     for i in range(2):
         for j in range(5):
             np.testing.assert_allclose(stacked[i, j], softmax_vjp(p[i, j], dp[i, j]), rtol=1e-13, strict=True)
+            np.testing.assert_allclose(jacobians[i, j], softmax_jacobian(p[i, j]), rtol=1e-13, strict=True)
+
+
+def test_the_forward_pass_refuses_an_unknown_activation_as_the_gradient_does():
+    net = MLP([3, 2, 2], seed=0)
+    with pytest.raises(ValueError, match="hidden must be one of"):
+        forward(net.params, np.zeros((1, 3), net.params[0].weight.dtype), "softplus")
