@@ -100,6 +100,12 @@ def test_the_oracle_catches_every_mistake_of_a_family(family):
     assert missed == []
 
 
+def test_variants_are_the_same_objects_each_time():
+    # What is known of a hypothesis is remembered by the identity of its mistakes.
+    for mistake in CATALOGUE:
+        assert all(a is b for a, b in zip(mistake.variants, mistake.variants, strict=True))
+
+
 def test_the_page_in_the_documentation_has_every_entry_as_it_is():
     text = (Path(__file__).parents[2] / "docs" / "mistakes.md").read_text(encoding="utf-8")
     for m in CATALOGUE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -62,9 +63,9 @@ class Mistake:
         """Whether it is a mistake for a Spec: it is declared to be one, and is not about biases that are not there."""
         return self.applies(spec) and (spec.biases or not ("bias" in self.pieces or "bias" in self.name))
 
-    @property
+    @functools.cached_property
     def variants(self) -> list[Mistake]:
-        """The same mistake with each of its constants; usually itself alone."""
+        """The same mistake with each of its constants, the same objects each time; usually itself alone."""
         counts = {len(piece) for piece in self.pieces.values() if isinstance(piece, tuple)}
         if not counts:
             return [self]
