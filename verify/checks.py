@@ -128,11 +128,12 @@ def examined(target: Target, spec: SpecLike, case: Case, follow_up: str = "gradi
     truth = Truth.of(spec, case.inputs(), case.dtype)
     _require_linear(gradient, truth, case.dtype)
     judgement = _require_right(gradient, truth, case.dtype, "gradient", CHECKS["gradient"])
-    if target.loss is not None:
-        _require_right_loss(target.loss, truth, case)
-    if target.forward is not None:
-        _require_right_outputs(target.forward, spec, case)
-    if follow_up != "gradient":
+    if follow_up == "gradient":  # these are calls of their own, as the other follow-ups are
+        if target.loss is not None:
+            _require_right_loss(target.loss, truth, case)
+        if target.forward is not None:
+            _require_right_outputs(target.forward, spec, case)
+    else:
         _FOLLOW_UPS[follow_up](call, spec, case, gradient, truth)
     return judgement
 
