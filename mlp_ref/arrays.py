@@ -34,7 +34,7 @@ class Constants(NamedTuple):
     zero: Floats
     one: Floats
     four: Floats
-    exp_limit: Floats  # the largest number whose exponential is finite
+    exp_limit: float  # the largest number whose exponential is finite
 
 
 def constants(dtype: np.dtype[Any]) -> Constants:
@@ -46,7 +46,8 @@ def _constants(dtype: np.dtype[Any]) -> Constants:
     exp_limit = np.log(np.finfo(dtype).max)
     while np.isinf(np.exp(exp_limit)):
         exp_limit = np.nextafter(exp_limit, dtype.type(0))
-    return Constants(*(np.array(number, dtype) for number in (-2, 0, 1, 4, exp_limit)))
+    minus_two, zero, one, four = (np.array(number, dtype) for number in (-2, 0, 1, 4))
+    return Constants(minus_two, zero, one, four, float(exp_limit))
 
 
 def quiet() -> np.errstate:

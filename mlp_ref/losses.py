@@ -40,11 +40,18 @@ class LossRoom:
         self.work = np.empty((batch, n), dtype)
         self.flat_work = self.work.reshape(-1)
         self.row_starts = np.arange(0, batch * n, n, dtype=np.intp)
-        self.target, self.top = np.zeros((2, batch), np.intp)  # places in the flat arrays
-        columns = np.empty((9, batch), dtype)
+        self.top_column, self.target, self.top = np.zeros(
+            (3, batch), np.intp
+        )  # the last two in the flat arrays
+        # Every result has a column of its own: NumPy takes three times as long to put a single number, which
+        # is what a batch of one row has, in the place of an operand.
+        columns = np.empty((13, batch), dtype)
         self.top_z, self.d_target, self.e_target, self.others, self.total = columns[:5]
-        self.y_target, self.y_others, self.y_total, self.row_loss = columns[5:]
-        self.top_z_column, self.total_column = self.top_z[:, None], self.total[:, None]
+        self.y_target, self.y_others, self.y_total, self.row_loss = columns[5:9]
+        self.excess, self.all_others, self.divisor, self.dz_target = columns[9:]
+        self.top_z_column, self.total_column, self.divisor_column = (
+            column[:, None] for column in (self.top_z, self.total, self.divisor)
+        )
         self.ones = np.ones(n, dtype)
         self.mean = np.full(batch, 1 / batch, dtype)
         self.batch = np.array(batch, dtype)
@@ -98,15 +105,15 @@ def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> t
 
     # The loss of a row is sum(y) * log(total) - sum(y * d), and no term of it is negative.
     # total - 1 is the others' sum where the target is on top, however small that sum is.
-    np.subtract(e_target, constants(dz.dtype).one, row_loss)
-    row_loss += others
-    np.log1p(row_loss, row_loss)
+    np.subtract(e_target, constants(dz.dtype).one, room.excess)
+    np.add(room.excess, others, room.all_others)
+    np.log1p(room.all_others, row_loss)
     if soft:
         row_loss *= room.y_total
     loss = float(row_loss.dot(room.mean)) - float(expected_d.dot(room.mean))
 
     # The loss is the mean over the batch: here the chain rule starts.
-    total *= room.batch
+    np.multiply(total, room.batch, room.divisor)
     if soft:
         # For the target, sum(y) * p - y is p * (sum of y's others) - y * (sum of p's others).
         dz *= room.y_total[:, None]
@@ -114,8 +121,8 @@ def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> t
         others *= room.y_target
         room.flat_dz[target] = np.subtract(e_target, others, others)
     else:
-        room.flat_dz[target] = np.negative(others, others)
-    dz /= room.total_column
+        room.flat_dz[target] = np.negative(others, room.dz_target)
+    dz /= room.divisor_column
     if soft:
         y_others = room.work
         y_others /= room.batch
@@ -219,8 +226,7 @@ def _checked(function: Loss, name: str, logits: Floats, y: Targets) -> tuple[flo
 def _shift(z: Floats, y: Targets, room: LossRoom) -> Floats:
     """Find the target and the top of every row, as places in the flat arrays, and return d."""
     np.add(room.row_starts, y if y.ndim == 1 else y.argmax(axis=1, out=room.target), room.target)
-    top = z.argmax(axis=1, out=room.top)
-    top += room.row_starts
+    top = np.add(room.row_starts, z.argmax(axis=1, out=room.top_column), room.top)
     z.take(top, out=room.top_z, mode="clip")
     d: Floats = np.subtract(z, room.top_z_column, room.dz)
     d.take(room.target, out=room.d_target, mode="clip")

@@ -91,6 +91,18 @@ def test_nan_is_not_hidden(function):
     assert np.isfinite(a[1])
 
 
+def test_nan_leaves_an_overflow_beside_it_alone():
+    a, slope = sigmoid(np.array([1e4, np.nan]))
+    assert a[0] == 1
+    assert slope[0] < np.finfo(float).tiny
+
+
+@pytest.mark.parametrize("function", ACTIVATIONS.values())
+def test_no_numbers_have_no_activations(function):
+    a, slope = function(np.empty((0, 3)))
+    assert a.shape == slope.shape == (0, 3)
+
+
 @pytest.mark.parametrize("z", [3, [1, 2], np.array([1j]), np.array([True])])
 def test_other_dtypes_are_refused(z):
     with pytest.raises(TypeError, match="z must be float32 or float64, got "):

@@ -1,0 +1,115 @@
+"""Products of matrices, in the way in which NumPy's BLAS is fastest.
+
+OpenBLAS multiplies small matrices where they lie. Larger ones it first copies into panels, which
+layers as thin as a network's do not repay: for 32 rows and 1024 x 1024 weights, that takes 40 % of the
+time. So a large product is made of small ones, by one call of `np.matmul` on stacks of blocks. This
+pays where OpenBLAS has such kernels (AVX-512) and runs in one thread, since it shares only a large
+product among threads; elsewhere a product is one call of BLAS.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from mlp_ref.arrays import Floats
+
+__all__ = ["Multiply", "in_blocks", "multiplier", "whole"]
+
+Multiply = Callable[[Floats, Floats, "Floats | None"], Floats]
+"""``multiply(a, b, out)`` returns ``a @ b``, in the memory of `out`, which is in C order; None allocates it."""
+
+UNPACKED = 1_000_000
+"""Multiplications up to which OpenBLAS takes matrices as they lie, whichever of them is transposed ..."""
+
+UNPACKED_TRANSPOSED = 1_200
+"""... but where it is the right one, the result may have no more numbers than this, ..."""
+
+LONG = 32
+"""... and its sums no fewer terms than this."""
+
+LARGE = 65_536
+"""Numbers in a matrix from which the order in which BLAS reads it matters."""
+
+HUGE = 1_048_576
+"""Numbers in a matrix beyond which no cache holds it, and its copy in panels is worth its price."""
+
+VECTOR = 16
+"""Numbers of float32 in a register: the kernels are fastest on columns in multiples of it."""
+
+
+def multiplier(layer_sizes: Sequence[int], batch: int) -> Multiply:
+    """Return what multiplies the matrices of a network fastest."""
+    if batch * max(n_in * n_out for n_in, n_out in pairwise(layer_sizes)) <= UNPACKED:
+        return np.ndarray.dot  # the method: np.dot takes twice as long to look at its arguments
+    return in_blocks if _blocks_pay() else whole
+
+
+def whole(a: Floats, b: Floats, out: Floats | None) -> Floats:
+    """Multiply by one call of BLAS."""
+    if out is not None and b.size >= LARGE and not b.flags.c_contiguous and 4 * len(a) <= min(b.shape):
+        # The same as (bᵀ @ aᵀ)ᵀ, for which BLAS need not transpose a matrix far larger than a:
+        # for 32 rows and 1024 x 1024 weights, that takes two thirds of the time.
+        return b.T.dot(a.T, out.reshape(b.shape[1], len(a))).T
+    return a.dot(b, out)
+
+
+def in_blocks(a: Floats, b: Floats, out: Floats | None) -> Floats:
+    """Multiply block by block, where the blocks are small enough for BLAS to take them as they lie."""
+    (m, k), n = a.shape, b.shape[1]
+    straight = a.flags.c_contiguous and b.flags.c_contiguous
+    block = _block(m, k, n, straight, b.flags.c_contiguous)
+    if block is None or out is None:
+        return whole(a, b, out)
+    rows, columns = block
+    blocks_of_a = a.reshape(m // rows, 1, rows, k)
+    # The columns of b are far apart: those of one panel stay in the cache while they meet every block of a.
+    # The columns of a transposed b lie one after the other, and so does what a transposed a leads to.
+    panel = columns if straight else n
+    for start in range(0, n, panel):
+        part = slice(start, start + panel)
+        np.matmul(
+            blocks_of_a,
+            b[:, part].reshape(k, -1, columns).swapaxes(0, 1),
+            out=out[:, part].reshape(m // rows, rows, -1, columns).swapaxes(1, 2),
+        )
+    return out
+
+
+@functools.cache
+def _block(m: int, k: int, n: int, straight: bool, b_straight: bool) -> tuple[int, int] | None:
+    """Return the rows and columns of a block of the result, (m, n); None where no block helps."""
+    if m * k * n <= UNPACKED or max(m * k, k * n, m * n) > HUGE or not (b_straight or k >= LONG):
+        return None
+    widest = 4 * VECTOR if straight else 2 * VECTOR if b_straight else VECTOR
+    columns = next((size for size in range(widest, 0, -VECTOR) if n % size == 0), n)
+    most = min(64, UNPACKED // (k * columns))
+    if not b_straight:
+        most = min(most, UNPACKED_TRANSPOSED // columns)
+    rows = next((size for size in range(most, 7, -1) if m % size == 0), None)
+    return None if rows is None else (rows, columns)
+
+
+@functools.cache
+def _blocks_pay() -> bool:
+    """Return whether NumPy's BLAS is OpenBLAS, in one thread, on a processor with AVX-512."""
+    config = np.show_config(mode="dicts")
+    if config is None or "openblas" not in config["Build Dependencies"]["blas"]["name"]:
+        return False
+    simd = config["SIMD Extensions"]
+    # The first is NumPy's name for it from 2.4 on.
+    return _threads() == 1 and not {"X86_V4", "AVX512_SKX"}.isdisjoint([*simd["baseline"], *simd["found"]])
+
+
+def _threads() -> int:
+    """Return how many threads OpenBLAS was told to use, or takes when told nothing: one a core."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        if os.environ.get(name, "").isdecimal():
+            return int(os.environ[name])
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,147 @@
+import numpy as np
+import pytest
+
+from mlp_ref import Workspace, loss_and_gradient, products
+from mlp_ref.params import as_layers, flatten, parameter_count
+
+# Large enough for blocks; prime batches and odd widths, which do not divide into any.
+SHAPES = [(256, 256, 256), (32, 1024, 600), (64, 784, 300), (127, 131, 137), (100, 784, 64), (16, 300, 1000)]
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    """What is found out about this machine once is found out anew for each test."""
+    products._blocks_pay.cache_clear()
+    yield
+    products._blocks_pay.cache_clear()
+
+
+def operands(shape, kind, dtype=np.float64):
+    """The operands of a layer's three products: forward, gradient of the weight, gradient of the input."""
+    m, k, n = shape
+    rng = np.random.default_rng(0)
+    x, weight, dz = (rng.normal(size=size).astype(dtype) for size in ((m, k), (k, n), (m, n)))
+    return {"forward": (x, weight), "weight": (x.T, dz), "input": (dz, weight.T)}[kind]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["forward", "weight", "input"])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("multiply", [products.whole, products.in_blocks])
+def test_a_product_lies_within_its_bound_and_in_the_memory_given(multiply, shape, kind, dtype):
+    a, b = operands(shape, kind, dtype)
+    out = np.full((a.shape[0], b.shape[1]), np.nan, dtype)
+    product = multiply(a, b, out)
+    assert np.shares_memory(product, out)
+    assert (product.shape, product.dtype) == (out.shape, out.dtype)
+    exact = np.einsum("ij,jk->ik", a.astype(np.longdouble), b.astype(np.longdouble))
+    # Any order of n terms: n u |a| |b|.
+    bound = a.shape[1] * np.finfo(dtype).eps / 2 * (np.abs(a).astype(float) @ np.abs(b).astype(float))
+    assert np.all(np.abs(product - exact) <= bound)
+
+
+@pytest.mark.parametrize("multiply", [products.whole, products.in_blocks])
+def test_a_product_into_a_part_of_a_vector_leaves_the_rest_alone(multiply):
+    a, b = operands((64, 784, 256), "weight")
+    flat = np.zeros(10 + a.shape[0] * b.shape[1] + 10)
+    multiply(a, b, flat[10:-10].reshape(a.shape[0], b.shape[1]))
+    np.testing.assert_allclose(flat[10:-10].reshape(a.shape[0], -1), a @ b, rtol=0, atol=1e-11, strict=True)
+    assert not flat[:10].any()
+    assert not flat[-10:].any()
+
+
+def test_without_memory_given_a_product_is_new():
+    a, b = operands((256, 256, 256), "forward")
+    np.testing.assert_allclose(products.in_blocks(a, b, None), a @ b, rtol=0, atol=1e-11, strict=True)
+
+
+@pytest.mark.parametrize("kind", ["forward", "weight", "input"])
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape != (127, 131, 137)])
+def test_blocks_divide_the_result_and_are_small_enough_for_blas_to_take_as_they_lie(shape, kind):
+    a, b = operands(shape, kind)
+    (m, k), n = a.shape, b.shape[1]
+    straight, b_straight = a.flags.c_contiguous and b.flags.c_contiguous, b.flags.c_contiguous
+    block = products._block(m, k, n, straight, b_straight)
+    if block is not None:
+        rows, columns = block
+        assert m % rows == n % columns == 0
+        assert rows * columns * k <= products.UNPACKED
+        assert b_straight or rows * columns <= products.UNPACKED_TRANSPOSED
+
+
+@pytest.mark.parametrize(
+    ("shape", "why"),
+    [
+        ((100, 100, 100), "BLAS takes it as it lies"),
+        ((1024, 2048, 64), "no cache holds it"),
+        ((127, 256, 256), "no block divides a prime batch"),
+    ],
+)
+def test_there_are_no_blocks_where_they_do_not_help(shape, why):
+    assert products._block(*shape, True, True) is None, why
+
+
+def test_short_sums_with_a_transposed_matrix_have_no_blocks():
+    assert products._block(1024, products.LONG, 784, False, False) is not None
+    assert products._block(1024, products.LONG - 1, 784, False, False) is None
+
+
+def test_small_networks_multiply_by_the_plain_method():
+    assert products.multiplier([784, 16, 16, 10], 32) is np.ndarray.dot
+
+
+@pytest.mark.parametrize(
+    ("threads", "blas", "found", "expected"),
+    [
+        ("1", "scipy-openblas", ["AVX512_SKX"], products.in_blocks),
+        ("1", "scipy-openblas", ["X86_V3", "X86_V4"], products.in_blocks),
+        ("2", "scipy-openblas", ["X86_V4"], products.whole),
+        ("1", "scipy-openblas", ["X86_V3"], products.whole),
+        ("1", "accelerate", ["X86_V4"], products.whole),
+    ],
+)
+def test_large_networks_multiply_in_blocks_where_openblas_has_avx512_and_one_thread(
+    monkeypatch, threads, blas, found, expected
+):
+    config = {
+        "Build Dependencies": {"blas": {"name": blas}},
+        "SIMD Extensions": {"baseline": [], "found": found},
+    }
+    monkeypatch.setattr(np, "show_config", lambda mode: config)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", threads)
+    assert products.multiplier([784, 128, 10], 128) is expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "threads"),
+    [
+        ({"OPENBLAS_NUM_THREADS": "3", "OMP_NUM_THREADS": "1"}, 3),
+        ({"OMP_NUM_THREADS": "2"}, 2),
+        ({"OMP_NUM_THREADS": "many"}, 5),
+        ({}, 5),
+    ],
+)
+def test_threads_are_those_of_the_environment_or_one_a_core(monkeypatch, variables, threads):
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(5)), raising=False)
+    assert products._threads() == threads
+
+
+@pytest.mark.parametrize("hidden", ["sigmoid", "relu"])
+def test_the_gradient_is_the_same_up_to_rounding_in_blocks(hidden):
+    sizes, batch = [784, 128, 64, 10], 128
+    rng = np.random.default_rng(0)
+    params = as_layers(rng.normal(size=parameter_count(sizes)) / 28, sizes)
+    x, y = rng.normal(size=(batch, 784)), rng.integers(0, 10, batch)
+    results = []
+    for multiply in (products.whole, products.in_blocks):
+        workspace = Workspace(sizes, batch, x.dtype)
+        workspace.multiply = multiply
+        value, grads = loss_and_gradient(params, x, y, hidden, workspace=workspace)
+        results.append((value, flatten(grads)))
+    (value, grads), (value_in_blocks, grads_in_blocks) = results
+    assert value_in_blocks == pytest.approx(value, rel=1e-13)
+    np.testing.assert_allclose(grads_in_blocks, grads, rtol=0, atol=1e-14, strict=True)
