@@ -28,10 +28,11 @@ PEERS = {
 default on a CPU; `JAX jit, synchronous` is told not to, and is JAX at its best. `JAX, NumPy in and out` is how a NumPy
 user calls it. `mlp_ref, plain call` is `mlp_ref.loss_and_gradient` without a workspace: arguments checked, new arrays.
 `scikit-learn` is the private method that computes its gradient. `matrix products alone` are the products of one
-gradient in NumPy with nothing between them: its ratio is the share of our time that they take.""",
+gradient, made as `mlp_ref` makes them, with nothing between them: its ratio is the share of our time that they take.""",
     "epoch": """\
-Shuffling, every step and the mean loss are included; ours counts the right predictions too. `one sample at a time` is
-the loop that most people write first, in NumPy; it trains on fewer rows, and its time is scaled up.""",
+Shuffling, every step and the mean loss are included; ours counts the right predictions too. `the notebook's loop` is
+the algorithm this project began with, its formulas put right: one sample at a time, in NumPy's float64. It trains on
+fewer rows, and its time is scaled up.""",
 }
 
 SCALE = """\

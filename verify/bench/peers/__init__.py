@@ -79,7 +79,7 @@ EPOCHS = {
     "jax_scan": Peer("JAX scan", "jax", "with_jax:epoch_in_scan"),
     "torch": Peer("PyTorch", "torch", "with_torch:epoch", "torch"),
     "sklearn": Peer("scikit-learn", "sklearn", "with_sklearn:epoch", "scikit-learn"),
-    "notebook": Peer("one sample at a time", "numpy", "manual:epoch_by_sample", rows_at_most=2048),
+    "notebook": Peer("the notebook's loop", "numpy", "manual:epoch_of_the_notebook", rows_at_most=2048),
 }
 """Who trains for an epoch."""
 

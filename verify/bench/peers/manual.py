@@ -59,42 +59,49 @@ def epoch(task: Task) -> Step:
     return step
 
 
-def epoch_by_sample(task: Task) -> Step:
-    """Stochastic gradient descent as most people first write it, with nothing saved.
+def epoch_of_the_notebook(task: Task) -> Step:
+    """The algorithm of the notebook that this project began with, written anew with its formulas put right.
 
-    Every sample is a column on its own; its gradient is a list of fresh arrays, added to the batch's in a loop; and
-    the slope of a unit is computed from its pre-activation once more.
+    As there: float64, which is what NumPy makes of pixels divided by 255; one sample at a time, a column of its own;
+    the softmax computed once more for its derivative, and the sigmoid twice for its; gradients in lists of zeros, which
+    fresh arrays then replace, and which a loop adds to the batch's; every output kept for the epoch's figures.
     """
     if task.hidden != "sigmoid":
         raise Unsupported("it has sigmoid units only")
     params, x, y = task.arrays()
-    weights = [weight.T.copy() for weight, _ in params]
-    biases = [bias.reshape(-1, 1).copy() for _, bias in params]
-    columns = x[:, :, None]
-    targets = one_hot(y, task.n_out, x.dtype)[:, :, None]
+    weights = [np.array(weight.T, np.float64, order="C") for weight, _ in params]
+    biases = [bias.astype(np.float64).reshape(-1, 1) for _, bias in params]
+    samples, targets = x.astype(np.float64), one_hot(y, task.n_out, np.float64)
     rng = np.random.default_rng(0)
 
     def step() -> tuple[float, Any]:
-        total = 0.0
-        order = rng.permutation(len(columns))
-        shuffled = [(columns[i], targets[i]) for i in order]
+        order = rng.permutation(len(samples))
+        shuffled = [(samples[i], targets[i]) for i in order]
+        outputs, labels = [], []
         for start in range(0, len(order), task.cell.batch):
             batch = shuffled[start : start + task.cell.batch]
             sums = [np.zeros_like(array) for array in (*weights, *biases)]
-            for column, target in batch:
-                loss, grads = _of_sample(weights, biases, column, target)
-                total += loss
+            for sample, target in batch:
+                column, label = sample.reshape(-1, 1), target.reshape(-1, 1)
+                output, grads = _of_sample(weights, biases, column, label)
+                outputs.append(output.flatten())
+                labels.append(label.flatten())
                 for summed, grad in zip(sums, grads, strict=True):
                     summed += grad
             for parameter, summed in zip((*weights, *biases), sums, strict=True):
                 parameter -= (task.learning_rate / len(batch)) * summed
-        layers = [(w.T, b[:, 0]) for w, b in zip(weights, biases, strict=True)]
-        return total / len(order), layers
+        found, wanted = np.array(outputs), np.array(labels)
+        np.mean(np.argmax(found, axis=1) == np.argmax(wanted, axis=1))
+        loss = -float(np.mean(np.log(np.sum(found * wanted, axis=1))))
+        layers = [
+            (w.T.astype(x.dtype), b[:, 0].astype(x.dtype)) for w, b in zip(weights, biases, strict=True)
+        ]
+        return loss, layers
 
     return step
 
 
-def _of_sample(weights: list[Array], biases: list[Array], x: Array, y: Array) -> tuple[float, list[Array]]:
+def _of_sample(weights: list[Array], biases: list[Array], x: Array, y: Array) -> tuple[Array, list[Array]]:
     activations, pre_activations = [x], []
     for i, (w, b) in enumerate(zip(weights, biases, strict=True)):
         z = w @ activations[-1] + b
@@ -102,18 +109,21 @@ def _of_sample(weights: list[Array], biases: list[Array], x: Array, y: Array) ->
         activations.append(_sigmoid(z) if i < len(weights) - 1 else _softmax(z))
     dweights = [np.zeros_like(w) for w in weights]
     dbiases = [np.zeros_like(b) for b in biases]
-    delta = activations[-1] - y
+    delta = _softmax(pre_activations[-1]) - y
     for i in range(len(weights) - 1, -1, -1):
         dweights[i] = delta @ activations[i].T
         dbiases[i] = delta
         if i:
-            z = pre_activations[i - 1]
-            delta = (weights[i].T @ delta) * (_sigmoid(z) * (1 - _sigmoid(z)))
-    return -float(np.log(np.sum(activations[-1] * y))), [*dweights, *dbiases]
+            delta = (weights[i].T @ delta) * _sigmoid_prime(pre_activations[i - 1])
+    return activations[-1], [*dweights, *dbiases]
 
 
 def _sigmoid(z: Array) -> Array:
     return np.asarray(1 / (1 + np.exp(-z)))
+
+
+def _sigmoid_prime(z: Array) -> Array:
+    return _sigmoid(z) * (1 - _sigmoid(z))
 
 
 def _softmax(z: Array) -> Array:
