@@ -27,8 +27,8 @@ PEERS = {
 `JAX jit` has its arrays on the device and waits for one result. It hands each call to another thread, as is its
 default on a CPU; `JAX jit, synchronous` is told not to, and is JAX at its best. `JAX, NumPy in and out` is how a NumPy
 user calls it. `mlp_ref, plain call` is `mlp_ref.loss_and_gradient` without a workspace: arguments checked, new arrays.
-`scikit-learn` is the private method that computes its gradient. `matrix products alone` are the products of one
-gradient, made as `mlp_ref` makes them, with nothing between them: its ratio is the share of our time that they take.""",
+`scikit-learn` is the private method that computes its gradient. `matrix products alone` are those of one gradient, made
+as `mlp_ref` makes them, with nothing between them: its ratio is the share of our time that they take.""",
     "epoch": """\
 Shuffling, every step and the mean loss are included; ours counts the right predictions too. `the notebook's loop` is
 the algorithm this project began with, its formulas put right: one sample at a time, in NumPy's float64. It trains on
