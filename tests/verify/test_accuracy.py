@@ -5,6 +5,7 @@ import argparse
 import numpy as np
 import pytest
 
+from mlp_ref import softmax
 from verify import accuracy, shipped
 from verify.case import Case
 from verify.evaluate import balls
@@ -64,13 +65,36 @@ def test_a_confident_row_has_exact_logits_far_apart(dtype):
     z = x @ layer.weight + layer.bias
     np.testing.assert_array_equal(z, np.asarray(z, dtype=np.float64))
     assert np.all(8 * z == np.round(8 * z))
-    assert np.ptp(z) > 30
     assert y[0, int(np.argmax(z))] == 1
+    p = softmax(z)
+    assert p.max() == 1
+    assert p.min() >= np.finfo(dtype).tiny
 
 
 def test_the_implementations_that_are_compared():
     found = accuracy.implementations("sigmoid", "cross_entropy")
     assert {"mlp_ref", "JAX"} <= set(found) <= {"mlp_ref", "JAX", "PyTorch"}
+
+
+def test_a_difference_counts_beyond_two_standard_errors():
+    rng = np.random.default_rng(0)
+    theirs = rng.random(100)
+    rows = [
+        accuracy.Row(
+            "ordinary", "float64", {"mlp_ref": theirs + 0.001 * rng.standard_normal(100), "JAX": theirs}
+        ),
+        accuracy.Row("deep", "float64", {"mlp_ref": 1.5 * theirs, "JAX": theirs}),
+        accuracy.Row("saturated", "float64", {"mlp_ref": 0.5 * theirs, "JAX": theirs}),
+    ]
+    worst, larger, smaller = accuracy.compared(rows)
+    assert "deep float64 (1.50 times)" in worst
+    assert larger.endswith("in 1 of 3: deep float64 (1.50 times)")
+    assert smaller.endswith("in 1 of 3: saturated float64 (0.50 times)")
+
+
+def test_one_case_tells_no_difference_of_means():
+    row = accuracy.Row("ordinary", "float64", {"mlp_ref": np.array([2.0]), "JAX": np.array([1.0])})
+    assert row.excess("mlp_ref", "JAX") == 0
 
 
 def test_the_command_has_its_options():

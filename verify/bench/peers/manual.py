@@ -123,7 +123,7 @@ def _sigmoid(z: Array) -> Array:
 
 
 def _sigmoid_prime(z: Array) -> Array:
-    return _sigmoid(z) * (1 - _sigmoid(z))
+    return np.asarray(_sigmoid(z) * (1 - _sigmoid(z)))
 
 
 def _softmax(z: Array) -> Array:
