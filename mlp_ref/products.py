@@ -97,12 +97,12 @@ def _block(m: int, k: int, n: int, straight: bool, b_straight: bool) -> tuple[in
 @functools.cache
 def _blocks_pay() -> bool:
     """Return whether NumPy's BLAS is OpenBLAS, in one thread, on a processor with AVX-512."""
-    config = np.show_config(mode="dicts")
-    if config is None or "openblas" not in config["Build Dependencies"]["blas"]["name"]:
-        return False
-    simd = config["SIMD Extensions"]
-    # The first is NumPy's name for it from 2.4 on.
-    return _threads() == 1 and not {"X86_V4", "AVX512_SKX"}.isdisjoint([*simd["baseline"], *simd["found"]])
+    config = np.show_config(mode="dicts") or {}
+    blas = config.get("Build Dependencies", {}).get("blas", {}).get("name", "")
+    simd = config.get("SIMD Extensions", {})
+    # From NumPy 2.4 on, AVX-512 goes by the first name.
+    avx512 = not {"X86_V4", "AVX512_SKX"}.isdisjoint([*simd.get("baseline", ()), *simd.get("found", ())])
+    return "openblas" in blas and avx512 and _threads() == 1
 
 
 def _threads() -> int:

@@ -112,6 +112,12 @@ def test_large_networks_multiply_in_blocks_where_openblas_has_avx512_and_one_thr
     assert products.multiplier([784, 128, 10], 128) is expected
 
 
+@pytest.mark.parametrize("config", [None, {}, {"Build Dependencies": {}, "SIMD Extensions": {}}])
+def test_a_build_of_numpy_that_says_nothing_multiplies_at_once(monkeypatch, config):
+    monkeypatch.setattr(np, "show_config", lambda mode: config)
+    assert products.multiplier([784, 128, 10], 128) is products.whole
+
+
 @pytest.mark.parametrize(
     ("variables", "threads"),
     [
