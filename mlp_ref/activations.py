@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mlp_ref.arrays import Floats, constants, quiet, real_array
+from mlp_ref.arrays import CONSTANTS, Floats, quiet, real_array
 
 __all__ = ["ACTIVATIONS", "Activation", "identity", "relu", "sigmoid", "tanh"]
 
@@ -49,7 +49,7 @@ def sigmoid(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats
         with quiet():
             return sigmoid(z, out)
     a, slope = out
-    c = constants(a.dtype)
+    c = CONSTANTS[a.dtype]
     # With e = exp(z), a is e / (1 + e) and the slope a / (1 + e). The textbook's slope, a * (1 - a),
     # cancels: at z = 20 in float32, a rounds to 1 and the slope to 0 (it is 2e-9).
     # Beyond the limit e would overflow and e / e be NaN; there the slope is below the smallest normal
@@ -73,7 +73,7 @@ def tanh(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, F
         with quiet():
             return tanh(z, out)
     a, slope = out
-    c = constants(a.dtype)
+    c = CONSTANTS[a.dtype]
     # 1 - tanh(z)**2 would cancel: in float32 it is 0 from |z| = 9 on, where the slope is 6e-8.
     e = np.abs(z, slope)
     np.multiply(e, c.minus_two, e)
@@ -93,7 +93,7 @@ def relu(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, F
     a, slope = out
     a.fill(0)
     np.maximum(z, a, out=a)
-    np.greater(z, constants(a.dtype).zero, out=slope)
+    np.greater(z, CONSTANTS[a.dtype].zero, out=slope)
     return a, slope
 
 

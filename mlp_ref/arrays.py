@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "CONSTANTS",
     "DTYPES",
     "Constants",
     "Floats",
     "Integers",
     "as_array",
-    "constants",
     "quiet",
     "real_array",
     "require_finite",
@@ -37,11 +37,6 @@ class Constants(NamedTuple):
     exp_limit: float  # the largest number whose exponential is finite
 
 
-def constants(dtype: np.dtype[Any]) -> Constants:
-    """Return the constants of `dtype`, which is float32 or float64."""
-    return _CONSTANTS[dtype]
-
-
 def _constants(dtype: np.dtype[Any]) -> Constants:
     exp_limit = np.log(np.finfo(dtype).max)
     while np.isinf(np.exp(exp_limit)):
@@ -56,7 +51,7 @@ def quiet() -> np.errstate:
 
 
 with quiet():
-    _CONSTANTS = {dtype: _constants(dtype) for dtype in DTYPES}
+    CONSTANTS = {dtype: _constants(dtype) for dtype in DTYPES}
 
 
 def as_array(value: object, name: str) -> NDArray[Any]:

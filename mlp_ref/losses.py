@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mlp_ref.arrays import Floats, constants, quiet, real_array, require_finite
+from mlp_ref.arrays import CONSTANTS, Floats, quiet, real_array, require_finite
 from mlp_ref.targets import Targets, check_targets
 
 __all__ = ["LOSSES", "Loss", "LossRoom", "cross_entropy", "mse", "softmax_mse"]
@@ -55,6 +55,7 @@ class LossRoom:
         self.ones = np.ones(n, dtype)
         self.mean = np.full(batch, 1 / batch, dtype)
         self.batch = np.array(batch, dtype)
+        self.one = CONSTANTS[dtype].one
         self.right = np.empty(batch, np.bool_)
 
     def count_right(self) -> int:
@@ -105,7 +106,7 @@ def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> t
 
     # The loss of a row is sum(y) * log(total) - sum(y * d), and no term of it is negative.
     # total - 1 is the others' sum where the target is on top, however small that sum is.
-    np.subtract(e_target, constants(dz.dtype).one, room.excess)
+    np.subtract(e_target, room.one, room.excess)
     np.add(room.excess, others, room.all_others)
     np.log1p(room.all_others, row_loss)
     if soft:
@@ -151,7 +152,7 @@ def softmax_mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tup
     if soft:
         np.subtract(p, y, work)
         others *= room.y_target
-        np.subtract(constants(p.dtype).one, room.y_target, room.y_others)
+        np.subtract(room.one, room.y_target, room.y_others)
         room.y_others *= p_target
         room.flat_work[target] = np.subtract(room.y_others, others, others)
     else:

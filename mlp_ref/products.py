@@ -61,21 +61,22 @@ def whole(a: Floats, b: Floats, out: Floats | None) -> Floats:
 def in_blocks(a: Floats, b: Floats, out: Floats | None) -> Floats:
     """Multiply block by block, where the blocks are small enough for BLAS to take them as they lie."""
     (m, k), n = a.shape, b.shape[1]
-    straight = a.flags.c_contiguous and b.flags.c_contiguous
-    block = _block(m, k, n, straight, b.flags.c_contiguous)
+    straight, b_straight = a.flags.c_contiguous and b.flags.c_contiguous, b.flags.c_contiguous
+    block = _block(m, k, n, straight, b_straight)
     if block is None or out is None:
         return whole(a, b, out)
     rows, columns = block
-    blocks_of_a = a.reshape(m // rows, 1, rows, k)
-    # The columns of b are far apart: those of one panel stay in the cache while they meet every block of a.
-    # The columns of a transposed b lie one after the other, and so does what a transposed a leads to.
-    panel = columns if straight else n
-    for start in range(0, n, panel):
-        part = slice(start, start + panel)
+    if straight:
+        # The columns of b are far apart: those of one panel stay in the cache while they meet every block of a.
+        blocks, results = a.reshape(m // rows, rows, k), out.reshape(m // rows, rows, n)
+        for start in range(0, n, columns):
+            panel = slice(start, start + columns)
+            np.matmul(blocks, b[:, panel], out=results[:, :, panel])
+    else:
         np.matmul(
-            blocks_of_a,
-            b[:, part].reshape(k, -1, columns).swapaxes(0, 1),
-            out=out[:, part].reshape(m // rows, rows, -1, columns).swapaxes(1, 2),
+            a.reshape(m // rows, 1, rows, k),
+            b.reshape(k, n // columns, columns).swapaxes(0, 1),
+            out=out.reshape(m // rows, rows, n // columns, columns).swapaxes(1, 2),
         )
     return out
 
@@ -85,13 +86,19 @@ def _block(m: int, k: int, n: int, straight: bool, b_straight: bool) -> tuple[in
     """Return the rows and columns of a block of the result, (m, n); None where no block helps."""
     if m * k * n <= UNPACKED or max(m * k, k * n, m * n) > HUGE or not (b_straight or k >= LONG):
         return None
-    widest = 4 * VECTOR if straight else 2 * VECTOR if b_straight else VECTOR
-    columns = next((size for size in range(widest, 0, -VECTOR) if n % size == 0), n)
-    most = min(64, UNPACKED // (k * columns))
-    if not b_straight:
-        most = min(most, UNPACKED_TRANSPOSED // columns)
-    rows = next((size for size in range(most, 7, -1) if m % size == 0), None)
-    return None if rows is None else (rows, columns)
+    if straight:
+        widths = [n, 4 * VECTOR]  # the last panel may be narrower
+    else:
+        widest = 2 * VECTOR if b_straight else VECTOR
+        widths = [next((width for width in range(widest, 0, -VECTOR) if n % width == 0), n)]
+    for columns in widths:
+        most = min(64, UNPACKED // (k * columns))
+        if not b_straight:
+            most = min(most, UNPACKED_TRANSPOSED // columns)
+        for rows in range(most, 7, -1):
+            if m % rows == 0:
+                return rows, columns
+    return None
 
 
 @functools.cache

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from mlp_ref.arrays import DTYPES, constants, real_array, require_finite
+from mlp_ref.arrays import CONSTANTS, DTYPES, real_array, require_finite
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_exp_limit_is_the_last_number_with_a_finite_exponential(dtype):
-    limit = dtype.type(constants(dtype).exp_limit)
-    assert limit == constants(dtype).exp_limit
+    limit = dtype.type(CONSTANTS[dtype].exp_limit)
+    assert limit == CONSTANTS[dtype].exp_limit
     assert np.isfinite(np.exp(limit))
     with np.errstate(over="ignore"):
         assert np.isinf(np.exp(np.nextafter(np.nextafter(limit, dtype.type(1e3)), dtype.type(1e3))))
