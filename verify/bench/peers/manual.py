@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from mlp_ref import MLP, Workspace, loss_and_gradient
-from mlp_ref.products import multiplier
 from verify.bench.cells import Array, Task, one_hot
 from verify.bench.peers import Step, Unsupported
 
@@ -26,21 +25,23 @@ def gradient_call(task: Task) -> Step:
 
 
 def products(task: Task) -> Step:
-    """The matrix products of one gradient, as `mlp_ref` makes them, with nothing between them."""
+    """The matrix products of one gradient, made as and where `mlp_ref` makes them, with nothing between them."""
     params, x, _ = task.arrays()
-    multiply = multiplier(task.cell.layer_sizes, len(x))
-    weights = [weight for weight, _ in params]
-    a = [x, *(np.ones((len(x), n), x.dtype) for n in task.cell.layer_sizes[1:])]
-    dz = [np.ones_like(array) for array in a]
-    dweights = [np.empty_like(weight) for weight in weights]
+    room = Workspace(task.cell.layer_sizes, len(x), x.dtype)
+    for array in (*room.a, *room.slopes):
+        array.fill(1)
 
     def step() -> None:
-        for i, weight in enumerate(weights):
-            multiply(a[i], weight, a[i + 1])
-        for i in range(len(weights) - 1, -1, -1):
-            multiply(a[i].T, dz[i + 1], dweights[i])
-            if i:
-                multiply(dz[i + 1], weights[i].T, dz[i])
+        a = x
+        for (weight, _), z, after in zip(params, [*room.z, room.logits], [*room.a, room.logits], strict=True):
+            room.multiply(a, weight, z)
+            a = after
+        dz = room.logits
+        for i in range(len(params) - 1, 0, -1):
+            room.multiply(room.a[i - 1].T, dz, room.grads[i].weight)
+            room.multiply(dz, params[i].weight.T, room.z[i - 1])
+            dz = room.slopes[i - 1]
+        room.multiply(x.T, dz, room.grads[0].weight)
 
     return step
 
