@@ -127,7 +127,7 @@ def examined(target: Target, spec: SpecLike, case: Case, follow_up: str = "gradi
     _require_own_memory(gradient, arrays)
     truth = Truth.of(spec, case.inputs(), case.dtype)
     _require_linear(gradient, truth, case.dtype)
-    judgement = _require_right(gradient, truth, case.dtype, "gradient", CHECKS["gradient"])
+    judgement = _require_right(gradient, truth, case.dtype, "gradient")
     if follow_up == "gradient":  # these are calls of their own, as the other follow-ups are
         if target.loss is not None:
             _require_right_loss(target.loss, truth, case)
@@ -197,11 +197,14 @@ def _require_linear(gradient: Gradient, truth: Truth, dtype: str) -> None:
         raise Failed("learning_rate", "wrong", detail, judgement)
 
 
-def _require_right(gradient: Gradient, truth: Truth, dtype: str, check: str, detail: str) -> Judgement:
+def _require_right(
+    gradient: Gradient, truth: Truth, dtype: str, check: str, detail: Callable[[], str] | None = None
+) -> Judgement:
+    """Judge a gradient; where it is wrong, ``detail`` looks for what to say of it."""
     judgement = judge(widened(truth, gradient), flat(gradient), dtype)
     if judgement.verdict == "wrong":
         verdict = "imprecise" if small(judgement, truth, dtype) else "wrong"
-        raise Failed(check, verdict, detail, judgement)
+        raise Failed(check, verdict, detail() if detail else CHECKS[check], judgement)
     return judgement
 
 
@@ -250,8 +253,11 @@ def _repeat(call: GradientFunction, _: SpecLike, case: Case, first: Gradient, tr
     kept = [tensor.copy() for tensor in flat(first)]
     second = _answer(call, *case.arrays())
     # Not bit by bit: a library may sum in another order when the same numbers lie elsewhere in memory.
-    accumulates = _adds_up(second, kept, truth, case.dtype)
-    detail = "it accumulates: the second answer is the sum of both" if accumulates else CHECKS["repeat"]
+
+    def detail() -> str:
+        accumulates = _adds_up(second, kept, truth, case.dtype)
+        return "it accumulates: the second answer is the sum of both" if accumulates else CHECKS["repeat"]
+
     _require_right(second, truth, case.dtype, "repeat", detail)
     _require_apart(first, second)
 
@@ -261,11 +267,14 @@ def _second_call(call: GradientFunction, spec: SpecLike, case: Case, first: Grad
     kept = [tensor.copy() for tensor in flat(first)]
     second = _answer(call, *other.arrays())
     truth = Truth.of(spec, other.inputs(), case.dtype)
-    detail = CHECKS["second_call"]
-    if all(np.array_equal(now, before) for now, before in zip(flat(second), kept, strict=True)):
-        detail = "it answers a second call, with other values, as it answered the first: a stale cache"
-    elif _adds_up(second, kept, truth, case.dtype):
-        detail = "it accumulates: the second call's answer is the sum of both"
+
+    def detail() -> str:
+        if all(np.array_equal(now, before) for now, before in zip(flat(second), kept, strict=True)):
+            return "it answers a second call, with other values, as it answered the first: a stale cache"
+        if _adds_up(second, kept, truth, case.dtype):
+            return "it accumulates: the second call's answer is the sum of both"
+        return CHECKS["second_call"]
+
     _require_right(second, truth, case.dtype, "second_call", detail)
     for name, before, now in zip(tensor_names(len(first)), kept, flat(first), strict=True):
         if before.tobytes() != now.tobytes():
@@ -303,7 +312,7 @@ def _batch_order(call: GradientFunction, spec: SpecLike, case: Case, _: Gradient
     if not isinstance(spec, Spec):  # a user's own loss may well depend on the order
         *weights, x64, y64 = case.inputs()
         truth = Truth.of(spec, [*weights, x64[::-1], y64[::-1]], case.dtype)
-    _require_right(gradient, truth, case.dtype, "batch_order", CHECKS["batch_order"])
+    _require_right(gradient, truth, case.dtype, "batch_order")
 
 
 def _split_batch(call: GradientFunction, spec: SpecLike, case: Case, _: Gradient, __: Truth) -> None:
@@ -313,7 +322,7 @@ def _split_batch(call: GradientFunction, spec: SpecLike, case: Case, _: Gradient
     gradient = _answer(call, params, x[:part], y[:part])
     *weights, x64, y64 = case.inputs()
     truth = Truth.of(spec, [*weights, x64[:part], y64[:part]], case.dtype)
-    _require_right(gradient, truth, case.dtype, "split_batch", CHECKS["split_batch"])
+    _require_right(gradient, truth, case.dtype, "split_batch")
 
 
 _FOLLOW_UPS: dict[str, FollowUp] = {

@@ -81,7 +81,8 @@ def _sub(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pai
 @rule("mul")
 def _mul(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:
     """[|a| eb + ea (|b| + eb)], from (a + da) (b + db) - a b."""
-    v, e = a[0] * b[0], abs(a[0]) * b[1] + a[1] * (abs(b[0]) + b[1])
+    v = a[0] * b[0]
+    e = a[1] * abs(b[0]) if b[1] is EXACT else abs(a[0]) * b[1] + a[1] * (abs(b[0]) + b[1])
     return (v, e) if _integral(parameters) else at.rounded(v, e)
 
 
@@ -151,11 +152,12 @@ def _reduce_sum(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     Rump, Error estimation of floating-point summation and dot product, BIT 52 (2012), theorem 3.1.
     """
     axes = tuple(int(axis) for axis in parameters["axes"])
-    total, error = a[0].sum(axis=axes), _full(*a).sum(axis=axes)
+    total = np.add.reduce(a[0], axes)
     n = a[0].size // max(total.size, 1)
+    error = np.add.reduce(_full(*a), axes) if a[1].ndim else n * a[1]
     if n == 1 or _integral(parameters):
         return total, error
-    largest = abs(a[0]).sum(axis=axes) + error
+    largest = np.add.reduce(abs(a[0]), axes) + error
     return total, error + (at.share(largest, (n - 1) * at.u) + (n - 1) * at.eta)
 
 
@@ -167,12 +169,13 @@ def _dot_general(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair
     Anal. Appl. 34 (2013). Both terms are gathered into two products of matrices. An underflow in a product leaves
     nothing to add, so that there are n underflows at most and not 2 n - 1.
     """
-    (A, B), n = structure.contraction(parameters, a[0], b[0])
-    (Ea, Eb), _ = structure.contraction(parameters, _full(*a), _full(*b))
+    A, B = structure.left_matrices(parameters, a[0]), structure.right_matrices(parameters, b[0])
+    Eb = structure.right_matrices(parameters, _full(*b)) if b[1].ndim else b[1]
+    n = A.shape[-1]
     largest_b = abs(B) + Eb
     error = abs(A) @ (Eb + (n * at.u) * largest_b)
     if a[1].ndim or a[1]:
-        error += Ea @ ((1 + n * at.u) * largest_b)
+        error += structure.left_matrices(parameters, _full(*a)) @ ((1 + n * at.u) * largest_b)
     # The error holds n u of the largest partial sums: infinite where these overflow.
     if at.headroom != 1:
         error = at.share(error / (n * at.u), n * at.u)
@@ -384,9 +387,9 @@ def _convert_element_type(at: Arithmetic, parameters: Mapping[str, Any], a: Pair
         return a[0].astype(float), a[1].astype(float)
     if target.kind in "iu":
         return _truncated(*a)
-    if np.issubdtype(target, np.floating) and np.any(abs(a[0]) > 1 / at.u):
+    if target.kind == "f" and np.any(abs(a[0]) > 1 / at.u):
         return at.rounded(a[0], a[1])
-    if np.issubdtype(target, np.floating) and np.finfo(target.type).eps / 2 > REFERENCE_ROUNDOFF:
+    if target.kind == "f" and np.finfo(target.type).eps / 2 > REFERENCE_ROUNDOFF:
         return at.rounded(a[0], a[1] + np.finfo(target.type).eps / 2 * abs(a[0]))
     return a
 
@@ -461,5 +464,5 @@ def _bound_roundings(program: Program, inputs: list[Array]) -> int:
 
 
 def _finished(value: Array, bound: Array, slack: float) -> Pair:
-    bound = np.broadcast_to(bound, value.shape) * slack
-    return value, np.where(np.isnan(bound) | ~np.isfinite(value), np.inf, bound)
+    """The bound in the shape of the value, with its slack; infinite where either is not a number."""
+    return value, np.where(np.isfinite(value) & (bound >= 0), bound * slack, np.inf)

@@ -52,7 +52,8 @@ _SIZE_FUNCTIONS = {"floordiv": lambda a, b: a // b, "mod": lambda a, b: a % b, "
 def size(dimension: int | Size, sizes: Mapping[str, int]) -> int:
     """The number that a dimension stands for, where the batch is ``sizes["b"]`` and the widths ``n0, n1, ...``."""
     if isinstance(dimension, Size):
-        return int(eval(dimension.code, _SIZE_FUNCTIONS, sizes))
+        known = sizes.get(dimension.text)  # most are a single name
+        return known if known is not None else int(eval(dimension.code, _SIZE_FUNCTIONS, sizes))
     return dimension
 
 
@@ -87,7 +88,7 @@ class Program:
     slots: int
     shifts_cancel: bool = False
 
-    @property
+    @functools.cached_property
     def primitives(self) -> tuple[str, ...]:
         """The names of the primitives, each once, in the order of first use."""
         return tuple(dict.fromkeys(operation.name for operation in self.operations))
@@ -160,14 +161,52 @@ def flatten(closed_jaxpr: Any) -> Program:
     flattener = _Flattener()
     inputs = [flattener.new_slot() for _ in closed_jaxpr.jaxpr.invars]
     outputs = flattener.flatten(closed_jaxpr.jaxpr, closed_jaxpr.consts, inputs)
+    shapes = {slot: _sized(v.aval.shape) for slot, v in zip(inputs, closed_jaxpr.jaxpr.invars, strict=True)}
+    operations, same = _without_idle_operations(flattener.operations, shapes)
+    outputs = [same.get(slot, slot) for slot in outputs]
     needed = set(outputs)
     kept: list[Operation] = []
-    for operation in reversed(_with_direct_comparisons(flattener.operations)):
+    for operation in reversed(_with_direct_comparisons(operations)):
         if needed.intersection(operation.results):
             needed.update(operation.operands)
             kept.append(operation)
     constants = tuple((slot, value) for slot, value in flattener.constants if slot in needed)
     return Program(tuple(reversed(kept)), constants, tuple(inputs), tuple(outputs), flattener.slots)
+
+
+_REDUCTIONS = ("reduce_sum", "reduce_max", "reduce_min")
+_RESHAPES = ("reshape", "squeeze", "expand_dims")
+
+
+def _without_idle_operations(
+    operations: Sequence[Operation], shapes: dict[int, Any]
+) -> tuple[list[Operation], dict[int, int]]:
+    """Leave out what changes no number and no shape; also returns what takes the place of each result left out.
+
+    A sum over axes of length 1 only drops them. JAX undoes a broadcast with such sums: two operations a layer.
+    ``shapes`` are those of the inputs, by slot.
+    """
+    shapes = dict(shapes)
+    same: dict[int, int] = {}
+    reshaped: dict[int, int] = {}  # the operand of each reshape, by its result
+    kept: list[Operation] = []
+    for operation in operations:
+        operation = operation._replace(operands=tuple(same.get(slot, slot) for slot in operation.operands))
+        name, parameters, operands, results = operation
+        if name in _REDUCTIONS and operands[0] in shapes:
+            lengths = shapes[operands[0]]
+            if all(isinstance(lengths[axis], int) and lengths[axis] == 1 for axis in parameters["axes"]):
+                operation = operation._replace(name="reshape")
+        if operation.name in _RESHAPES:
+            source = reshaped.get(operands[0], operands[0])
+            operation = operation._replace(operands=(source, *operands[1:]))
+            reshaped[results[0]] = source
+            if repr(shapes.get(source)) == repr(parameters["out_shape"]):
+                same[results[0]] = source
+                continue
+        shapes[results[0]] = parameters["out_shape"]
+        kept.append(operation)
+    return kept, same
 
 
 _EXTREMES = {"max": "ge", "min": "le"}
@@ -212,11 +251,15 @@ def _trace(loss: reference.Loss, depth: int, sizes: Mapping[str, Any]) -> Progra
 
     params = [Layer(array(f"n{i}", f"n{i + 1}"), array(f"n{i + 1}")) for i in range(depth)]
     x, y = array("b", "n0"), array("b", f"n{depth}")
+
+    def scalar_loss(*arrays: Any) -> Any:
+        value = loss(*arrays)
+        if getattr(value, "shape", None) != ():
+            raise TypeError(f"the loss must return a scalar; it returned {jax.eval_shape(loss, *arrays)}")
+        return value
+
     with jax.enable_x64(True):
-        out = jax.eval_shape(loss, params, x, y)
-        if getattr(out, "shape", None) != ():
-            raise TypeError(f"the loss must return a scalar; it returned {out}")
-        return flatten(jax.make_jaxpr(jax.value_and_grad(loss))(params, x, y))
+        return flatten(jax.make_jaxpr(jax.value_and_grad(scalar_loss))(params, x, y))
 
 
 @functools.lru_cache(maxsize=256)
