@@ -111,7 +111,7 @@ def _as_balls(move: structure.Move) -> Callable[..., Array]:
 
 def _reduction(ufunc: Any) -> Callable[..., Array]:
     def reduce(at: Balls, parameters: Mapping[str, Any], a: Array) -> Array:
-        return np.asarray(ufunc.reduce(a, axis=tuple(int(axis) for axis in parameters["axes"])))
+        return np.asarray(ufunc.reduce(a, axis=parameters["axes"]))
 
     return reduce
 

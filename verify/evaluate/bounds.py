@@ -6,6 +6,7 @@ why ``at.rounded`` is what one rounding costs, stands in `verify.evaluate.arithm
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -82,7 +83,12 @@ def _sub(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pai
 def _mul(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:
     """[|a| eb + ea (|b| + eb)], from (a + da) (b + db) - a b."""
     v = a[0] * b[0]
-    e = a[1] * abs(b[0]) if b[1] is EXACT else abs(a[0]) * b[1] + a[1] * (abs(b[0]) + b[1])
+    if b[1] is EXACT:  # one term is left
+        e = a[1] * abs(b[0])
+    elif a[1] is EXACT:
+        e = abs(a[0]) * b[1]
+    else:
+        e = abs(a[0]) * b[1] + a[1] * (abs(b[0]) + b[1])
     return (v, e) if _integral(parameters) else at.rounded(v, e)
 
 
@@ -151,7 +157,7 @@ def _reduce_sum(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
 
     Rump, Error estimation of floating-point summation and dot product, BIT 52 (2012), theorem 3.1.
     """
-    axes = tuple(int(axis) for axis in parameters["axes"])
+    axes = parameters["axes"]
     total = np.add.reduce(a[0], axes)
     n = a[0].size // max(total.size, 1)
     error = np.add.reduce(_full(*a), axes) if a[1].ndim else n * a[1]
@@ -277,13 +283,13 @@ def _clamp(at: Arithmetic, _: Any, low: Pair, a: Pair, high: Pair) -> Pair:  # e
 
 @rule("reduce_max")
 def _reduce_max(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:  # exact, as max
-    axes = tuple(parameters["axes"])
+    axes = parameters["axes"]
     return a[0].max(axis=axes), _full(*a).max(axis=axes)
 
 
 @rule("reduce_min")
 def _reduce_min(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:  # exact, as max
-    axes = tuple(parameters["axes"])
+    axes = parameters["axes"]
     return a[0].min(axis=axes), _full(*a).max(axis=axes)
 
 
@@ -418,6 +424,12 @@ def literal(at: Arithmetic, value: Any) -> Pair:
         return constant, np.where(inexact, at.rounded(constant, EXACT)[1], 0.0)
 
 
+@functools.lru_cache(maxsize=1024)
+def _literals(program: Program, at: Arithmetic) -> list[tuple[int, Pair]]:
+    """The program's constants by slot; they are the same for every size."""
+    return [(slot, literal(at, value)) for slot, value in program.constants]
+
+
 def evaluate(program: Program, inputs: list[Array], at: Arithmetic) -> list[Pair]:
     """The loss and the gradient's tensors, in the program's order, as pairs (value, bound).
 
@@ -442,8 +454,8 @@ def evaluate(program: Program, inputs: list[Array], at: Arithmetic) -> list[Pair
     """
     require_rules(program, RULES, "the bound")
     values: list[Any] = [None] * program.slots
-    for slot, value in program.constants:
-        values[slot] = literal(at, value)
+    for slot, pair in _literals(program, at):
+        values[slot] = pair
     for slot, array in zip(program.inputs, inputs, strict=True):
         values[slot] = (array, EXACT)
     with np.errstate(all="ignore"):

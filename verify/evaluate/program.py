@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import export
 
 from mlp_ref.params import Layer
@@ -71,7 +72,7 @@ class Operation(NamedTuple):
     results: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """A loss and its gradient as operations on numbered slots.
 
@@ -150,9 +151,11 @@ class _Flattener:
 
 
 def _sized(value: Any) -> Any:
-    """A parameter with its symbolic dimensions made into Sizes."""
+    """A parameter with its symbolic dimensions made into Sizes, and its other numbers into Python's."""
     if isinstance(value, tuple):
         return tuple(_sized(item) for item in value)
+    if isinstance(value, np.integer):
+        return int(value)
     return Size(value) if export.is_symbolic_dim(value) else value
 
 
