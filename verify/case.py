@@ -9,17 +9,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from mlp_ref.params import Layer
+from verify.filling import Arrays, filled, laid_out
 from verify.spec import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+__all__ = ["DTYPES", "LABELS", "LAYOUTS", "REGIMES", "Arrays", "Case", "cases", "laid_out", "suited"]
 
 Array = npt.NDArray[Any]
 
@@ -53,14 +55,6 @@ _DEEP = {"float64": (5, 6, 7, 8), "float32": (4,)}
 
 FEWEST_DEEP = 4
 """The fewest layers of a deep network."""
-
-
-class Arrays(NamedTuple):
-    """What a gradient is called with."""
-
-    params: list[Layer]
-    x: Array
-    y: Array
 
 
 @dataclass(frozen=True)
@@ -101,107 +95,18 @@ class Case:
 
     def arrays(self) -> Arrays:
         """Fresh ``params``, ``x`` (batch, n_in) and ``y`` (batch, n_out) or (batch,), in the case's layout."""
-        params, x, y = (laid_out(array, self.layout) for array in _filled(self))
+        params, x, y = (laid_out(array, self.layout) for array in filled(self))
         return Arrays(params, x, y)
 
     def inputs(self) -> list[Array]:
         """weight, bias, weight, bias, ..., x, y in float64 (an exact copy), labels as rows."""
-        params, x, y = _filled(self)
+        params, x, y = filled(self)
         if self.labels == "integer":
             y = np.eye(self.layer_sizes[-1])[y]
         return [np.array(array, dtype=np.float64) for layer in params for array in layer] + [
             np.array(x, dtype=np.float64),
             np.array(y, dtype=np.float64),
         ]
-
-
-def laid_out(array: Any, layout: str) -> Any:
-    """A copy of an array (or of a list of Layers) with the same values in another memory layout."""
-    if isinstance(array, list):
-        return [Layer(*(laid_out(tensor, layout) for tensor in layer)) for layer in array]
-    if layout == "fortran":
-        return np.array(array, order="F")
-    if layout == "strided":
-        room = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), dtype=array.dtype)
-        room[..., ::2] = array
-        return room[..., ::2]
-    if layout == "reversed":
-        return np.array(array[..., ::-1], order="C")[..., ::-1]
-    copy = np.array(array, order="C")
-    if layout == "read_only":
-        copy.flags.writeable = False
-    return copy
-
-
-@functools.lru_cache(maxsize=8)
-def _filled(case: Case) -> tuple[list[Layer], Array, Array]:
-    """The numbers of a case; biases are never all zero, since zeros hide mistakes in bias gradients."""
-    rng = np.random.default_rng(case.seed)
-    dtype = np.dtype(case.dtype)
-    overflow = float(np.log(np.finfo(dtype.type).max))
-    last = len(case.layer_sizes) - 2
-    params: list[Layer] = []
-    for i, (n_in, n_out) in enumerate(zip(case.layer_sizes, case.layer_sizes[1:], strict=False)):
-        gain, shift = 0.7, 0.3
-        if case.regime == "tiny":
-            gain, shift = 1e-3, 1e-3
-        elif case.regime == "saturated" and (i < last or last == 0):
-            gain, shift = overflow / 4, overflow / 8
-        elif case.regime == "extreme_logits" and i == last:
-            gain, shift = overflow, 2 * overflow
-        weight = rng.standard_normal((n_in, n_out)) * (gain / np.sqrt(n_in))
-        params.append(Layer(weight.astype(dtype), (rng.standard_normal(n_out) * shift).astype(dtype)))
-    x = rng.standard_normal((case.batch, case.layer_sizes[0])) * (1e-3 if case.regime == "tiny" else 1.0)
-    x = x.astype(dtype)
-    y = _targets(case, rng)
-    if case.regime == "extreme_logits":
-        y[0] = _least_likely(params[-1].bias, y)
-    if case.regime == "ties":
-        _tie(params, x, y)
-    return params, x, y
-
-
-def _targets(case: Case, rng: np.random.Generator) -> Array:
-    shape = (case.batch, case.layer_sizes[-1])
-    dtype = np.dtype(case.dtype)
-    lacking = case.regime == "missing_class" and shape[1] > 1
-    if case.labels in ("one_hot", "integer"):
-        classes = rng.integers(int(lacking), shape[1], size=case.batch)
-        return classes if case.labels == "integer" else np.eye(shape[1], dtype=dtype)[classes]
-    if case.labels == "soft":
-        y = rng.exponential(size=shape)
-    elif case.labels == "binary":
-        y = rng.integers(0, 2, size=shape).astype(dtype)
-    elif case.labels == "probability":
-        y = rng.random(shape)
-    else:
-        y = rng.standard_normal(shape)
-    if lacking:
-        y[:, 0] = 0
-    if case.labels == "soft":
-        y /= y.sum(axis=1, keepdims=True)
-    return y.astype(dtype)
-
-
-def _least_likely(bias: Array, y: Array) -> Any:
-    """A target that the logits' bias speaks against, so that not every row is right beyond all digits."""
-    if y.ndim == 1:
-        return np.argmin(bias)
-    return np.where(bias == bias.min(), 1, 0) if len(bias) > 1 else np.where(bias > 0, 0, 1)
-
-
-def _tie(params: list[Layer], x: Array, y: Array) -> None:
-    """Give the first unit the pre-activation 0 in the first row, exactly; make two logits, and two rows, equal."""
-    weight, bias = params[0]
-    x[...] = np.round(4 * x) / 4
-    weight[...] = np.round(4 * weight) / 4
-    if len(params) > 1:
-        bias[0] = -(x[0] @ weight[:, 0])
-    weight, bias = params[-1]
-    weight[:, -1], bias[-1] = weight[:, 0], bias[0]
-    if not bias.any():
-        bias[...] = 1
-    x[-1], y[-1] = x[0], y[0]
 
 
 LABELS = {

@@ -1,10 +1,11 @@
 """A recipe gives the same bits each time, and every regime is what its line says."""
 
 import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import HealthCheck, Phase, find, given, seed, settings
 from hypothesis import strategies as st
 
 from mlp_ref.params import Layer
@@ -212,6 +213,37 @@ def test_shrinking_ends_at_a_small_ordinary_case():
     assert hidden == Case((2, 2, 2), 2)
     narrow = find(cases(), lambda case: case.dtype == "float32", settings=_NO_DATABASE)
     assert (narrow.layer_sizes, narrow.regime, narrow.layout) == ((3, 3), "ordinary", "C")
+
+
+def test_every_regime_and_dtype_is_drawn_alike_and_soon():
+    drawn = []
+
+    @seed(0)
+    @settings(
+        max_examples=1200, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    )
+    @given(cases())
+    def collect(case):
+        drawn.append(case)
+
+    collect()
+    kinds = list(itertools.product(REGIMES, DTYPES))
+    counts = Counter((case.regime, case.dtype) for case in drawn)
+    assert all(25 < counts[kind] < 85 for kind in kinds)  # of 1200 in 24 kinds
+    assert {case.regime for case in drawn[:50]} == set(REGIMES)
+    assert len({case.layer_sizes for case in drawn if case.regime == "ordinary"}) > 60
+    depths = Counter(len(case.layer_sizes) - 1 for case in drawn if case.regime == "deep")
+    assert set(depths) == {4, 5, 6, 7, 8}
+
+
+def test_a_byte_is_a_choice_and_zero_the_simplest():
+    assert find(cases(), lambda case: True, settings=_NO_DATABASE) == Case((2, 2), 2)
+    tied = find(
+        cases(), lambda case: case.regime == "ties" and case.layout == "reversed", settings=_NO_DATABASE
+    )
+    assert tied == Case((2, 2), 2, "float64", "ties", "one_hot", "reversed")
+    wide = find(cases(), lambda case: max(case.layer_sizes) > 40, settings=_NO_DATABASE)
+    assert (sorted(wide.layer_sizes), wide.batch) == ([2, 41], 2)
 
 
 @given(st.data())
