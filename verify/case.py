@@ -130,13 +130,13 @@ def _case(
 
     A byte means the same in every regime, so that a failing case can be simplified to another regime.
     """
-    of_regime, of_dtype, of_batch, of_depth, of_place, of_width, of_layout = choices[:_CHOICES]
-    seed, widths = choices[_CHOICES:_BEFORE_WIDTHS], choices[_BEFORE_WIDTHS:]
+    of_regime, of_dtype, of_layout, of_depth, of_batch, *of_widths = choices[:-_SEED]
     regime, dtype = _one_of(regimes, of_regime), _one_of(dtypes, of_dtype)
     batch = _one_of(_SIZES[dtype], of_batch)
     drawn_depth = _one_of((_DEEP if regime == "deep" else _LAYERS)[dtype], of_depth)
     depth = layers if layers is not None else 1 if regime == "no_hidden" else drawn_depth
-    sizes = [_one_of(_SIZES[dtype], width) for width in widths[: depth + 1]]
+    sizes = [_one_of(_SIZES[dtype], width) for width in of_widths[: depth + 1]]
+    of_place = of_widths[-1]  # a width of the deepest networks alone
     if regime == "batch_1":
         batch = 1
     elif regime == "deep":
@@ -145,15 +145,15 @@ def _case(
         # A softmax over one class is 1 whatever the parameters: its gradient is 0 and shows nothing.
         sizes[_one_of(range(depth if targets == "distribution" else depth + 1), of_place)] = 1
     elif regime == "wide":
-        sizes[_one_of(range(depth + 1), of_place)] = _one_of(_WIDE, of_width)
+        place = _one_of(range(depth + 1), of_place)
+        sizes[place] = _one_of(_WIDE, of_widths[place])
     labels = "integer" if integer else LABELS[targets][regime == "soft_labels"]
     layout = _one_of(layouts, of_layout)
-    return Case(tuple(sizes), batch, dtype, regime, labels, layout, int.from_bytes(seed))
+    return Case(tuple(sizes), batch, dtype, regime, labels, layout, int.from_bytes(choices[-_SEED:]))
 
 
-_CHOICES = 7
-_BEFORE_WIDTHS = _CHOICES + 4
-"""A seed has four bytes; the widths come last, as many as the deepest network has."""
+_SEED = 3
+"""The bytes of a seed."""
 
 
 def _one_of(options: Sequence[Any], choice: int) -> Any:
@@ -216,9 +216,10 @@ def cases(
         integer=labels == "integer",
         layers=layers,
     )
-    # One string of bytes, not a draw for each choice: it takes Hypothesis a third of the time, it is simplified
-    # byte by byte all the same, and Hypothesis does not repeat parts of it in later cases as it would of draws.
-    length = _BEFORE_WIDTHS + 1 + max(_DEEP["float64"][-1], layers or 0)
+    # One string of bytes, not a draw for each choice: it takes Hypothesis a third of the time, it is simplified byte
+    # by byte all the same, and Hypothesis copies no part of it onto another, as it would with draws of a kind in
+    # five of six cases. Twenty bytes would be too many: it gives up before it has tried to lower each of them.
+    length = 5 + 1 + max(_DEEP["float64"][-1], layers or 0) + _SEED
     return st.binary(min_size=length, max_size=length).map(choose)
 
 
