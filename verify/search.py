@@ -66,8 +66,7 @@ class Search:
         )
         @given(strategy)
         def search(case: Case) -> None:
-            # The seed is drawn already, and chooses as well as a second draw would.
-            self.judge(case, self.follow_ups[case.seed % len(self.follow_ups)])
+            self.judge(case, follow_up_of(case, self.follow_ups))
 
         with contextlib.suppress(Failed, ExceptionGroup):  # Hypothesis ends on the simplest case of each kind
             search()
@@ -114,6 +113,11 @@ class Search:
         self.seen.append(case)
         if self.progress is not None:
             self.progress(min(self.judged.total(), self.cases), self.cases)
+
+
+def follow_up_of(case: Case, follow_ups: Sequence[str] = FOLLOW_UPS) -> str:
+    """The follow-up that a case is given: its seed chooses as well as a draw of its own would."""
+    return follow_ups[case.seed % len(follow_ups)]
 
 
 @functools.cache
