@@ -29,10 +29,8 @@ def _broadcast_in_dim(sizes: Mapping[str, int], parameters: Mapping[str, Any], a
         a = a.reshape(kept)
         if a.shape == target:
             return a
-    result = np.empty(
-        target, a.dtype
-    )  # not np.broadcast_to, which takes ten times as long for arrays like these
-    result[...] = a
+    result = np.empty(target, a.dtype)
+    result[...] = a  # np.broadcast_to takes ten times as long for arrays as small as these
     return result
 
 
