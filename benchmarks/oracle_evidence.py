@@ -99,7 +99,7 @@ def by_jax_itself(arguments: argparse.Namespace) -> bool:
 
 def throughput(arguments: argparse.Namespace) -> bool:
     """Time per case of verify.check, everything included, against jit of value_and_grad for each new shape."""
-    shapes = 24
+    shapes = 48
     target = shipped.target()
     narrow = [regime for regime in REGIMES if regime != "wide"]  # widths and batches up to 32
     cases = drawn(DEFAULT, shapes, arguments.seed + 1, regimes=narrow)

@@ -153,6 +153,28 @@ def test_what_nothing_uses_is_left_out():
     assert set(traced(Spec(), SMALL.sizes).primitives) <= set(bounds.RULES)
 
 
+def test_a_sum_of_one_term_is_left_out():
+    """JAX sums a bias gradient over the batch, and once more over the one row that this leaves."""
+    program = traced(Spec(), SMALL.sizes)
+    sums = [operation for operation in program.operations if operation.name == "reduce_sum"]
+    biases = [operation for operation in sums if operation.results[0] in program.outputs]
+    assert [len(operation.parameters["out_shape"]) for operation in biases] == [1, 1]
+    sources = {slot for operation in sums for slot in operation.operands}
+    assert not sources.intersection(op.results[0] for op in program.operations if op.name == "reshape")
+
+
+def test_reshapes_that_lead_back_are_left_out():
+    def loss(params, x, y):
+        there = logits(params, x).reshape(y.shape[0], 1, y.shape[1])
+        return jnp.sum(there.reshape(y.shape) * y)
+
+    assert "reshape" not in traced(loss, SMALL.sizes).primitives
+    plain = Truth.of(lambda params, x, y: jnp.sum(logits(params, x) * y), SMALL.inputs(), "float64")
+    for (v, e), (w, f) in zip(Truth.of(loss, SMALL.inputs(), "float64").tensors, plain.tensors, strict=True):
+        np.testing.assert_array_equal(v, w, strict=True)
+        np.testing.assert_array_equal(e <= f * (1 + 1e-9), True)
+
+
 def test_tracing_leaves_the_configuration_of_jax_as_it_was():
     before = jax.config.jax_enable_x64
     traced(mean_of(lambda z, y: z - y), SMALL.sizes)

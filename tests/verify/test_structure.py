@@ -83,8 +83,8 @@ def test_contractions_equal_jaxs(left, right, numbers):
     parameters = {"dimension_numbers": numbers}
     with jax.enable_x64(True):
         expected = np.asarray(jax.lax.dot_general(a, b, numbers))
-    (matrix_a, matrix_b), n = structure.contraction(parameters, a, b)
-    assert n == np.prod([left[i] for i in numbers[0][0]], dtype=int)
+    matrix_a, matrix_b = structure.left_matrices(parameters, a), structure.right_matrices(parameters, b)
+    assert matrix_a.shape[-1] == np.prod([left[i] for i in numbers[0][0]], dtype=int)
     product = structure.restored(parameters, matrix_a @ matrix_b, a, b)
     np.testing.assert_array_equal(product, expected, strict=True)
 

@@ -101,8 +101,8 @@ def _integer_pow(at: Balls, parameters: Mapping[str, Any], a: Array) -> Array:
 
 
 def _dot_general(at: Balls, parameters: Mapping[str, Any], a: Array, b: Array) -> Array:
-    (left, right), _ = structure.contraction(parameters, a, b)
-    return structure.restored(parameters, left @ right, a, b)
+    product = structure.left_matrices(parameters, a) @ structure.right_matrices(parameters, b)
+    return structure.restored(parameters, product, a, b)
 
 
 def _as_balls(move: structure.Move) -> Callable[..., Array]:
@@ -111,7 +111,7 @@ def _as_balls(move: structure.Move) -> Callable[..., Array]:
 
 def _reduction(ufunc: Any) -> Callable[..., Array]:
     def reduce(at: Balls, parameters: Mapping[str, Any], a: Array) -> Array:
-        return np.asarray(ufunc.reduce(a, axis=tuple(int(axis) for axis in parameters["axes"])))
+        return np.asarray(ufunc.reduce(a, axis=parameters["axes"]))
 
     return reduce
 

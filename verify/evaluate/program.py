@@ -10,16 +10,38 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import export
 
 from mlp_ref.params import Layer
 from verify import reference
+from verify.evaluate.primitive import (
+    Operation,
+    Size,
+    shape,
+    size,
+    with_direct_comparisons,
+    without_idle_operations,
+)
 from verify.spec import Spec
+
+__all__ = [
+    "NoRule",
+    "Operation",
+    "Program",
+    "Size",
+    "flatten",
+    "loss_function",
+    "require_rules",
+    "run",
+    "shape",
+    "size",
+    "traced",
+]
 
 # Primitives that only wrap others; what they wrap stands in the parameter named here.
 _WRAPPERS = {
@@ -35,42 +57,7 @@ _WRAPPERS = {
 }
 
 
-class Size:
-    """A size that depends on the batch and the widths, such as ``b`` or ``b*n2``."""
-
-    def __init__(self, dimension: Any) -> None:
-        self.text = str(dimension)
-        self.code: CodeType = compile(self.text, "<size>", "eval")
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-_SIZE_FUNCTIONS = {"floordiv": lambda a, b: a // b, "mod": lambda a, b: a % b, "max": max, "min": min}
-
-
-def size(dimension: int | Size, sizes: Mapping[str, int]) -> int:
-    """The number that a dimension stands for, where the batch is ``sizes["b"]`` and the widths ``n0, n1, ...``."""
-    if isinstance(dimension, Size):
-        return int(eval(dimension.code, _SIZE_FUNCTIONS, sizes))
-    return dimension
-
-
-def shape(dimensions: Sequence[int | Size], sizes: Mapping[str, int]) -> tuple[int, ...]:
-    """The shape that dimensions stand for: see `size`."""
-    return tuple([size(dimension, sizes) for dimension in dimensions])
-
-
-class Operation(NamedTuple):
-    """One primitive: its name and parameters, and the slots of its operands and results."""
-
-    name: str
-    parameters: dict[str, Any]
-    operands: tuple[int, ...]
-    results: tuple[int, ...]
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """A loss and its gradient as operations on numbered slots.
 
@@ -87,7 +74,7 @@ class Program:
     slots: int
     shifts_cancel: bool = False
 
-    @property
+    @functools.cached_property
     def primitives(self) -> tuple[str, ...]:
         """The names of the primitives, each once, in the order of first use."""
         return tuple(dict.fromkeys(operation.name for operation in self.operations))
@@ -149,9 +136,11 @@ class _Flattener:
 
 
 def _sized(value: Any) -> Any:
-    """A parameter with its symbolic dimensions made into Sizes."""
+    """A parameter with its symbolic dimensions made into Sizes, and its other numbers into Python's."""
     if isinstance(value, tuple):
         return tuple(_sized(item) for item in value)
+    if isinstance(value, np.integer):
+        return int(value)
     return Size(value) if export.is_symbolic_dim(value) else value
 
 
@@ -160,35 +149,17 @@ def flatten(closed_jaxpr: Any) -> Program:
     flattener = _Flattener()
     inputs = [flattener.new_slot() for _ in closed_jaxpr.jaxpr.invars]
     outputs = flattener.flatten(closed_jaxpr.jaxpr, closed_jaxpr.consts, inputs)
+    shapes = {slot: _sized(v.aval.shape) for slot, v in zip(inputs, closed_jaxpr.jaxpr.invars, strict=True)}
+    operations, same = without_idle_operations(flattener.operations, shapes)
+    outputs = [same.get(slot, slot) for slot in outputs]
     needed = set(outputs)
     kept: list[Operation] = []
-    for operation in reversed(_with_direct_comparisons(flattener.operations)):
+    for operation in reversed(with_direct_comparisons(operations)):
         if needed.intersection(operation.results):
             needed.update(operation.operands)
             kept.append(operation)
     constants = tuple((slot, value) for slot, value in flattener.constants if slot in needed)
     return Program(tuple(reversed(kept)), constants, tuple(inputs), tuple(outputs), flattener.slots)
-
-
-_EXTREMES = {"max": "ge", "min": "le"}
-
-
-def _with_direct_comparisons(operations: Sequence[Operation]) -> list[Operation]:
-    """Ask ``a >= b`` where JAX asks ``a == max(a, b)`` (and ``<=`` for min).
-
-    In every evaluation these say the same, but an evaluator that bounds errors sees an equality of two inexact
-    numbers, which is always in doubt. It is how JAX differentiates max and min.
-    """
-    extremes = {operation.results[0]: operation for operation in operations if operation.name in _EXTREMES}
-    direct = []
-    for operation in operations:
-        extreme = extremes.get(operation.operands[1]) if operation.name == "eq" else None
-        if extreme is not None and operation.operands[0] in extreme.operands:
-            a = operation.operands[0]
-            others = [slot for slot in extreme.operands if slot != a] or [a]
-            operation = operation._replace(name=_EXTREMES[extreme.name], operands=(a, others[0]))
-        direct.append(operation)
-    return direct
 
 
 def run(
@@ -212,11 +183,15 @@ def _trace(loss: reference.Loss, depth: int, sizes: Mapping[str, Any]) -> Progra
 
     params = [Layer(array(f"n{i}", f"n{i + 1}"), array(f"n{i + 1}")) for i in range(depth)]
     x, y = array("b", "n0"), array("b", f"n{depth}")
+
+    def scalar_loss(*arrays: Any) -> Any:
+        value = loss(*arrays)
+        if getattr(value, "shape", None) != ():
+            raise TypeError(f"the loss must return a scalar; it returned {jax.eval_shape(loss, *arrays)}")
+        return value
+
     with jax.enable_x64(True):
-        out = jax.eval_shape(loss, params, x, y)
-        if getattr(out, "shape", None) != ():
-            raise TypeError(f"the loss must return a scalar; it returned {out}")
-        return flatten(jax.make_jaxpr(jax.value_and_grad(loss))(params, x, y))
+        return flatten(jax.make_jaxpr(jax.value_and_grad(scalar_loss))(params, x, y))
 
 
 @functools.lru_cache(maxsize=256)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,11 @@ def _broadcast_in_dim(sizes: Mapping[str, int], parameters: Mapping[str, Any], a
         for axis, length in zip(parameters["broadcast_dimensions"], a.shape, strict=True):
             kept[axis] = length
         a = a.reshape(kept)
-    return np.broadcast_to(a, target)
+        if a.shape == target:
+            return a
+    result = np.empty(target, a.dtype)
+    result[...] = a  # np.broadcast_to takes ten times as long for arrays as small as these
+    return result
 
 
 def _reshape(sizes: Mapping[str, int], parameters: Mapping[str, Any], a: Array) -> Array:
@@ -97,25 +102,38 @@ MOVES: dict[str, Move] = {
 }
 
 
-def contraction(parameters: Mapping[str, Any], a: Array, b: Array) -> tuple[tuple[Array, Array], int]:
-    """The operands of a dot_general as stacks of matrices to be multiplied with @, and the inner size."""
-    (inner_a, inner_b), (batch_a, batch_b) = parameters["dimension_numbers"]
-    outer_a = [i for i in range(a.ndim) if i not in (*inner_a, *batch_a)]
-    outer_b = [i for i in range(b.ndim) if i not in (*inner_b, *batch_b)]
-    if a.ndim == b.ndim == 2 and len(inner_a) == 1 and not batch_a:
-        return (a if inner_a[0] == 1 else a.T, b if inner_b[0] == 0 else b.T), a.shape[inner_a[0]]
-    stack = [a.shape[i] for i in batch_a]
-    n = int(np.prod([a.shape[i] for i in inner_a], dtype=int))
-    left = a.transpose([*batch_a, *outer_a, *inner_a]).reshape([*stack, -1, n])
-    right = b.transpose([*batch_b, *inner_b, *outer_b]).reshape([*stack, n, -1])
-    return (left, right), n
+def left_matrices(parameters: Mapping[str, Any], a: Array) -> Array:
+    """The first operand of a dot_general as a stack of matrices, to be multiplied with @ by `right_matrices`."""
+    (inner, _), (batch, _) = parameters["dimension_numbers"]
+    if a.ndim == 2 and len(inner) == 1 and not batch:
+        return a if inner[0] == 1 else a.T
+    return _stacked(a, batch, (_outer(a, inner, batch), inner))
+
+
+def right_matrices(parameters: Mapping[str, Any], b: Array) -> Array:
+    """The second operand of a dot_general as a stack of matrices."""
+    (_, inner), (_, batch) = parameters["dimension_numbers"]
+    if b.ndim == 2 and len(inner) == 1 and not batch:
+        return b if inner[0] == 0 else b.T
+    return _stacked(b, batch, (inner, _outer(b, inner, batch)))
+
+
+def _outer(array: Array, inner: Sequence[int], batch: Sequence[int]) -> list[int]:
+    return [axis for axis in range(array.ndim) if axis not in (*inner, *batch)]
+
+
+def _stacked(array: Array, batch: Sequence[int], sides: tuple[Sequence[int], Sequence[int]]) -> Array:
+    """The axes of an array gathered into those of the batch and the two sides of each matrix."""
+    lengths = [math.prod(array.shape[axis] for axis in side) for side in sides]
+    stack = [array.shape[axis] for axis in batch]
+    return array.transpose([*batch, *sides[0], *sides[1]]).reshape([*stack, *lengths])
 
 
 def restored(parameters: Mapping[str, Any], product: Array, a: Array, b: Array) -> Array:
-    """The product of `contraction`'s matrices in the shape that dot_general gives it."""
+    """The product of these matrices in the shape that dot_general gives it."""
     (inner_a, inner_b), (batch_a, batch_b) = parameters["dimension_numbers"]
     if product.ndim == a.ndim == b.ndim == 2 and len(inner_a) == 1:
         return product
-    outer_a = [a.shape[i] for i in range(a.ndim) if i not in (*inner_a, *batch_a)]
-    outer_b = [b.shape[i] for i in range(b.ndim) if i not in (*inner_b, *batch_b)]
-    return product.reshape([*(a.shape[i] for i in batch_a), *outer_a, *outer_b])
+    lengths_a = [a.shape[axis] for axis in (*batch_a, *_outer(a, inner_a, batch_a))]
+    lengths_b = [b.shape[axis] for axis in _outer(b, inner_b, batch_b)]
+    return product.reshape([*lengths_a, *lengths_b])

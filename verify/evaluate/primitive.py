@@ -1,0 +1,99 @@
+"""One primitive operation of a program, the sizes it may depend on, and what a list of them can do without."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import CodeType
+from typing import Any, NamedTuple
+
+
+class Size:
+    """A size that depends on the batch and the widths, such as ``b`` or ``b*n2``."""
+
+    def __init__(self, dimension: Any) -> None:
+        self.text = str(dimension)
+        self.code: CodeType = compile(self.text, "<size>", "eval")
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+_SIZE_FUNCTIONS = {"floordiv": lambda a, b: a // b, "mod": lambda a, b: a % b, "max": max, "min": min}
+
+
+def size(dimension: int | Size, sizes: Mapping[str, int]) -> int:
+    """The number that a dimension stands for, where the batch is ``sizes["b"]`` and the widths ``n0, n1, ...``."""
+    if isinstance(dimension, Size):
+        known = sizes.get(dimension.text)  # most are a single name
+        return known if known is not None else int(eval(dimension.code, _SIZE_FUNCTIONS, sizes))
+    return dimension
+
+
+def shape(dimensions: Sequence[int | Size], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """The shape that dimensions stand for: see `size`."""
+    return tuple([size(dimension, sizes) for dimension in dimensions])
+
+
+class Operation(NamedTuple):
+    """One primitive: its name and parameters, and the slots of its operands and results."""
+
+    name: str
+    parameters: dict[str, Any]
+    operands: tuple[int, ...]
+    results: tuple[int, ...]
+
+
+_REDUCTIONS = ("reduce_sum", "reduce_max", "reduce_min")
+_RESHAPES = ("reshape", "squeeze", "expand_dims")
+
+
+def without_idle_operations(
+    operations: Sequence[Operation], shapes: dict[int, Any]
+) -> tuple[list[Operation], dict[int, int]]:
+    """Leave out what changes no number and no shape; also returns what takes the place of each result left out.
+
+    A sum over axes of length 1 only drops them. JAX undoes a broadcast with such sums: two operations a layer.
+    ``shapes`` are those of the inputs, by slot.
+    """
+    shapes = dict(shapes)
+    same: dict[int, int] = {}
+    reshaped: dict[int, int] = {}  # the operand of each reshape, by its result
+    kept: list[Operation] = []
+    for operation in operations:
+        operation = operation._replace(operands=tuple(same.get(slot, slot) for slot in operation.operands))
+        name, parameters, operands, results = operation
+        if name in _REDUCTIONS and operands[0] in shapes:
+            lengths = shapes[operands[0]]
+            if all(isinstance(lengths[axis], int) and lengths[axis] == 1 for axis in parameters["axes"]):
+                operation = operation._replace(name="reshape")
+        if operation.name in _RESHAPES:
+            source = reshaped.get(operands[0], operands[0])
+            operation = operation._replace(operands=(source, *operands[1:]))
+            reshaped[results[0]] = source
+            if repr(shapes.get(source)) == repr(parameters["out_shape"]):
+                same[results[0]] = source
+                continue
+        shapes[results[0]] = parameters["out_shape"]
+        kept.append(operation)
+    return kept, same
+
+
+_EXTREMES = {"max": "ge", "min": "le"}
+
+
+def with_direct_comparisons(operations: Sequence[Operation]) -> list[Operation]:
+    """Ask ``a >= b`` where JAX asks ``a == max(a, b)`` (and ``<=`` for min).
+
+    In every evaluation these say the same, but an evaluator that bounds errors sees an equality of two inexact
+    numbers, which is always in doubt. It is how JAX differentiates max and min.
+    """
+    extremes = {operation.results[0]: operation for operation in operations if operation.name in _EXTREMES}
+    direct = []
+    for operation in operations:
+        extreme = extremes.get(operation.operands[1]) if operation.name == "eq" else None
+        if extreme is not None and operation.operands[0] in extreme.operands:
+            a = operation.operands[0]
+            others = [slot for slot in extreme.operands if slot != a] or [a]
+            operation = operation._replace(name=_EXTREMES[extreme.name], operands=(a, others[0]))
+        direct.append(operation)
+    return direct
