@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import jax
@@ -187,39 +190,67 @@ def textbook(spec: Spec) -> Callable[..., list[tuple[Any, Any]]]:
     return gradient
 
 
-def false_alarms(arguments: argparse.Namespace) -> bool:
-    """Judge correct implementations; none may be called anything but verified."""
+def peers() -> list[tuple[str, Spec, Any]]:
+    """Correct implementations written differently: a name, what it is judged as, and the gradient."""
     # A textbook's exp(-z) overflows for the largest pre-activations; what it then gives is still right.
-    peers: list[tuple[str, Spec, Any]] = [("mlp_ref", spec, target) for target, spec in shipped.targets()]
-    peers += [("textbook NumPy", spec, textbook(spec)) for spec in all_specs()]
+    found: list[tuple[str, Spec, Any]] = [("mlp_ref", spec, target) for target, spec in shipped.targets()]
+    found += [("textbook NumPy", spec, textbook(spec)) for spec in all_specs()]
     if importlib.util.find_spec("torch"):
+        import torch
+
         from verify import torch_gradient
 
-        peers += [("PyTorch", spec, torch_gradient.of(spec)) for spec in all_specs()]
-    share = max(1, arguments.total // 3)
-    counts: dict[str, list[int]] = {}
+        torch.set_num_threads(1)
+        found += [("PyTorch", spec, torch_gradient.of(spec)) for spec in all_specs()]
+    return found
+
+
+def judged(i: int, cases: int, seed: int) -> tuple[int, int, list[str]]:
+    """Judge the i-th peer: how many cases, how many of them inconclusive, and what was found."""
+    _, spec, gradient = peers()[i]
+    report = verify.check(gradient, spec, cases=cases, seed=seed, xla=0, certified=0)
+    findings = [str(report)] if report.findings else []
+    return sum(report.judged.values()), sum(report.inconclusive.values()), findings
+
+
+def through_xla(i: int, cases: int, seed: int) -> int:
+    """Let XLA carry out cases of the i-th spec; how many. Raises Disagreement at the first outside its bound."""
+    spec = all_specs()[i]
+    found = drawn(spec, cases, seed + i)
+    for case in found:
+        xla_within_bound(spec, case)
+    return len(found)
+
+
+def false_alarms(arguments: argparse.Namespace) -> bool:
+    """Judge correct implementations; none may be called anything but verified."""
+    names = [name for name, _, _ in peers()]
+    share = max(1, arguments.total // len(set(names)))
+    specs = len(all_specs())
+    counts = dict.fromkeys(names, (0, 0, 0))
     ok = True
-    for name, spec, gradient in peers:
-        of_peer = sum(peer == name for peer, _, _ in peers)
-        n = -(-share // of_peer)
-        report = verify.check(gradient, spec, cases=n, seed=arguments.seed, xla=0, certified=0)
-        judged = counts.setdefault(name, [0, 0, 0])
-        judged[0] += sum(report.judged.values())
-        judged[1] += sum(report.inconclusive.values())
-        judged[2] += len(report.findings)
-        if report.findings:
-            ok = False
-            print(f"{name}: {report}")
-    alarms = 0
-    specs = all_specs()
-    for i, spec in enumerate(specs):
-        for case in drawn(spec, -(-arguments.xla_total // len(specs)), arguments.seed + i):
-            xla_within_bound(spec, case)
-            alarms += 1
-    for name, (judged_cases, vague, findings) in counts.items():
-        print(f"false alarms: {name}: {findings} in {judged_cases} cases ({vague} inconclusive)")
-    print(f"false alarms: JAX through XLA: 0 in {alarms} cases")
-    print(f"false alarms: {sum(n for n, _, _ in counts.values()) + alarms} judged cases in all")
+    # Processes that are started anew: JAX's threads do not survive a fork.
+    with ProcessPoolExecutor(arguments.jobs, multiprocessing.get_context("spawn")) as pool:
+        of_xla = [
+            pool.submit(through_xla, i, -(-arguments.xla_total // specs), arguments.seed)
+            for i in range(specs)
+        ]
+        of_peers = [
+            pool.submit(judged, i, -(-share // names.count(name)), arguments.seed)
+            for i, name in enumerate(names)
+        ]
+        for name, future in zip(names, of_peers, strict=True):
+            cases, vague, findings = future.result()
+            before = counts[name]
+            counts[name] = (before[0] + cases, before[1] + vague, before[2] + len(findings))
+            for finding in findings:
+                ok = False
+                print(f"{name}: {finding}")
+        executed = sum(future.result() for future in of_xla)
+    for name, (cases, vague, found) in counts.items():
+        print(f"false alarms: {name}: {found} in {cases} cases ({vague} inconclusive)")
+    print(f"false alarms: JAX through XLA: 0 in {executed} cases")
+    print(f"false alarms: {sum(cases for cases, _, _ in counts.values()) + executed} judged cases in all")
     return ok
 
 
@@ -334,6 +365,9 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=1000, help="throughput: cases a round (default 1000)")
     parser.add_argument("--total", type=int, default=99_000, help="false alarms: NumPy and PyTorch cases")
     parser.add_argument("--xla-total", type=int, default=1000, help="false alarms: cases through XLA")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="false alarms: processes (default: one a core)"
+    )
     parser.add_argument("--contained", type=int, default=2000, help="containment: cases")
     parser.add_argument("--power-cases", type=int, default=6000, help="tightness and power: cases a row")
     arguments = parser.parse_args()
