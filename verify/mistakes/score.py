@@ -12,17 +12,17 @@ import flint
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as hypothesis_seed
-from hypothesis import strategies as st
 
 from verify.case import LABELS, Case
 from verify.case import cases as drawn_cases
-from verify.checks import FOLLOW_UPS, Failed, Target, examined
+from verify.checks import Failed, Target, examined
 from verify.diagnose import explain
 from verify.evaluate import balls
 from verify.evaluate.program import traced
 from verify.judge import flat
 from verify.mistakes import CATALOGUE, Mistake, wrong_gradient
 from verify.mistakes.observation import layers_of
+from verify.search import follow_up_of
 from verify.spec import Spec
 
 CONFIGURATIONS = (
@@ -122,13 +122,13 @@ def caught_after(
         verbosity=Verbosity.quiet,
         report_multiple_bugs=False,
     )
-    @given(drawn_cases(spec), st.sampled_from(FOLLOW_UPS))
-    def search(case: Case, follow_up: str) -> None:
+    @given(drawn_cases(spec))
+    def search(case: Case) -> None:
         nonlocal tried, caught
         if not caught[0]:
             tried += 1
             try:
-                examined(target, spec, case, follow_up)
+                examined(target, spec, case, follow_up_of(case))
             except Failed as failure:
                 caught = tried, case, failure.check
         if caught[0]:
