@@ -1,9 +1,12 @@
 """Changes of the mathematics that the other tests did not notice: each test here is for some of them."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from mlp_ref import MLP, cross_entropy, forward, mse, softmax_jacobian, softmax_vjp
+from mlp_ref import MLP, cross_entropy, forward, mse, sigmoid, softmax_jacobian, softmax_mse, softmax_vjp
+from mlp_ref.losses import LossRoom
 from mlp_ref.targets import SUM_TOLERANCE
 
 
@@ -50,3 +53,81 @@ def test_the_forward_pass_refuses_an_unknown_activation_as_the_gradient_does():
     net = MLP([3, 2, 2], seed=0)
     with pytest.raises(ValueError, match="hidden must be one of"):
         forward(net.params, np.zeros((1, 3), net.params[0].weight.dtype), "softplus")
+
+
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("loss", [cross_entropy, softmax_mse])
+def test_a_loss_with_room_of_its_own_allocates_not_even_a_column(loss, soft):
+    batch, n = 40_000, 2
+    rng = np.random.default_rng(0)
+    y = rng.dirichlet(np.ones(n), size=batch) if soft else rng.integers(0, n, batch)
+    room = LossRoom(batch, n, np.dtype(float))
+    logits = rng.standard_normal((batch, n))
+    loss(logits, y, room)
+    tracemalloc.start()
+    try:
+        loss(logits, y, room)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # NumPy broadcasts through a buffer of 8192 numbers; the search for NaN marks one byte a row.
+    assert peak < 2 * 8192 * 8 + batch < batch * 8
+
+
+def test_rows_that_are_right_are_counted_without_an_array():
+    batch = 50_000
+    room = LossRoom(batch, 2, np.dtype(float))
+    labels = np.arange(batch) % 2
+    logits = np.zeros((batch, 2))
+    logits[np.arange(batch), labels] = 1  # right ...
+    logits[:3] *= -1  # ... but for three
+    cross_entropy(logits, labels, room)
+    room.count_right()
+    tracemalloc.start()
+    try:
+        right = room.count_right()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert right == batch - 3
+    assert type(right) is int
+    assert peak < batch / 10
+
+
+def test_overflow_is_limited_in_the_place_given():
+    z = np.linspace(-1, 1e4, 50_000)
+    out = np.empty_like(z), np.empty_like(z)
+    with np.errstate(all="ignore"):
+        sigmoid(z, out)
+        tracemalloc.start()
+        try:
+            sigmoid(z, out)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < z.nbytes / 10
+
+
+@pytest.mark.parametrize(("p", "dp", "name"), [([1, 0], [1.0, 0.0], "p"), ([1.0, 0.0], [1, 0], "dp")])
+def test_the_product_with_the_jacobian_names_what_it_refuses(p, dp, name):
+    with pytest.raises(TypeError, match=f"^{name} must be float32 or float64, got int64"):
+        softmax_vjp(np.array(p), np.array(dp))
+
+
+def test_impossible_classes_cost_nothing_row_by_row():
+    top = 1e308
+    second = top - 2 * np.spacing(top)
+    logits = np.array([[top, second, -top], [0.0, 0.0, 0.0]])
+    y = np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])
+    room = LossRoom(2, 3, np.dtype(float))
+    with np.errstate(all="ignore"):
+        cross_entropy(logits, y, room)
+    # Of each row, the sum of y * (logits - top): nothing of the class that is infinitely far, nor of the other row.
+    np.testing.assert_array_equal(room.d_target, [-np.spacing(top), 0.0], strict=True)
+
+
+def test_a_huge_squared_error_is_put_in_the_place_given():
+    room = LossRoom(1, 2, np.dtype(float))
+    with np.errstate(all="ignore"):
+        _, dlogits = mse(np.array([[1e200, -1e200]]), np.zeros((1, 2)), room)
+    assert dlogits is room.dz

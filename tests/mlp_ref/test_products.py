@@ -50,9 +50,31 @@ def test_a_product_into_a_part_of_a_vector_leaves_the_rest_alone(multiply):
     assert not flat[-10:].any()
 
 
-def test_without_memory_given_a_product_is_new():
-    a, b = operands((256, 256, 256), "forward")
-    np.testing.assert_allclose(products.in_blocks(a, b, None), a @ b, rtol=0, atol=1e-11, strict=True)
+@pytest.mark.parametrize("multiply", [products.whole, products.in_blocks])
+@pytest.mark.parametrize("shape", [(256, 256, 256), (8, 300, 300)])
+@pytest.mark.parametrize("kind", ["forward", "input"])
+def test_without_memory_given_a_product_is_new(multiply, shape, kind):
+    a, b = operands(shape, kind)
+    np.testing.assert_allclose(multiply(a, b, None), a @ b, rtol=0, atol=1e-11, strict=True)
+
+
+@pytest.mark.parametrize("kind", ["forward", "weight", "input"])
+def test_blas_is_given_blocks_that_it_takes_as_they_lie_and_every_number_once(monkeypatch, kind):
+    a, b = operands((64, 784, 320), kind)
+    given = []
+
+    def multiplied(left, right, out):
+        given.append(out.size)
+        assert left.shape[-2] * left.shape[-1] * right.shape[-1] <= products.UNPACKED
+        assert right.flags.c_contiguous or right.strides[-1] == right.itemsize or kind == "input"
+        return matmul(left, right, out=out)
+
+    matmul = np.matmul
+    monkeypatch.setattr(np, "matmul", multiplied)
+    out = np.empty((a.shape[0], b.shape[1]))
+    products.in_blocks(a, b, out)
+    assert sum(given) == out.size
+    assert len(given) == (5 if kind == "forward" else 1)
 
 
 @pytest.mark.parametrize("kind", ["forward", "weight", "input"])
@@ -134,6 +156,15 @@ def test_threads_are_those_of_the_environment_or_one_a_core(monkeypatch, variabl
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(5)), raising=False)
+    assert products._threads() == threads
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(7, 7), (None, 1)])
+def test_where_a_process_cannot_be_bound_every_core_counts(monkeypatch, cores, threads):
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
     assert products._threads() == threads
 
 
