@@ -1,12 +1,12 @@
-"""Change the source in one place at a time, run its tests, and list the changes that no test notices.
+"""Change the oracle's source in one place at a time, run its tests, and list the changes that no test notices.
 
-    python benchmarks/mutation.py mlp_ref            the network's mathematics
-    python benchmarks/mutation.py verify             the oracle's bounds and judgement
-    python benchmarks/mutation.py mlp_ref --sample 50 --seed 1
+    python benchmarks/mutation.py
+    python benchmarks/mutation.py --sample 50 --seed 1
 
-A change is an operator or function replaced by its neighbour, a constant moved, a comparison or condition turned
-round, or a statement left out. Each mutant lives in a copy of the packages and is tested by a
-process of its own. Exit status 0 when every mutant was noticed or is listed in docs/mutation.md, else 1.
+This is for verify alone, where mutmut does not serve: it leaves decorated functions as they are, and every rule of
+the bounds is one. A change is an operator or function replaced by its neighbour, a constant moved, a comparison or
+condition turned round, or a statement left out. Each mutant lives in a copy of the packages and is tested by a process
+of its own. Exit status 0 when every mutant was noticed or is listed in docs/mutation.md, else 1.
 """
 
 from __future__ import annotations
@@ -29,23 +29,16 @@ PACKAGES = ("mlp_ref", "verify")
 TIME_LIMIT = 300
 """Seconds. A mutant that loops for ever has been noticed."""
 
-PARTS = {
-    "mlp_ref": (
-        ("mlp_ref/activations.py", "mlp_ref/losses.py", "mlp_ref/softmax.py", "mlp_ref/backprop.py"),
-        (
-            "tests/mlp_ref/test_activations.py",
-            "tests/mlp_ref/test_losses.py",
-            "tests/mlp_ref/test_softmax.py",
-            "tests/mlp_ref/test_backprop.py",
-            "tests/mlp_ref/test_network.py",
-            "tests/mlp_ref/test_mutants.py",
-        ),
-    ),
-    "verify": (
-        ("verify/evaluate/arithmetic.py", "verify/evaluate/bounds.py", "verify/judge.py"),
-        ("tests/verify/test_bounds.py", "tests/verify/test_judge.py", "tests/verify/test_witness.py"),
-    ),
-}
+FILES = (
+    "verify/evaluate/arithmetic.py",
+    "verify/evaluate/rules.py",
+    "verify/evaluate/operations.py",
+    "verify/evaluate/functions.py",
+    "verify/evaluate/choices.py",
+    "verify/evaluate/bounds.py",
+    "verify/judge.py",
+)
+TESTS = ("tests/verify/test_bounds.py", "tests/verify/test_judge.py", "tests/verify/test_witness.py")
 
 _OPERATORS: dict[type, type] = {
     ast.Add: ast.Sub,
@@ -154,7 +147,7 @@ def _unread(node: ast.AST) -> Iterator[ast.AST]:
         yield node
 
 
-def noticed(path: str, source: str, tests: tuple[str, ...]) -> bool:
+def noticed(path: str, source: str) -> bool:
     """Whether the tests fail on a copy of the packages in which one file is changed."""
     with tempfile.TemporaryDirectory() as folder:
         room = Path(folder)
@@ -181,7 +174,7 @@ def noticed(path: str, source: str, tests: tuple[str, ...]) -> bool:
         }
         try:
             done = subprocess.run(
-                [*command, *tests],
+                [*command, *TESTS],
                 cwd=room,
                 env=environment,
                 capture_output=True,
@@ -200,27 +193,25 @@ def explained() -> str:
 
 
 def main() -> int:
-    """Run the mutants of a part, and print those that no test notices."""
+    """Run the mutants, and print those that no test notices."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("part", choices=PARTS)
     parser.add_argument("--sample", type=int, metavar="N", help="N of the mutants, at random")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
     parser.add_argument("--list", action="store_true", help="name the mutants and run none")
     args = parser.parse_args()
-    files, tests = PARTS[args.part]
-    found = [(path, *mutant) for path in files for mutant in mutants(ROOT / path)]
+    found = [(path, *mutant) for path in FILES for mutant in mutants(ROOT / path)]
     if args.sample:
         found = random.Random(args.seed).sample(found, min(args.sample, len(found)))
     if args.list:
         print("\n".join(where for _, where, _ in found))
         return 0
     known, survivors, unexplained = explained(), 0, 0
-    if noticed(files[0], (ROOT / files[0]).read_text(encoding="utf-8"), tests):
+    if noticed(FILES[0], (ROOT / FILES[0]).read_text(encoding="utf-8")):
         print("the tests fail without any change", file=sys.stderr)
         return 2
     with ThreadPoolExecutor(args.jobs) as pool:
-        outcomes = pool.map(lambda mutant: noticed(mutant[0], mutant[2], tests), found)
+        outcomes = pool.map(lambda mutant: noticed(mutant[0], mutant[2]), found)
         for number, ((_, where, _), seen) in enumerate(zip(found, outcomes, strict=True), start=1):
             if not seen:
                 survivors += 1
@@ -230,9 +221,7 @@ def main() -> int:
             if sys.stderr.isatty():
                 print(f"\r{number} of {len(found)}", end="", file=sys.stderr, flush=True)
     killed = len(found) - survivors
-    print(
-        f"{args.part}: {killed} of {len(found)} mutants noticed ({killed / len(found):.1%}); {unexplained} unexplained"
-    )
+    print(f"{killed} of {len(found)} mutants noticed ({killed / len(found):.1%}); {unexplained} unexplained")
     return 1 if unexplained else 0
 
 

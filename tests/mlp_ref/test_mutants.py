@@ -5,7 +5,18 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from mlp_ref import MLP, cross_entropy, forward, mse, sigmoid, softmax_jacobian, softmax_mse, softmax_vjp
+from mlp_ref import (
+    MLP,
+    Workspace,
+    cross_entropy,
+    forward,
+    loss_and_gradient,
+    mse,
+    sigmoid,
+    softmax_jacobian,
+    softmax_mse,
+    softmax_vjp,
+)
 from mlp_ref.losses import LossRoom
 from mlp_ref.targets import SUM_TOLERANCE
 
@@ -131,3 +142,25 @@ def test_a_huge_squared_error_is_put_in_the_place_given():
     with np.errstate(all="ignore"):
         _, dlogits = mse(np.array([[1e200, -1e200]]), np.zeros((1, 2)), room)
     assert dlogits is room.dz
+
+
+def test_a_room_holds_numbers_of_its_dtype_alone():
+    room = LossRoom(3, 2, np.dtype(np.float32))
+    kinds = {array.dtype for array in vars(room).values()}
+    assert kinds == {np.dtype(np.float32), np.dtype(np.intp), np.dtype(np.bool_)}
+
+
+def test_a_workspace_makes_every_product_and_puts_the_gradient_where_the_logits_were():
+    sizes = [3, 4, 4, 2]
+    net = MLP(sizes, dtype=np.float64, seed=0)
+    workspace = Workspace(sizes, 5, np.dtype(float))
+    shapes = []
+
+    def multiply(a, b, out):
+        shapes.append(out.shape)
+        return a.dot(b, out)
+
+    workspace.multiply = multiply
+    loss_and_gradient(net.params, np.ones((5, 3)), np.zeros(5, int), workspace=workspace)
+    assert shapes == [(5, 4), (5, 4), (5, 2), (4, 2), (5, 4), (4, 4), (5, 4), (3, 4)]
+    assert workspace.loss.dz is workspace.logits
