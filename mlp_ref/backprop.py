@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlp_ref.activations import ACTIVATIONS
-from mlp_ref.arrays import Floats, quiet
+from mlp_ref.arrays import Floats, empty_vector, quiet
 from mlp_ref.checks import check_choice, check_inputs, check_params
 from mlp_ref.losses import LOSSES, LossRoom
 from mlp_ref.params import Layer, Params, as_layers, parameter_count, sizes_of
@@ -48,7 +48,7 @@ class Workspace:
 
     def __init__(self, layer_sizes: Sequence[int], batch: int, dtype: np.dtype[Any]) -> None:
         _, *hidden_sizes, n_out = layer_sizes
-        self.flat_grads = np.empty(parameter_count(layer_sizes), dtype)
+        self.flat_grads = empty_vector(parameter_count(layer_sizes), dtype)
         self.grads = as_layers(self.flat_grads, layer_sizes)
         self.a, self.slopes = ([np.empty((batch, n), dtype) for n in hidden_sizes] for _ in range(2))
         # Every z and, later, every da in one place: it is used up before the next is made, and stays in the cache.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mlp_ref.arrays import CONSTANTS, DTYPES, real_array, require_finite
+from mlp_ref.arrays import CONSTANTS, DTYPES, empty_vector, real_array, require_finite
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -11,6 +11,16 @@ def test_exp_limit_is_the_last_number_with_a_finite_exponential(dtype):
     assert np.isfinite(np.exp(limit))
     with np.errstate(over="ignore"):
         assert np.isinf(np.exp(np.nextafter(np.nextafter(limit, dtype.type(1e3)), dtype.type(1e3))))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", [1, 7, 4096])
+def test_a_vector_begins_where_a_page_does(size, dtype):
+    vector = empty_vector(size, dtype)
+    assert (vector.shape, vector.dtype) == ((size,), dtype)
+    assert vector.flags.c_contiguous
+    assert vector.flags.writeable
+    assert vector.ctypes.data % 4096 == 0
 
 
 def test_real_array_does_not_copy():
