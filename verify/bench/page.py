@@ -52,7 +52,9 @@ python -m verify bench --threads 2 --cells 784-128-10@128 --peers jax_jit torch
 
 A peer whose library is not installed is left out. PyTorch is not among the extras, because its default build for Linux
 brings gigabytes for graphics cards: install the CPU build as its own site says. Times mean little on a busy machine;
-ratios survive some of it, since everybody meets the same load, and the figure after ± says how far to trust them."""
+ratios survive some of it, since everybody meets the same load, and the figure after ± says how far to trust them.
+With more than one thread they survive less: OpenBLAS's threads wait for each other in a loop, and where another
+process, or another guest of a virtual machine's host, takes one of their cores, a product takes many times as long."""
 
 
 def render(found: Results, picture: Path | None = None) -> str:
