@@ -29,7 +29,11 @@ def draw(rows: list[Row], path: Path) -> None:
     names = [name for name in GRADIENTS if name != FLOOR and any(name in row.ratios for row in rows)]
     tallest = max(len(group) for _, group in panels)
     figure, axes = plt.subplots(
-        1, len(panels), figsize=(2.4 + 0.8 * len(names) * len(panels), 2.2 + 0.42 * tallest), squeeze=False
+        1,
+        len(panels),
+        figsize=((2.4 + 0.8 * len(names)) * len(panels), 2.2 + 0.42 * tallest),
+        squeeze=False,
+        layout="constrained",
     )
     image: Any = None
     for axis, ((threads, dtype), group) in zip(axes[0], panels, strict=True):
