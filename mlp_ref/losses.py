@@ -40,9 +40,8 @@ class LossRoom:
         self.work = np.empty((batch, n), dtype)
         self.flat_work = self.work.reshape(-1)
         self.row_starts = np.arange(0, batch * n, n, dtype=np.intp)
-        self.top_column, self.target, self.top = np.zeros(
-            (3, batch), np.intp
-        )  # the last two in the flat arrays
+        # The target and the top are places in the flat arrays; top_column is where in its row the top is.
+        self.top_column, self.target, self.top = np.zeros((3, batch), np.intp)
         # Every result has a column of its own: NumPy takes three times as long to put a single number, which
         # is what a batch of one row has, in the place of an operand.
         columns = np.empty((13, batch), dtype)

@@ -2,9 +2,9 @@
 
 OpenBLAS multiplies small matrices where they lie. Larger ones it first copies into panels, which
 layers as thin as a network's do not repay: for 32 rows and 1024 x 1024 weights, that takes 40 % of the
-time. So a large product is made of small ones, by one call of `np.matmul` on stacks of blocks. This
-pays where OpenBLAS has such kernels (AVX-512) and runs in one thread, since it shares only a large
-product among threads; elsewhere a product is one call of BLAS.
+time. So a large product is made of small ones, by `np.matmul` on stacks of blocks. This pays where
+OpenBLAS has such kernels (AVX-512) and runs in one thread, since it shares only a large product among
+threads; elsewhere a product is one call of BLAS.
 """
 
 from __future__ import annotations
