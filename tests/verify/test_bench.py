@@ -282,6 +282,20 @@ def test_in_each_round_everybody_has_one_turn():
     assert set(log[3:]) == {("a", 10, 100, 1), ("b", 3, 1, 1), ("c", 1, 1, 0)}
 
 
+def test_threads_that_were_woken_get_untimed_calls_before_they_are_timed():
+    class WakesSlowly:
+        def __init__(self):
+            self.requests = []
+
+        def ask(self, _verb, *request):
+            self.requests.append(request)
+            return 0.0625 if len(self.requests) == 1 else 0.015625
+
+    slow = WakesSlowly()
+    take_turns({"slow": slow}, Effort(seconds=0, fewest=2, turn=0.125, warm=0.25))
+    assert slow.requests == [(1, 1, 1), (1, 4, 0), (8, 1, 16), (8, 1, 16)]
+
+
 def test_ratios_are_formed_within_a_round():
     """A machine that slows down by half for one round changes no ratio."""
     found = ratios({"ours": [1.0, 2.0, 1.0], "theirs": [3.0, 6.0, 3.0]}, "ours")

@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from verify.bench import cells, machine, page, scale, startup
@@ -125,7 +126,7 @@ def _measure(args: argparse.Namespace, found: Results) -> None:
                 found.gradients.append(row)
     if args.training:
         for threads in args.threads:
-            effort = Effort(seconds=20, fewest=3, most=7, pause=_pause(threads))
+            effort = _settled(Effort(seconds=20, fewest=3, most=7), threads)
             for row in _rows("epoch", _epoch_tasks(args), args, threads, effort):
                 found.training.append(row)
     if args.scale:
@@ -172,14 +173,17 @@ def _epoch_tasks(args: argparse.Namespace) -> list[Task]:
 
 
 def _effort(args: argparse.Namespace, threads: int) -> Effort:
-    if args.quick:
-        return Effort(seconds=2, fewest=3, most=11, turn=0.005, pause=_pause(threads))
-    return Effort(pause=_pause(threads))
+    quick = Effort(seconds=2, fewest=3, most=11, turn=0.005)
+    return _settled(quick if args.quick else Effort(), threads)
 
 
-def _pause(threads: int) -> float:
-    """Threads that wait for work in a loop, as OpenBLAS's and OpenMP's do for a while, would slow the next peer."""
-    return 0.03 if threads > 1 else 0.0
+def _settled(effort: Effort, threads: int) -> Effort:
+    """Several threads need time to fall asleep after a turn, and to be given a core each at the next.
+
+    Threads that wait for work in a loop, as OpenBLAS's and OpenMP's do for a while, would slow the next peer. Threads
+    that have just been woken share a core until the system moves one of them, for many milliseconds.
+    """
+    return replace(effort, pause=0.03, warm=0.15, turn=max(effort.turn, 0.1)) if threads > 1 else effort
 
 
 def _tell(text: str) -> None:

@@ -57,6 +57,9 @@ class Effort:
         than the slices of time that a busy system deals out, so that the median of a turn's samples ignores them.
     pause
         Seconds before each turn, in which the last one's thread pool falls asleep.
+    warm
+        Seconds of untimed calls at the start of a turn, in which the system gives the threads that it has woken a core
+        each: at first they may share one.
     """
 
     seconds: float = 6.0
@@ -65,6 +68,7 @@ class Effort:
     turn: float = 0.01
     sample: float = 0.001
     pause: float = 0.0
+    warm: float = 0.0
 
 
 def take_turns(members: Mapping[str, Timed], effort: Effort) -> dict[str, list[float]]:
@@ -73,10 +77,12 @@ def take_turns(members: Mapping[str, Timed], effort: Effort) -> dict[str, list[f
     cost = 0.0
     for name, member in members.items():
         once = member.ask("seconds", 1, 1, 1)
+        if once < effort.warm:  # the first call may have been a slow one
+            once = member.ask("seconds", 1, int(effort.warm / once), 0)
         calls = math.ceil(effort.sample / once)
         samples = max(1, round(effort.turn / (calls * once)))
         # The caches are full of the last peer's numbers. A long call fills them on its own.
-        untimed = 1 if samples * calls > 1 else 0
+        untimed = max(int(effort.warm / once), 1 if samples * calls > 1 else 0)
         requests[name] = (samples, calls, untimed)
         cost += effort.pause + (samples * calls + untimed) * once
     rounds = min(effort.most, max(effort.fewest, int(effort.seconds / cost)))
