@@ -6,7 +6,8 @@
 This is for verify alone, where mutmut does not serve: it leaves decorated functions as they are, and every rule of
 the bounds is one. A change is an operator or function replaced by its neighbour, a constant moved, a comparison or
 condition turned round, or a statement left out. Each mutant lives in a copy of the packages and is tested by a process
-of its own. Exit status 0 when every mutant was noticed or is listed in docs/mutation.md, else 1.
+of its own, forked from one that has loaded the libraries. Exit status 0 when every mutant was noticed or is listed in
+docs/mutation.md, else 1.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import multiprocessing
 import os
 import random
+import runpy
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -30,15 +32,14 @@ TIME_LIMIT = 300
 """Seconds. A mutant that loops for ever has been noticed."""
 
 FILES = (
-    "verify/evaluate/arithmetic.py",
-    "verify/evaluate/rules.py",
-    "verify/evaluate/operations.py",
-    "verify/evaluate/functions.py",
-    "verify/evaluate/choices.py",
-    "verify/evaluate/bounds.py",
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "verify" / "evaluate").glob("*.py")),
     "verify/judge.py",
 )
-TESTS = ("tests/verify/test_bounds.py", "tests/verify/test_judge.py", "tests/verify/test_witness.py")
+TESTS = tuple(
+    f"tests/verify/test_{name}.py"
+    for name in ("derived", "bounds", "judge", "structure", "program", "balls", "working", "xla", "witness")
+)
+LIBRARIES = ["numpy", "jax", "jax.numpy", "jax.export", "flint", "hypothesis", "pytest"]
 
 _OPERATORS: dict[type, type] = {
     ast.Add: ast.Sub,
@@ -150,40 +151,32 @@ def _unread(node: ast.AST) -> Iterator[ast.AST]:
 def noticed(path: str, source: str) -> bool:
     """Whether the tests fail on a copy of the packages in which one file is changed."""
     with tempfile.TemporaryDirectory() as folder:
-        room = Path(folder)
         for package in (*PACKAGES, "tests"):
-            shutil.copytree(ROOT / package, room / package, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("pyproject.toml", "README.md"):
-            shutil.copy(ROOT / name, room / name)
-        (room / path).write_text(source, encoding="utf-8")
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "--import-mode=importlib",
-            "-x",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-        ]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": folder,
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "OMP_NUM_THREADS": "1",
-        }
-        try:
-            done = subprocess.run(
-                [*command, *TESTS],
-                cwd=room,
-                env=environment,
-                capture_output=True,
-                timeout=TIME_LIMIT,
-                check=False,
+            shutil.copytree(
+                ROOT / package, Path(folder, package), ignore=shutil.ignore_patterns("__pycache__")
             )
-        except subprocess.TimeoutExpired:
-            return True
-        return done.returncode != 0
+        for name in ("pyproject.toml", "README.md"):
+            shutil.copy(ROOT / name, folder)
+        Path(folder, path).write_text(source, encoding="utf-8")
+        own_first = sorted(TESTS, key=lambda test: Path(path).stem not in test)
+        process = multiprocessing.get_context("forkserver").Process(target=test, args=(folder, own_first))
+        process.start()
+        process.join(TIME_LIMIT)
+        process.kill()  # if it still runs
+        process.join()
+        return process.exitcode != 0
+
+
+def test(folder: str, tests: list[str]) -> None:
+    """End the process with the status of the tests on the copy in a folder."""
+    import pytest
+
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    sys.dont_write_bytecode = True
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    sys.exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests])))
 
 
 def explained() -> str:
@@ -207,6 +200,9 @@ def main() -> int:
         print("\n".join(where for _, where, _ in found))
         return 0
     known, survivors, unexplained = explained(), 0, 0
+    runpy.run_path(str(ROOT / "tests" / "conftest.py"))  # the environment in which JAX is to be loaded
+    os.environ["OMP_NUM_THREADS"] = "1"
+    multiprocessing.get_context("forkserver").set_forkserver_preload(LIBRARIES)
     if noticed(FILES[0], (ROOT / FILES[0]).read_text(encoding="utf-8")):
         print("the tests fail without any change", file=sys.stderr)
         return 2
