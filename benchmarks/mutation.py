@@ -39,7 +39,7 @@ TESTS = tuple(
     f"tests/verify/test_{name}.py"
     for name in ("derived", "bounds", "judge", "structure", "program", "balls", "working", "xla", "witness")
 )
-LIBRARIES = ["numpy", "jax", "jax.numpy", "jax.export", "flint", "hypothesis", "pytest"]
+LIBRARIES = ["numpy", "jax", "jax.numpy", "jax.export", "flint", "pytest"]
 
 _OPERATORS: dict[type, type] = {
     ast.Add: ast.Sub,

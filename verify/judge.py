@@ -131,9 +131,8 @@ def _joined(tensors: Sequence[Array]) -> Array:
 
 def ratios(error: Array, bound: Array) -> Array:
     """Errors in units of their bounds; infinite for NaN; 0 where the bound is infinite and says nothing."""
-    with np.errstate(all="ignore"):
-        within = error / np.maximum(bound, _LEAST)
-        score = np.where(error <= bound, np.minimum(within, 1.0), np.maximum(error / bound, _OUTSIDE))
+    with np.errstate(all="ignore"):  # a quotient rounds to at most 1 where error <= bound, and else to more
+        score = np.where(error == 0, 0.0, error / bound)
     return np.where(np.isfinite(bound), np.where(np.isnan(score), np.inf, score), 0.0)
 
 
@@ -145,10 +144,6 @@ def _distance(a: Array, b: Array) -> Array:
 def _nearest_output(outside: list[int]) -> int:
     """The tensor to report: in the last layer that is wrong, its weight if that is wrong."""
     return min(outside, key=lambda i: (-(i // 2), i % 2))
-
-
-_OUTSIDE = np.nextafter(1.0, 2.0)
-_LEAST = np.nextafter(0.0, 1.0)
 
 
 def vacuous(value: Array, bound: Array, dtype: npt.DTypeLike) -> bool:
@@ -170,8 +165,8 @@ def _roots(dtype: np.dtype[Any]) -> tuple[float, float]:
 
 def small(judgement: Judgement, truth: Truth, dtype: npt.DTypeLike) -> bool:
     """Whether an error outside its bound is under sqrt(u) of its tensor's scale: a hint of mere imprecision."""
-    names = tensor_names(len(truth.tensors) // 2)
-    value, _ = truth.tensors[names.index(judgement.tensor)] if judgement.tensor in names else truth.loss
+    names = ["loss", *tensor_names(len(truth.tensors) // 2)]
+    value, _ = dict(zip(names, [truth.loss, *truth.tensors], strict=True))[judgement.tensor]
     scale = float(np.max(abs(value), initial=0.0))
     return bool(judgement.error <= np.sqrt(float(np.finfo(np.dtype(dtype).type).eps) / 2) * scale)
 

@@ -91,6 +91,14 @@ def test_errors_in_units_of_bounds():
     np.testing.assert_array_equal(ratios(error, bound), expected)
 
 
+@pytest.mark.parametrize("bound", [1.0, 1.5, 1.9999, 3e-310, 5e-324, 1e300])
+def test_one_step_beyond_a_bound_is_more_than_1(bound):
+    bound = np.array([bound, np.nextafter(bound, 0), np.nextafter(bound, np.inf)])
+    assert np.all(ratios(bound, bound)[bound > 0] == 1)
+    assert np.all(ratios(np.nextafter(bound, np.inf), bound) > 1)
+    assert np.all(ratios(np.nextafter(bound, 0), bound) <= 1)
+
+
 def test_names_and_sizes():
     assert tensor_names(2) == [f"{kind} of layer {i}" for i in (1, 2) for kind in ("weight", "bias")]
     assert sizes_of(Case((3, 4, 2), 5).inputs()) == {"b": 5, "n0": 3, "n1": 4, "n2": 2}
@@ -205,9 +213,64 @@ def test_without_a_long_double_no_mistake_is_called_imprecise(monkeypatch):
     assert settled(small_mistake, CASE) == "wrong"
 
 
+def test_a_mistake_below_the_square_root_of_the_roundoff_is_one_where_a_higher_precision_shows_it():
+    if np.finfo(np.longdouble).eps == np.finfo(np.float64).eps:
+        pytest.skip("long double is double here")
+
+    def tiny(params, x, y):
+        return [
+            Layer(weight * (1 + weight.dtype.type(1e-9)), bias) for weight, bias in textbook(params, x, y)
+        ]
+
+    assert settled(tiny, CASE) == "wrong"
+    assert settled(refused(tiny, "float64"), CASE) == "imprecise"
+
+
+@pytest.mark.parametrize(("dtype", "higher"), [("float32", np.float64), ("float64", np.longdouble)])
+@pytest.mark.parametrize("labels", ["one_hot", "integer"])
+def test_the_same_code_is_called_with_the_same_numbers_at_the_next_higher_precision(dtype, higher, labels):
+    calls = []
+
+    def recorded(params, x, y):
+        calls.append((*params[0], *params[1], x, y))
+        rows = y if y.ndim == 2 else np.eye(3, dtype=x.dtype)[y]
+        return doubled_bias(params, x, rows)
+
+    case = Case((4, 5, 3), 6, dtype, labels=labels, seed=7)
+    assert settled(recorded, case) == "wrong"
+    _, low, high = calls
+    for at_low, at_high in zip(low, high, strict=True):
+        np.testing.assert_array_equal(at_low, at_high)
+    assert {array.dtype for array in low[:-1]} == {np.dtype(dtype)}
+    assert {array.dtype for array in high[:-1]} == {np.dtype(higher)}
+    assert high[-1].dtype == (low[-1].dtype if labels == "integer" else np.dtype(higher))
+
+
+def test_what_is_found_cannot_be_changed():
+    truth = Truth.of(Spec(), CASE.inputs(), "float64")
+    for found in (truth, judge(truth.tensors, flat(truth.gradient), "float64")):
+        with pytest.raises(AttributeError):
+            found.loss = 1.0
+
+
 def test_small_means_the_square_root_of_the_roundoff():
     truth = Truth((np.array(1.0), np.array(0.0)), [(np.array([[1.0]]), np.zeros((1, 1)))] * 2)
     judgement = judge(truth.tensors, [np.array([[1 + 1e-8]]), np.array([[1.0]])], "float64")
     assert small(judgement, truth, "float64")
     judgement = judge(truth.tensors, [np.array([[1 + 2e-8]]), np.array([[1.0]])], "float64")
     assert not small(judgement, truth, "float64")
+
+
+def test_small_is_relative_to_the_tensors_own_scale():
+    tensors = [(np.array([[scale]]), np.zeros((1, 1))) for scale in (1.0, 100.0, 0.5, 1000.0)]
+    truth = Truth((np.array(4.0), np.array(0.0)), tensors)
+    for i, (value, _) in enumerate(tensors):
+        for factor, expected in ((1.0e-8, True), (1.1e-8, False)):
+            results = [v for v, _ in tensors]
+            results[i] = value * (1 + factor)
+            judgement = judge(tensors, results, "float64")
+            assert judgement.tensor == tensor_names(2)[i]
+            assert small(judgement, truth, "float64") == expected
+    for error, expected in ((4e-8, True), (4.4e-8, False)):
+        judgement = judge([truth.loss], [truth.loss[0] + error], "float64")
+        assert small(judgement, truth, "float64") == expected
