@@ -1,6 +1,7 @@
 """Change the oracle's source in one place at a time, run its tests, and list the changes that no test notices.
 
     python benchmarks/mutation.py
+    python benchmarks/mutation.py --only judge.py
     python benchmarks/mutation.py --sample 50 --seed 1
 
 This is for verify alone, where mutmut does not serve: it leaves decorated functions as they are, and every rule of
@@ -85,29 +86,28 @@ _FUNCTIONS = {
 """Functions and methods, each with its neighbour."""
 
 
-def changed(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """The changes of one node: what each is, and the node that takes its place."""
+def changed(node: ast.AST) -> Iterator[ast.AST]:
+    """What may take the place of one node."""
     if isinstance(node, (ast.BinOp, ast.AugAssign, ast.BoolOp)) and type(node.op) in _OPERATORS:
         new = copy.deepcopy(node)
         new.op = _OPERATORS[type(node.op)]()  # type: ignore[assignment]
-        yield f"{type(node.op).__name__} becomes {type(new.op).__name__}", new
+        yield new
     elif isinstance(node, ast.Compare) and type(node.ops[0]) in _OPERATORS:
         new = copy.deepcopy(node)
         new.ops[0] = _OPERATORS[type(node.ops[0])]()
-        yield f"{type(node.ops[0]).__name__} becomes {type(new.ops[0]).__name__}", new
+        yield new
     elif isinstance(node, ast.Attribute) and node.attr in _FUNCTIONS:
-        new_name = _FUNCTIONS[node.attr]
-        yield f"{node.attr} becomes {new_name}", ast.Attribute(node.value, new_name, node.ctx)
+        yield ast.Attribute(node.value, _FUNCTIONS[node.attr], node.ctx)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Not, ast.Invert)):
-        yield f"{type(node.op).__name__} left out", node.operand
+        yield node.operand
     elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        yield f"{node.value!r} becomes {node.value + 1!r}", ast.Constant(node.value + 1)
+        yield ast.Constant(node.value + 1)
     elif isinstance(node, ast.Constant) and type(node.value) is bool:
-        yield f"{node.value} becomes {not node.value}", ast.Constant(not node.value)
+        yield ast.Constant(not node.value)
     elif isinstance(node, ast.IfExp):
-        yield "the other branch is taken", ast.IfExp(node.test, node.orelse, node.body)
+        yield ast.IfExp(node.test, node.orelse, node.body)
     elif isinstance(node, ast.AugAssign) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
-        yield "statement left out", ast.Pass()
+        yield ast.Pass()
 
 
 def mutants(path: Path) -> Iterator[tuple[str, str]]:
@@ -120,10 +120,14 @@ def mutants(path: Path) -> Iterator[tuple[str, str]]:
             for i, node in enumerate(value if isinstance(value, list) else [value]):
                 if not isinstance(node, ast.AST) or id(node) in silent:
                     continue
-                for what, new in changed(node):
+                for new in changed(node):
+                    shown = (parent, parent) if isinstance(parent, ast.expr) else (node, new)
+                    before = ast.unparse(shown[0])
                     _put(parent, name, i, new)
                     line = lines[getattr(node, "lineno", 1) - 1].strip()
-                    where = f"{path.relative_to(ROOT)}: `{line}`: {what}"
+                    where = (
+                        f"{path.relative_to(ROOT)}: `{line}`: `{before}` becomes `{ast.unparse(shown[1])}`"
+                    )
                     yield where, ast.unparse(ast.fix_missing_locations(tree))
                     _put(parent, name, i, node)
 
@@ -188,12 +192,14 @@ def explained() -> str:
 def main() -> int:
     """Run the mutants, and print those that no test notices."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="files of these names, such as judge.py")
     parser.add_argument("--sample", type=int, metavar="N", help="N of the mutants, at random")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
     parser.add_argument("--list", action="store_true", help="name the mutants and run none")
     args = parser.parse_args()
-    found = [(path, *mutant) for path in FILES for mutant in mutants(ROOT / path)]
+    files = [path for path in FILES if not args.only or Path(path).name in args.only]
+    found = [(path, *mutant) for path in files for mutant in mutants(ROOT / path)]
     if args.sample:
         found = random.Random(args.seed).sample(found, min(args.sample, len(found)))
     if args.list:

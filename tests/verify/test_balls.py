@@ -65,6 +65,127 @@ def test_a_kink_that_the_inputs_hit_exactly_is_no_doubt():
     assert dc[0] == 0
 
 
+NUMBERS = np.array([-2.5, -1.0, 0.0, 0.5, 1.0, 3.0])
+FUNCTIONS = {
+    "add": np.add,
+    "add_any": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "neg": np.negative,
+    "abs": np.abs,
+    "square": np.square,
+    "one_minus_square": lambda a: 1 - a * a,
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "log": np.log,
+    "log1p": np.log1p,
+    "sqrt": np.sqrt,
+    "logistic": lambda a: 1 / (1 + np.exp(-a)),
+    "tanh": np.tanh,
+    "max": np.maximum,
+    "min": np.minimum,
+    "sign": np.sign,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "lt": np.less,
+    "le": np.less_equal,
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "clamp": lambda low, a, high: np.clip(a, low, high),
+    "select_n": lambda which, a, b: np.where(which > 0, b, a),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_rule_at_exact_numbers_is_the_function(name):
+    function = FUNCTIONS[name]
+    count = {"clamp": 3, "select_n": 3}.get(name) or getattr(function, "nin", 1)
+    operands = [grid.ravel() for grid in np.meshgrid(*[NUMBERS] * count)]
+    if name == "clamp":
+        low, a, high = operands
+        operands = [np.minimum(low, high), a, np.maximum(low, high)]
+    with np.errstate(all="ignore"):
+        expected = function(*operands)
+    exact = [balls.exactly(operand) for operand in operands]
+    if name == "select_n":
+        exact[0] = operands[0] > 0
+    for got, number in zip(balls.RULES[name](None, {}, *exact), expected, strict=True):
+        if expected.dtype == bool:
+            assert got is bool(number)
+        elif np.isfinite(number):
+            assert abs(float(got.mid()) - number) <= 1e-14 * abs(number)
+            assert float(got.rad()) <= 1e-14 * abs(number)
+        else:
+            assert not got.is_finite()
+
+
+@pytest.mark.parametrize(("name", "expected"), [("reduce_max", [2.0, 5.0]), ("reduce_min", [-1.0, 0.5])])
+def test_an_extreme_of_balls(name, expected):
+    rows = balls.exactly(np.array([[-1.0, 2.0, 1.0], [5.0, 0.5, 3.0]]))
+    assert balls.RULES[name](None, {"axes": (1,)}, rows).tolist() == expected
+
+
+def ends(ball):
+    """The ends of a ball, up to the rounding of its radius."""
+    return pytest.approx((float(ball.lower()), float(ball.upper())), abs=1e-8)
+
+
+def from_(low):
+    """A ball of width 1 with this lower end, exactly: the radius itself is rounded upwards."""
+    wide = flint.arb(0, 0.5)
+    return wide + wide.rad() + low
+
+
+def up_to(high):
+    wide = flint.arb(0, 0.5)
+    return wide - wide.rad() + high
+
+
+@pytest.mark.parametrize(
+    ("a", "known"),
+    [
+        (up_to(1), {"gt": False, "ge": None, "lt": None, "le": True, "eq": None, "ne": None}),
+        (from_(1), {"gt": None, "ge": True, "lt": False, "le": None, "eq": None, "ne": None}),
+        (flint.arb(0.5, 0.25), {"gt": False, "ge": False, "lt": True, "le": True, "eq": False, "ne": True}),
+    ],
+)
+def test_balls_that_touch_may_be_equal(a, known):
+    operands = np.array([a]), np.array([flint.arb(1)])
+    for name, expected in known.items():
+        assert balls.RULES[name](None, {}, *operands)[0] is expected, name
+
+
+@pytest.mark.parametrize("ball", [from_(0), up_to(0), flint.arb(0, 1)])
+def test_the_sign_of_a_ball_that_reaches_0_is_any(ball):
+    [sign] = balls.RULES["sign"](None, {}, np.array([ball]))
+    assert ends(sign) == (-1, 1)
+
+
+def test_the_sigmoid_of_a_ball_around_0_reaches_to_both_sides():
+    [ball] = balls.RULES["logistic"](None, {}, np.array([flint.arb(0, 1)]))
+    assert ball.contains(1 / (1 + flint.arb(1).exp()))
+    assert ball.contains(1 / (1 + flint.arb(-1).exp()))
+
+
+def test_a_ball_without_ends_may_be_finite_all_the_same():
+    operands = np.array([flint.arb(3), flint.arb(1, 0.5), flint.arb("nan"), flint.arb(0, "inf")])
+    assert list(balls.RULES["is_finite"](None, {}, operands)) == [True, True, None, None]
+
+
+def test_an_unknown_outcome_is_a_number_from_0_to_1():
+    outcomes = np.array([None, True, False], dtype=object)
+    converted = balls.RULES["convert_element_type"](None, {"new_dtype": np.dtype("float64")}, outcomes)
+    assert [ends(ball) for ball in converted] == [(0, 1), (1, 1), (0, 0)]
+
+
+@pytest.mark.parametrize("inputs", [slice(None, -1), slice(1, None)])
+def test_every_input_must_be_there(inputs):
+    case = Case((3, 2), 2)
+    with pytest.raises(ValueError, match="zip"):
+        balls.evaluate(traced(Spec(), case.sizes), case.inputs()[inputs], case.sizes)
+
+
 def test_comparisons_know_when_they_cannot_know():
     wide, one = flint.arb(1, 0.5), flint.arb(1)
     rules = {name: balls.RULES[name] for name in ("gt", "ge", "lt", "le", "eq", "ne")}
@@ -84,11 +205,24 @@ def test_comparisons_know_when_they_cannot_know():
 
 
 @pytest.mark.parametrize(
-    ("value", "low", "high"), [((2.5, 0.1), 2, 2), ((2.0, 0.1), 1, 2), ((-2.5, 0.1), -2, -2)]
+    ("ball", "low", "high"),
+    [
+        (flint.arb(2.5, 0.125), 2, 2),
+        (flint.arb(2, 0.125), 1, 2),
+        (flint.arb(-2.5, 0.125), -2, -2),
+        (flint.arb(0.5, 0.125), 0, 0),
+        (flint.arb(-0.5, 0.125), 0, 0),
+        (from_(0), 0, 1),
+        (from_(0.25), 0, 1),
+        (up_to(0), -1, 0),
+        (up_to(-0.25), -1, 0),
+        (flint.arb(0, 0.5), -1, 1),
+        (flint.arb(0), 0, 0),
+    ],
 )
-def test_a_ball_that_becomes_an_integer(value, low, high):
-    ball = np.array([flint.arb(*value)], dtype=object)
-    [result] = balls.RULES["convert_element_type"](None, {"new_dtype": np.dtype("int32")}, ball)
+def test_a_ball_that_becomes_an_integer(ball, low, high):
+    parameters = {"new_dtype": np.dtype("int32")}
+    [result] = balls.RULES["convert_element_type"](None, parameters, np.array([ball]))
     assert result.contains(low)
     assert result.contains(high)
     assert float(result.rad()) <= (high - low) / 2 + 1e-6

@@ -59,7 +59,7 @@ class Arithmetic:
     u: float
     eta: float
     sizes: Mapping[str, int] = field(compare=False)
-    headroom: float = 1.0
+    headroom: float
 
     @classmethod
     def judging(cls, dtype: npt.DTypeLike, sizes: Mapping[str, int]) -> Arithmetic:

@@ -8,8 +8,7 @@ are far narrower than the rounding of the format that is judged.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import flint
 import numpy as np
@@ -23,8 +22,7 @@ FIRST_PRECISION, LAST_PRECISION = 192, 49_152
 """Bits. A softmax of logits a thousand apart needs 1,443 for its smallest probability to have a digit."""
 
 
-@dataclass(frozen=True)
-class Balls:
+class Balls(NamedTuple):
     """What the rules need to know of the case: its sizes, and the format in which constants are meant."""
 
     sizes: Mapping[str, int]
