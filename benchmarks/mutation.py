@@ -141,11 +141,13 @@ def _put(parent: ast.AST, name: str, i: int, node: ast.AST) -> None:
 
 
 def _unread(node: ast.AST) -> Iterator[ast.AST]:
-    """Parts that nothing executes or that only a person reads: annotations, the text of errors."""
+    """Parts that decide nothing: annotations, the text of errors, how much a cache holds."""
     if isinstance(node, (ast.FunctionDef, ast.arg, ast.AnnAssign)):
         note = getattr(node, "annotation", None) or getattr(node, "returns", None)
         if note:
             yield note
+    if isinstance(node, ast.keyword) and node.arg == "maxsize":
+        yield node.value
     if isinstance(node, ast.Raise) and node.exc:
         yield node.exc
     if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":

@@ -1,5 +1,6 @@
 """Every rule: perturb its operands within their errors, compute exactly, round as badly as the model allows."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -291,13 +292,12 @@ def test_a_number_compared_with_itself_is_never_in_doubt(name, certain):
 
 def test_outcomes_combine_with_their_doubts():
     at = Arithmetic.judging("float64", {})
-    a, b = (
-        (np.array([True, False]), np.array([False, True])),
-        (np.array([True, True]), np.array([False, False])),
-    )
-    assert [part.tolist() for part in bounds.RULES["and"](at, {}, a, b)] == [[True, False], [False, True]]
-    assert [part.tolist() for part in bounds.RULES["or"](at, {}, a, b)] == [[True, True], [False, True]]
-    assert [part.tolist() for part in bounds.RULES["not"](at, {}, a)] == [[False, True], [False, True]]
+    combinations = np.array(list(itertools.product([False, True], repeat=4))).T
+    a, b = tuple(combinations[:2]), tuple(combinations[2:])
+    doubt = combinations[1] | combinations[3]
+    for name, outcome in (("and", a[0] & b[0]), ("or", a[0] | b[0])):
+        np.testing.assert_array_equal(bounds.RULES[name](at, {}, a, b), [outcome, doubt])
+    np.testing.assert_array_equal(bounds.RULES["not"](at, {}, a), [~a[0], a[1]])
 
 
 def test_finite_is_in_doubt_where_the_error_is_infinite():

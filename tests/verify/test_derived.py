@@ -3,6 +3,7 @@
 `test_bounds` asks that bounds hold. A bound that is too large holds too, and lets a mistake pass.
 """
 
+import dataclasses
 from typing import Any
 
 import flint
@@ -27,9 +28,11 @@ def precision():
         yield
 
 
-@pytest.fixture(params=["float64", "float32"])
+@pytest.fixture(params=["float64", "float32", "an underflow that shows"])
 def at(request):
-    return Arithmetic.judging(request.param, {})
+    if request.param in ("float64", "float32"):
+        return Arithmetic.judging(request.param, {})
+    return dataclasses.replace(Arithmetic.judging("float64", {}), eta=0.125)
 
 
 def a_pair(shape: Any, least: float, most: float, seed: int = 0, exact: bool = False) -> bounds.Pair:
@@ -70,6 +73,12 @@ def test_the_arithmetic_of_a_format(dtype, u):
         assert at.headroom == float(np.finfo(np.float64).max) / float(np.finfo(dtype).max) or u == 2.0**-24
         assert np.isinf(float(np.finfo(dtype).max) * 2 * at.headroom)
         assert np.isfinite(float(np.finfo(dtype).max) * at.headroom)
+
+
+def test_what_a_library_may_be_off_by():
+    """NumPy's release notes of 1.20 and 1.22: less than 4 ulp; a sigmoid rounds three times more, by 1/2 each."""
+    assert LIBRARY_ULPS == 4
+    assert SIGMOID_ULPS == 4 + 3 * 0.5
 
 
 def test_a_rounding_takes_its_ulps_of_the_largest_result(at):
@@ -145,12 +154,21 @@ def test_a_power(y, magnitudes, at):
     result, bound = (np.broadcast_to(part, 30) for part in bounds.RULES["integer_pow"](at, {"y": y}, a))
     assert_is((result[known], bound[known]), value[known], error[known])
     assert np.isinf(bound[~known]).all()
-    assert known.any()
+    assert known.any() or at.eta == 0.125
+
+
+def test_a_power_of_0_or_1_is_exact(at):
+    a = (np.array([1e300, -2.0]), EXACT)
+    for y, expected in ((0, [1.0, 1.0]), (1, [1e300, -2.0])):
+        v, e = bounds.RULES["integer_pow"](at, {"y": y}, a)
+        assert v.tolist() == expected
+        assert np.broadcast_to(e, 2).tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize(
-    ("shape", "axes", "n"), [((7,), (0,), 7), ((3, 4), (1,), 4), ((2, 3, 2), (0, 2), 4), ((1, 3), (0,), 1)]
+    ("shape", "axes", "n"),
+    [((7,), (0,), 7), ((3, 4), (1,), 4), ((2, 3, 2), (0, 2), 4), ((2, 3), (0,), 2), ((1, 3), (0,), 1)],
 )
 def test_a_sum(shape, axes, n, exact, at):
     a = a_pair(shape, 1e-3, 1e3, exact=exact)
@@ -252,6 +270,7 @@ def test_a_saturated_function_is_taken_to_have_the_smallest_slope(name, factor, 
     ("name", "pair", "bounded"),
     [
         ("log", (1.0, 1.0), False),
+        ("log", (1.0, 1.5), False),
         ("log", (1.0, 1 - 2.0**-20), True),
         ("log", (0.0, 0.0), False),
         ("log", (-1.0, 0.0), False),
@@ -268,9 +287,9 @@ def test_a_saturated_function_is_taken_to_have_the_smallest_slope(name, factor, 
     ],
 )
 def test_where_a_function_ends_nothing_is_bounded(name, pair, bounded, at):
-    result = bounds.RULES[name](at, {}, tuple(np.array([part]) for part in pair))
-    _, [e] = bounds._finished(*result, 1.0)
+    [v], [e] = bounds.RULES[name](at, {}, tuple(np.array([part]) for part in pair))
     assert np.isfinite(e) == bounded
+    assert bounded or e == np.inf or np.isnan(v)
 
 
 def test_the_root_of_nothing_is_nothing(at):
@@ -279,9 +298,10 @@ def test_the_root_of_nothing_is_nothing(at):
 
 
 def test_a_divisor_that_may_be_0_leaves_no_bound(at):
-    one = (np.ones(3), EXACT)
-    _, e = bounds.RULES["div"](at, {}, one, (np.full(3, 1 + 2.0**-30), np.array([1.0, 0.5, 2.0])))
-    assert np.isfinite(e).tolist() == [False, True, False]
+    one = (np.ones(4), EXACT)
+    b = (np.array([1 + 2.0**-30] * 3 + [0.0]), np.array([1.0, 0.5, 2.0, 0.0]))
+    _, e = bounds.RULES["div"](at, {}, one, b)
+    assert (e == np.inf).tolist() == [True, False, True, True]
 
 
 # --- choices
@@ -374,11 +394,11 @@ def test_an_outcome_among_the_constants_is_in_no_doubt():
 
 def test_a_size_that_the_format_does_not_hold_is_rounded():
     at = Arithmetic.judging("float32", {})
-    for value in (2.0**23, 2.0**24, 2.0**26):
+    for value in (2.0**23, 1 / at.u, 2.0**24, 2.0**26):
         pair = (np.array([value]), np.zeros(1))
         _, e = bounds.RULES["convert_element_type"](at, {"new_dtype": np.dtype("float64")}, pair)
         # 1/u is a little under 2**24, since u counts both evaluations.
-        assert e == (0.0 if value == 2.0**23 else at.u * value + at.eta)
+        assert e == (0.0 if value < 2.0**24 else at.u * value + at.eta)
 
 
 def test_a_conversion_to_a_narrower_float_rounds_to_it(at):

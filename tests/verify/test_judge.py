@@ -1,5 +1,7 @@
 """From numbers and bounds to verdicts."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -58,6 +60,11 @@ def test_the_tensor_nearest_the_output_is_named():
         ([0, 1, 2, 3, 4, 5], "weight of layer 3"),
         ([0, 3], "bias of layer 2"),
         ([1], "bias of layer 1"),
+        ([0, 1], "weight of layer 1"),
+        ([2, 3], "weight of layer 2"),
+        ([1, 2], "weight of layer 2"),
+        ([3, 4], "weight of layer 3"),
+        ([2, 5], "bias of layer 3"),
     ):
         tensors = [v + (i in wrong) for i, (v, _) in enumerate(truth)]
         assert judge(truth, tensors, "float64").tensor == named
@@ -79,6 +86,8 @@ def test_a_bound_says_something_up_to_the_square_root_of_the_roundoff():
     assert not vacuous(np.array([2.0, 0.0]), np.full(2, 2.1e-8), "float64")
     assert vacuous(np.array([2.0, 0.0]), np.full(2, 2.2e-8), "float64")
     assert not vacuous(np.array([2.0]), np.array([4.8e-4]), "float32")
+    assert not vacuous(np.array([2.0]), np.array([2.0**-11]), "float32")
+    assert vacuous(np.array([2.0]), np.array([np.nextafter(2.0**-11, 1)]), "float32")
     assert vacuous(np.array([2.0]), np.array([np.nan]), "float64")
     assert not vacuous(np.zeros(2), np.full(2, 1e-163), "float64")
     assert vacuous(np.zeros(2), np.full(2, 1e-160), "float64")
@@ -196,6 +205,24 @@ def test_lost_digits_that_a_higher_precision_brings_back_are_imprecise(case):
     assert settled(cancelling, case) == "imprecise"
 
 
+def test_one_entry_is_enough():
+    def mistaken(params, x, y):
+        return in_one_entry(params, x, y, lambda w: w * w.dtype.type(1.001))
+
+    def lossy(params, x, y):
+        return in_one_entry(params, x, y, lambda w: (w + w.dtype.type(1e6)) - w.dtype.type(1e6))
+
+    def in_one_entry(params, x, y, change):
+        grads = textbook(params, x, y)
+        for layer in grads:
+            layer.weight[0, 0] = change(layer.weight[0, 0])
+        return grads
+
+    for case in (CASE, CASE_32):
+        assert settled(mistaken, case) == "wrong"
+        assert settled(lossy, case) == "imprecise"
+
+
 def test_what_rounds_to_float32_at_every_precision_stays():
     assert settled(through_float32, CASE) == "wrong"
 
@@ -271,6 +298,9 @@ def test_small_is_relative_to_the_tensors_own_scale():
             judgement = judge(tensors, results, "float64")
             assert judgement.tensor == tensor_names(2)[i]
             assert small(judgement, truth, "float64") == expected
+    for error, expected in ((2.0**-10, True), (np.nextafter(2.0**-10, 1), False)):
+        judgement = judge([truth.loss], [np.array(error)], "float32")
+        assert small(dataclasses.replace(judgement, error=error), truth, "float32") == expected
     for error, expected in ((4e-8, True), (4.4e-8, False)):
         judgement = judge([truth.loss], [truth.loss[0] + error], "float64")
         assert small(judgement, truth, "float64") == expected

@@ -56,7 +56,7 @@ def _convert_element_type(at: Arithmetic, parameters: Mapping[str, Any], a: Pair
         return truncated(*a)
     if target.kind == "f" and np.any(abs(a[0]) > 1 / at.u):
         return at.rounded(a[0], a[1])
-    if target.kind == "f" and np.finfo(target.type).eps / 2 > REFERENCE_ROUNDOFF:
+    if target.kind == "f" and target.itemsize < a[0].itemsize:
         return at.rounded(a[0], a[1] + np.finfo(target.type).eps / 2 * abs(a[0]))
     return a
 
@@ -134,7 +134,7 @@ def _bound_roundings(program: Program, inputs: list[Array]) -> int:
     by a factor of at most 1 / (1 - k u). A rule has at most 64, counting eight for a function of NumPy's; a sum or
     a product of matrices as many more as it has terms, at most one for each entry of a layer's activations.
     """
-    longest = max(max(array.shape, default=1) for array in inputs)
+    longest: int = max(max(array.shape) for array in inputs)
     return len(program.operations) * (64 + longest**2)
 
 

@@ -44,7 +44,7 @@ def _log1p(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [-log(1 - ea/(1+a))], as
 
 def _log_error(a: Array, ea: Array) -> Array:
     share = surely(ea) / a
-    return np.where((a > 0) & (share < 1), -np.log1p(-share), np.inf)
+    return np.where(share < 1, -np.log1p(-share), np.inf)  # where a < 0, the value is not a number
 
 
 @rule("sqrt")
@@ -52,7 +52,7 @@ def _sqrt(at: Arithmetic, _: Any, a: Pair) -> Pair:
     """[ea / sqrt(a)]: sqrt(a+d) - sqrt(a) = d / (sqrt(a+d) + sqrt(a)); infinite if a may be below 0."""
     v = np.sqrt(a[0])
     error = np.where(surely(a[1]) <= a[0], a[1] / v, np.inf)
-    return at.rounded(v, np.where((a[0] == 0) & (a[1] == 0), 0.0, error))
+    return at.rounded(v, np.where(a[1] == 0, 0.0, error))
 
 
 @rule("logistic")
