@@ -162,10 +162,12 @@ def test_the_sign_of_a_ball_that_reaches_0_is_any(ball):
     assert ends(sign) == (-1, 1)
 
 
-def test_the_sigmoid_of_a_ball_around_0_reaches_to_both_sides():
-    [ball] = balls.RULES["logistic"](None, {}, np.array([flint.arb(0, 1)]))
-    assert ball.contains(1 / (1 + flint.arb(1).exp()))
-    assert ball.contains(1 / (1 + flint.arb(-1).exp()))
+@pytest.mark.parametrize("middle", [-0.5, 0.0, 0.5])
+def test_the_sigmoid_of_a_ball_around_0_reaches_to_both_sides(middle):
+    [ball] = balls.RULES["logistic"](None, {}, np.array([flint.arb(middle, 1)]))
+    for end in (middle - 1, middle + 1):
+        assert ball.contains(1 / (1 + flint.arb(-end).exp()))
+    assert 0 < ball < 1
 
 
 def test_a_ball_without_ends_may_be_finite_all_the_same():
@@ -275,6 +277,16 @@ def test_a_long_double_is_exact():
 def test_what_is_no_number_is_at_no_finite_distance(value, expected):
     distance = balls.distance(np.array([flint.arb(1)]), np.array([value]))
     np.testing.assert_array_equal(distance, [expected])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("middle", [1.0, -3.0, 0.0])
+def test_narrow_is_a_1024th_of_a_rounding_or_of_the_smallest_number(middle, dtype):
+    info = np.finfo(dtype)
+    widest = (float(info.eps) / 2 * abs(middle) + float(info.tiny)) / 1024
+    for share, expected in ((0.9995, True), (1.0005, False)):
+        tensor = np.array([flint.arb(middle), flint.arb(middle, share * widest)])
+        assert balls._narrow(tensor, info) is expected
 
 
 def test_distances_are_upper_bounds():

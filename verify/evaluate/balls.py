@@ -66,8 +66,7 @@ def _sign(a: Any) -> Any:
 
 
 def _logistic(a: Any) -> Any:
-    small = (-abs(a)).exp()  # the exponential that cannot overflow
-    return small / (1 + small) if a < 0 else 1 / (1 + small) if a > 0 else 1 / (1 + (-a).exp())
+    return a.exp() / (1 + a.exp()) if a < 0 else 1 / (1 + (-a).exp())  # the exponential that cannot overflow
 
 
 def _number(a: Any) -> Any:
