@@ -68,6 +68,20 @@ def test_a_loss_that_loops_over_its_sizes_is_traced_for_each_shape():
     assert traced(loss, SMALL.sizes) is traced(loss, SMALL.sizes)
 
 
+def test_a_loss_that_needs_its_sizes_is_tried_without_them_once():
+    calls = []
+
+    def loss(params, x, y):
+        calls.append(x.shape)
+        return sum(jnp.sum((logits(params, x)[i] - y[i]) ** 2) for i in range(x.shape[0]))
+
+    traced(loss, SMALL.sizes)
+    assert not all(isinstance(shape[0], int) for shape in calls)
+    calls.clear()
+    traced(loss, LARGE.sizes)
+    assert all(isinstance(shape[0], int) for shape in calls)
+
+
 ARRAY = np.array([[1.0, -2.0, 0.1]])
 
 LOSSES = {

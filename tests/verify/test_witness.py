@@ -72,6 +72,14 @@ def test_xla_keeps_the_dtype_and_the_configuration():
     assert gradient[0].weight.shape == (4, 3)
 
 
+@pytest.mark.parametrize("evaluator", [balls, bounds, working])
+def test_every_input_must_be_there(evaluator):
+    case = a_case(Spec(), "ordinary", "float64")
+    rest = case.sizes if evaluator is balls else Arithmetic.alone("float64", case.sizes)
+    with pytest.raises(ValueError, match="zip"):
+        evaluator.evaluate(traced(Spec(), case.sizes), case.inputs()[:-1], rest)
+
+
 def test_witnesses_are_counted():
     case = a_case(Spec(), "ordinary", "float64")
     assert witness.witnessed(Spec(), [], [case, case]) == {"XLA": 0, "certified balls": 2}

@@ -34,6 +34,20 @@ def test_a_kink_is_decided_as_it_comes():
     assert all(np.isfinite(result).all() for result in results)
 
 
+def test_outcomes_combine():
+    def loss(params, x, y):
+        z = x @ params[0].weight
+        return jnp.sum(jnp.where((z > 0) & ~(z > 0.5) | (z < -0.5), z, 2 * z) * y)
+
+    case = Case((3, 2), 5)
+    at = Arithmetic.alone("float64", case.sizes)
+    _, dweight, _ = working.evaluate(traced(loss, case.sizes), case.inputs(), at)
+    [layer], x, y = case.arrays()
+    z = x @ layer.weight
+    slope = np.where((z > 0) & ~(z > 0.5) | (z < -0.5), 1, 2)
+    np.testing.assert_allclose(dweight, x.T @ (slope * y), rtol=1e-12)
+
+
 def test_a_primitive_without_a_rule_is_named():
     def loss(params, x, y):
         return jnp.sum(jnp.sin(x @ params[0][0])) + jnp.sum(y)

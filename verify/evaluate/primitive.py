@@ -68,7 +68,7 @@ def without_idle_operations(
                 operation = operation._replace(name="reshape")
         if operation.name in _RESHAPES:
             source = reshaped.get(operands[0], operands[0])
-            operation = operation._replace(operands=(source, *operands[1:]))
+            operation = operation._replace(operands=(source,))
             reshaped[results[0]] = source
             if repr(shapes.get(source)) == repr(parameters["out_shape"]):
                 same[results[0]] = source

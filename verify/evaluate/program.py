@@ -197,8 +197,7 @@ def _trace(loss: reference.Loss, depth: int, sizes: Mapping[str, Any]) -> Progra
 @functools.lru_cache(maxsize=256)
 def _traced_symbolically(loss: reference.Loss, depth: int, shifts_cancel: bool) -> Program:
     names = ["b", *(f"n{i}" for i in range(depth + 1))]
-    with jax.enable_x64(True):
-        dimensions = export.symbolic_shape(",".join(names))
+    dimensions = export.symbolic_shape(",".join(names))
     program = _trace(loss, depth, dict(zip(names, dimensions, strict=True)))
     return replace(program, shifts_cancel=shifts_cancel)
 
