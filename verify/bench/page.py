@@ -20,7 +20,8 @@ random order, and the ratio is formed within the round; a cell shows the median 
 the distance between the quartiles. Nobody is timed before the result has been found right: within the derived bound
 on its rounding error, entry by entry, or, where that bound says nothing (a wide network in float32), within the
 square root of the unit roundoff, relative to the largest entry of its tensor. Everybody has the same numbers: integer
-labels, a sigmoid network unless said otherwise, softmax with cross-entropy, the mean over the batch."""
+labels, a sigmoid network unless said otherwise, softmax with cross-entropy, the mean over the batch. With several
+threads, a turn begins with untimed calls, until the system has given a core to each thread that was asleep."""
 
 PEERS = {
     "gradient": """\
