@@ -128,8 +128,8 @@ class _Flattener:
             else:
                 outputs = [self.new_slot() for _ in equation.outvars]
                 parameters = {key: _sized(value) for key, value in equation.params.items()}
-                for key, variable in zip(("shape", "dtype"), (equation.outvars[0].aval,) * 2, strict=True):
-                    parameters["out_" + key] = _sized(getattr(variable, key))
+                result = equation.outvars[0].aval
+                parameters.update(out_shape=_sized(result.shape), out_dtype=result.dtype)
                 self.operations.append(Operation(name, parameters, tuple(inputs), tuple(outputs)))
             slot_of.update(zip(equation.outvars, outputs, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
