@@ -8,7 +8,7 @@ are far narrower than the rounding of the format that is judged.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import flint
 import numpy as np
@@ -18,20 +18,17 @@ from verify.evaluate import structure
 from verify.evaluate.program import Program, require_rules, run
 
 Array = npt.NDArray[Any]
+Sizes = Mapping[str, int]
+"""The batch ``b`` and the widths ``n0, n1, ...``."""
+
 FIRST_PRECISION, LAST_PRECISION = 192, 49_152
 """Bits. A softmax of logits a thousand apart needs 1,443 for its smallest probability to have a digit."""
-
-
-class Balls(NamedTuple):
-    """What the rules need to know of the case: its sizes, and the format in which constants are meant."""
-
-    sizes: Mapping[str, int]
 
 
 def _each(function: Callable[..., Any]) -> Callable[..., Array]:
     """A function of balls as a function of arrays of balls."""
     ufunc = np.frompyfunc(function, function.__code__.co_argcount, 1)
-    return lambda at, parameters, *arrays: np.asarray(ufunc(*arrays))
+    return lambda sizes, parameters, *arrays: np.asarray(ufunc(*arrays))
 
 
 # A comparison is True, False, or None where the balls overlap and it cannot be known.
@@ -66,7 +63,10 @@ def _sign(a: Any) -> Any:
 
 
 def _logistic(a: Any) -> Any:
-    return a.exp() / (1 + a.exp()) if a < 0 else 1 / (1 + (-a).exp())  # the exponential that cannot overflow
+    if a < 0:  # the exponential that cannot overflow
+        small = a.exp()
+        return small / (1 + small)
+    return 1 / (1 + (-a).exp())
 
 
 def _number(a: Any) -> Any:
@@ -81,7 +81,7 @@ def _truncated(a: Any) -> Any:
     return a.floor() if a >= 0 else a.ceil() if a <= 0 else a.floor().union(a.ceil())
 
 
-def _convert_element_type(at: Balls, parameters: Mapping[str, Any], a: Array) -> Array:
+def _convert_element_type(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array:
     numbers = np.asarray(_numbers(a))
     return np.asarray(_integers(numbers)) if np.dtype(parameters["new_dtype"]).kind in "iu" else numbers
 
@@ -89,7 +89,7 @@ def _convert_element_type(at: Balls, parameters: Mapping[str, Any], a: Array) ->
 _numbers, _integers = np.frompyfunc(_number, 1, 1), np.frompyfunc(_truncated, 1, 1)
 
 
-def _integer_pow(at: Balls, parameters: Mapping[str, Any], a: Array) -> Array:
+def _integer_pow(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array:
     """By products: Arb's own power of a ball around 0 is not a number."""
     power = exactly(np.ones(a.shape))
     for _ in range(abs(parameters["y"])):
@@ -97,17 +97,17 @@ def _integer_pow(at: Balls, parameters: Mapping[str, Any], a: Array) -> Array:
     return np.asarray(power if parameters["y"] >= 0 else 1 / power)
 
 
-def _dot_general(at: Balls, parameters: Mapping[str, Any], a: Array, b: Array) -> Array:
+def _dot_general(sizes: Sizes, parameters: Mapping[str, Any], a: Array, b: Array) -> Array:
     product = structure.left_matrices(parameters, a) @ structure.right_matrices(parameters, b)
     return structure.restored(parameters, product, a, b)
 
 
 def _as_balls(move: structure.Move) -> Callable[..., Array]:
-    return lambda at, parameters: exactly(move(at.sizes, parameters))
+    return lambda sizes, parameters: exactly(move(sizes, parameters))
 
 
 def _reduction(ufunc: Any) -> Callable[..., Array]:
-    def reduce(at: Balls, parameters: Mapping[str, Any], a: Array) -> Array:
+    def reduce(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array:
         return np.asarray(ufunc.reduce(a, axis=parameters["axes"]))
 
     return reduce
@@ -155,7 +155,7 @@ RULES: dict[str, Callable[..., Array]] = {
     "reduce_min": _reduction(_smaller),
     "dot_general": _dot_general,
     **{
-        name: lambda at, parameters, *arrays, _move=move: _move(at.sizes, parameters, *arrays)
+        name: lambda sizes, parameters, *arrays, _move=move: _move(sizes, parameters, *arrays)
         for name, move in structure.MOVES.items()
     },
     **{name: _as_balls(structure.MOVES[name]) for name in ("iota", "dim_as_value")},
@@ -185,7 +185,7 @@ def exactly(array: npt.ArrayLike) -> Array:
     return array.astype(object) if array.dtype == bool else np.asarray(_ball(array), dtype=object)
 
 
-def evaluate(program: Program, inputs: list[Array], sizes: Mapping[str, int]) -> list[Array]:
+def evaluate(program: Program, inputs: list[Array], sizes: Sizes) -> list[Array]:
     """The loss and the gradient's tensors as arrays of balls, at the working precision of ``flint.ctx``.
 
     Parameters
@@ -203,12 +203,10 @@ def evaluate(program: Program, inputs: list[Array], sizes: Mapping[str, int]) ->
         values[slot] = exactly(value)
     for slot, array in zip(program.inputs, inputs, strict=True):
         values[slot] = exactly(array)
-    return run(program, RULES, Balls(sizes), values)
+    return run(program, RULES, sizes, values)
 
 
-def certified(
-    program: Program, inputs: list[Array], sizes: Mapping[str, int], dtype: npt.DTypeLike
-) -> list[Array]:
+def certified(program: Program, inputs: list[Array], sizes: Sizes, dtype: npt.DTypeLike) -> list[Array]:
     """Balls narrow enough to judge results in ``dtype``: radius at most u/1024 of the entry, or eta/1024.
 
     Where the truth itself is not one number (a kink of relu that the inputs hit exactly in no precision), the
