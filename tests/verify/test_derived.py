@@ -304,67 +304,6 @@ def test_a_divisor_that_may_be_0_leaves_no_bound(at):
     assert (e == np.inf).tolist() == [True, False, True, True]
 
 
-# --- choices
-
-
-@pytest.mark.parametrize(("name", "sign"), [("max", 1.0), ("min", -1.0)])
-def test_the_larger_has_its_own_error_unless_it_is_in_doubt(name, sign, at):
-    """The lead, against both errors and a billionth, which are 1 + 2**-30 together."""
-    lead = np.array([2.0, -2.0, 0.0, 1 + 2.0**-30, -1 - 2.0**-30, 1 + 2.0**-29, -1 - 2.0**-29])
-    for ea, eb in ((0.25, 0.75), (0.75, 0.25)):
-        a, b = (sign * lead, np.full(7, ea)), (np.zeros(7), np.full(7, eb))
-        v, e = bounds.RULES[name](at, {}, a, b)
-        assert v.tolist() == (sign * np.maximum(lead, 0)).tolist()
-        assert e.tolist() == [ea, eb, 0.75, 0.75, 0.75, ea, eb]
-
-
-def test_a_clamp_has_the_largest_error(at):
-    v = (np.array([0.5]), np.zeros(1))
-    for errors in ((3.0, 2.0, 1.0), (1.0, 3.0, 2.0), (2.0, 1.0, 3.0)):
-        low, a, high = ((v[0] * factor, v[1] + e) for factor, e in zip((0, 1, 2), errors, strict=True))
-        value, e = bounds.RULES["clamp"](at, {}, low, a, high)
-        assert (value, e) == (0.5, 3.0)
-
-
-@pytest.mark.parametrize("name", ["reduce_max", "reduce_min"])
-def test_an_extreme_has_the_largest_error(name, at):
-    a = (np.array([[1.0, 2.0], [4.0, 3.0]]), np.array([[0.5, 0.25], [0.0, 0.125]]))
-    v, e = bounds.RULES[name](at, {"axes": (1,)}, a)
-    assert v.tolist() == ([2.0, 4.0] if name == "reduce_max" else [1.0, 3.0])
-    assert e.tolist() == [0.5, 0.125]
-    assert bounds.RULES[name](at, {"axes": (1,)}, (a[0], EXACT))[1].tolist() == [0.0, 0.0]
-
-
-@pytest.mark.parametrize("name", ["gt", "ge", "lt", "le", "eq", "ne"])
-def test_a_comparison_is_in_doubt_up_to_both_errors_and_a_billionth(name, at):
-    a = (np.array([1.0, 1 + 2.0**-30, 1 + 2.0**-29, 0.0, 2.0]), np.array([0.25, 0.25, 0.25, 0.0, 0.0]))
-    b = (np.zeros(5), np.array([0.75, 0.75, 0.75, 0.0, 0.0]))
-    assert bounds.RULES[name](at, {}, a, b)[1].tolist() == [True, True, False, False, False]
-    assert bounds.RULES[name](at, {}, b, a)[1].tolist() == [True, True, False, False, False]
-
-
-def test_a_sign_is_in_doubt_up_to_its_error_and_a_billionth(at):
-    v = np.array([1.0, -1.0, 1 + 2.0**-30, 1 + 2.0**-29, 0.0, 0.0, 3.0])
-    e = np.array([1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0])
-    signs, doubts = bounds.RULES["sign"](at, {}, (v, e))
-    assert signs.tolist() == [1, -1, 1, 1, 0, 0, 1]
-    assert doubts.tolist() == [2, 2, 2, 0, 0, 2, 0]
-
-
-def test_a_selection_in_doubt_reaches_the_far_end_of_the_other_branch(at):
-    a, b = (np.full(4, 1.0), np.full(4, 0.5)), (np.full(4, 3.0), np.full(4, 0.25))
-    which = (np.array([False, True, False, True]), np.array([False, False, True, True]))
-    v, e = bounds.RULES["select_n"](at, {}, which, a, b)
-    assert v.tolist() == [1.0, 3.0, 1.0, 3.0]
-    assert e.tolist() == [0.5, 0.25, 2.25, 2.5]
-
-
-def test_a_selection_among_three_is_refused(at):
-    branch = (np.ones(1), np.zeros(1))
-    with pytest.raises(TypeError, match="nest jnp"):
-        bounds.RULES["select_n"](at, {}, branch, branch, branch, branch)
-
-
 # --- constants, conversions, shifts, the slack
 
 
