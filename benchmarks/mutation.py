@@ -38,7 +38,18 @@ FILES = (
 )
 TESTS = tuple(
     f"tests/verify/test_{name}.py"
-    for name in ("derived", "bounds", "judge", "structure", "program", "balls", "working", "xla", "witness")
+    for name in (
+        "derived",
+        "choices",
+        "bounds",
+        "judge",
+        "structure",
+        "program",
+        "balls",
+        "working",
+        "xla",
+        "witness",
+    )
 )
 LIBRARIES = ["numpy", "jax", "jax.numpy", "jax.export", "flint", "pytest"]
 
@@ -121,13 +132,11 @@ def mutants(path: Path) -> Iterator[tuple[str, str]]:
                 if not isinstance(node, ast.AST) or id(node) in silent:
                     continue
                 for new in changed(node):
-                    shown = (parent, parent) if isinstance(parent, ast.expr) else (node, new)
-                    before = ast.unparse(shown[0])
+                    whole = parent if isinstance(parent, ast.expr) else None
+                    before = ast.unparse(whole or node)
                     _put(parent, name, i, new)
                     line = lines[getattr(node, "lineno", 1) - 1].strip()
-                    where = (
-                        f"{path.relative_to(ROOT)}: `{line}`: `{before}` becomes `{ast.unparse(shown[1])}`"
-                    )
+                    where = f"{path.relative_to(ROOT)}: `{line}`: `{before}` becomes `{ast.unparse(whole or new)}`"
                     yield where, ast.unparse(ast.fix_missing_locations(tree))
                     _put(parent, name, i, node)
 
@@ -194,7 +203,8 @@ def explained() -> str:
 def main() -> int:
     """Run the mutants, and print those that no test notices."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="files of these names, such as judge.py")
+    names = [Path(path).name for path in FILES]
+    parser.add_argument("--only", nargs="+", choices=names, metavar="FILE", help="for example judge.py")
     parser.add_argument("--sample", type=int, metavar="N", help="N of the mutants, at random")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")

@@ -21,7 +21,7 @@ the distance between the quartiles. Nobody is timed before the result has been f
 on its rounding error, entry by entry, or, where that bound says nothing (a wide network in float32), within the
 square root of the unit roundoff, relative to the largest entry of its tensor. Everybody has the same numbers: integer
 labels, a sigmoid network unless said otherwise, softmax with cross-entropy, the mean over the batch. With several
-threads, a turn begins with untimed calls, until the system has given a core to each thread that was asleep."""
+threads, a turn begins with untimed calls for 0.15 s: threads that have just been woken may share a core."""
 
 PEERS = {
     "gradient": """\
