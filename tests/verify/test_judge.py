@@ -1,6 +1,7 @@
 """From numbers and bounds to verdicts."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -265,12 +266,37 @@ def test_the_same_code_is_called_with_the_same_numbers_at_the_next_higher_precis
 
     case = Case((4, 5, 3), 6, dtype, labels=labels, seed=7)
     assert settled(recorded, case) == "wrong"
-    _, low, high = calls
-    for at_low, at_high in zip(low, high, strict=True):
+    _, low, high, once_more = calls
+    for at_low, at_high, at_last in zip(low, high, once_more, strict=True):
+        np.testing.assert_array_equal(at_high, at_last)
         np.testing.assert_array_equal(at_low, at_high)
     assert {array.dtype for array in low[:-1]} == {np.dtype(dtype)}
     assert {array.dtype for array in high[:-1]} == {np.dtype(higher)}
     assert high[-1].dtype == (low[-1].dtype if labels == "integer" else np.dtype(higher))
+
+
+@pytest.mark.parametrize("case", [CASE, CASE_32])
+@pytest.mark.parametrize("errs", [[0], [0, 2], [0, 1, 3], [0, 1, 2]])
+def test_what_errs_on_some_calls_only_is_wrong(case, errs):
+    calls = itertools.count()
+
+    def unsteady(params, x, y):
+        return (doubled_bias if next(calls) in errs else textbook)(params, x, y)
+
+    assert settled(unsteady, case) == "wrong"
+
+
+@pytest.mark.parametrize(("answer", "verdict"), [(np.inf, "imprecise"), (np.nan, "wrong")])
+def test_an_overflow_that_a_higher_precision_spares_is_imprecise_only_where_it_repeats(answer, verdict):
+    def overflows(params, x, y):
+        grads = textbook(params, x, y)
+        if x.dtype == np.float32:
+            grads[0].bias[0] = answer
+        return grads
+
+    assert settled(overflows, CASE_32) == verdict
+    calls = itertools.count()
+    assert settled(lambda *arrays: (textbook if next(calls) else overflows)(*arrays), CASE_32) == "wrong"
 
 
 def test_what_is_found_cannot_be_changed():
