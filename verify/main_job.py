@@ -102,7 +102,9 @@ def _totals(reports: list[Report]) -> None:
 def _digits(arguments: argparse.Namespace) -> bool:
     """Judge the digits network on every mini-batch of its training set, before and after training."""
     name = f"digits {'-'.join(map(str, DIGITS_LAYERS))}, batches of {BATCH}"
-    print(f"\n{name:32}{'cases':>7}{'inconclusive':>14}{'closest to bound':>18}   verdict")
+    print(
+        f"\n{name:32}{'cases':>7}{'inconclusive':>14}{'closest to bound':>18}{'farthest off':>14}   verdict"
+    )
     ok, conclusive = True, False
     for dtype in (np.float64, np.float32):
         (x, y), (x_test, y_test) = datasets.load_digits()
@@ -114,7 +116,7 @@ def _digits(arguments: argparse.Namespace) -> bool:
                     for epoch in range(arguments.epochs):
                         net.fit(x, y, epochs=1, batch_size=BATCH, learning_rate=0.5, progress=False)
                         progress(epoch + 1, arguments.epochs)
-            judgements = judged_batches(net, x, y)
+            judgements, farthest = judged_batches(net, x, y)
             verdicts = [judgement.verdict for judgement in judgements]
             verdict = max(set(verdicts) - {"inconclusive"}, key=VERDICTS.index, default="inconclusive")
             closest = max(judgement.ratio for judgement in judgements)
@@ -123,23 +125,27 @@ def _digits(arguments: argparse.Namespace) -> bool:
             accuracy = f"test accuracy {net.score(x_test, y_test):.1%}"
             print(
                 f"{f'{moment} training, {np.dtype(dtype)}':32}{len(judgements):7}"
-                f"{verdicts.count('inconclusive'):14}{closest:18.2f}   {verdict} ({accuracy})"
+                f"{verdicts.count('inconclusive'):14}{closest:18.2f}{farthest:14.1e}   {verdict} ({accuracy})"
             )
             for judgement in judgements:
                 if judgement.verdict == "wrong":
                     print(f"  {judgement}")
                     break
     print(
-        "(inconclusive: within the bound, but in float32 the worst case of a network this wide says little)"
+        "(farthest off: in units of the tensor's largest entry. Inconclusive: every entry is within its bound, but\n"
+        "that bound, the worst that float32 can do to such a network, is too large to prove anything)"
     )
     return ok and conclusive
 
 
-def judged_batches(net: MLP, x: Array, y: Array) -> list[Judgement]:
-    """The network's gradient over each full mini-batch, judged against JAX's; XLA must agree on the first."""
+def judged_batches(net: MLP, x: Array, y: Array) -> tuple[list[Judgement], float]:
+    """The network's gradient over each full mini-batch, judged against JAX's; XLA must agree on the first.
+
+    Also returns the largest difference from JAX's, in units of the largest entry of its tensor.
+    """
     spec = shipped.SPECS[net.hidden, net.loss]
     one_hot = np.eye(net.layer_sizes[-1], dtype=x.dtype)[y]
-    judgements = []
+    judgements, farthest = [], 0.0
     for start in range(0, len(x) - BATCH + 1, BATCH):
         rows = slice(start, start + BATCH)
         inputs = [
@@ -150,7 +156,9 @@ def judged_batches(net: MLP, x: Array, y: Array) -> list[Judgement]:
             agreed(spec, net.params, x[rows], one_hot[rows], truth)
         _, gradient = net.loss_and_gradient(x[rows], y[rows])
         judgements.append(judge(truth.tensors, flat(gradient), x.dtype))
-    return judgements
+        for tensor, (value, _) in zip(flat(gradient), truth.tensors, strict=True):
+            farthest = max(farthest, float(abs(tensor - value).max() / abs(value).max()))
+    return judgements, farthest
 
 
 @contextmanager

@@ -80,8 +80,20 @@ def test_the_gradient_of_each_batch_is_judged():
     rng = np.random.default_rng(0)
     net = main_job.MLP([4, 3, 2], seed=0, dtype=np.float64)
     x, y = rng.standard_normal((70, 4)), rng.integers(0, 2, size=70)
-    judgements = main_job.judged_batches(net, x, y)
+    judgements, farthest = main_job.judged_batches(net, x, y)
     assert [judgement.verdict for judgement in judgements] == ["verified"] * 2
+    assert 0 < farthest < 1e-14
+
+
+def test_the_farthest_entry_is_measured_by_the_largest_of_its_tensor(monkeypatch):
+    rng = np.random.default_rng(0)
+    net = main_job.MLP([4, 2], seed=0, dtype=np.float64)
+    x, y = rng.standard_normal((32, 4)), rng.integers(0, 2, size=32)
+    _, ((weight, bias),) = net.loss_and_gradient(x, y)
+    off = weight.copy()
+    off[0, 0] += 0.25 * abs(weight).max()
+    monkeypatch.setattr(net, "loss_and_gradient", lambda *_: (0.0, [(off, bias)]))
+    assert main_job.judged_batches(net, x, y)[1] == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize(
