@@ -7,26 +7,35 @@ Shapes: batch rows, n_in inputs, n_out outputs.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlp_ref.activations import ACTIVATIONS
 from mlp_ref.arrays import Floats, empty_vector, quiet
-from mlp_ref.checks import check_choice, check_inputs, check_params
+from mlp_ref.checks import (
+    check_choice,
+    check_dtype,
+    check_inputs,
+    check_layer_sizes,
+    check_params,
+    check_positive,
+)
 from mlp_ref.losses import LOSSES, LossRoom
-from mlp_ref.params import Layer, Params, as_layers, parameter_count, sizes_of
+from mlp_ref.params import Layer, Params, as_layers, parameter_count
 from mlp_ref.products import Multiply, multiplier
 from mlp_ref.targets import Targets, check_targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import DTypeLike
+
 __all__ = ["Workspace", "affine", "affine_backward", "forward", "loss_and_gradient"]
 
 
 ROWS_AT_ONCE = 1024
-"""Rows of a piece: a longer batch is taken in pieces, so that memory does not grow with it."""
+"""Rows of a piece: a longer batch is taken in pieces, so that its layers stay in the cache and memory is constant."""
 
 
 class Workspace:
@@ -44,12 +53,23 @@ class Workspace:
         The gradient of all parameters.
     grads : list of Layer
         Views of it.
+    pieces : list of pairs (rows, workspace)
+        Of a long batch: the slices of rows that are taken one after another, and what each is taken in.
     """
 
-    def __init__(self, layer_sizes: Sequence[int], batch: int, dtype: np.dtype[Any]) -> None:
-        _, *hidden_sizes, n_out = layer_sizes
+    def __init__(self, layer_sizes: Sequence[int], batch: int, dtype: DTypeLike) -> None:
+        dtype, batch = check_dtype(dtype), check_positive(batch, "batch")
+        _, *hidden_sizes, n_out = check_layer_sizes(layer_sizes)
         self.flat_grads = empty_vector(parameter_count(layer_sizes), dtype)
         self.grads = as_layers(self.flat_grads, layer_sizes)
+        self.pieces: list[tuple[slice, Workspace]] = []
+        self.right_in_pieces = 0
+        if batch > ROWS_AT_ONCE:
+            rooms = {n: Workspace(layer_sizes, n, dtype) for n in {ROWS_AT_ONCE, batch % ROWS_AT_ONCE} - {0}}
+            for start in range(0, batch, ROWS_AT_ONCE):
+                stop = min(start + ROWS_AT_ONCE, batch)
+                self.pieces.append((slice(start, stop), rooms[stop - start]))
+            return
         self.a, self.slopes = ([np.empty((batch, n), dtype) for n in hidden_sizes] for _ in range(2))
         # Every z and, later, every da in one place: it is used up before the next is made, and stays in the cache.
         place = np.empty(batch * max(hidden_sizes, default=0), dtype)
@@ -58,6 +78,10 @@ class Workspace:
         self.ones = np.ones(batch, dtype)
         self.multiply = multiplier(layer_sizes, batch)
         self.loss = LossRoom(batch, n_out, dtype, dz=self.logits)
+
+    def count_right(self) -> int:
+        """Return in how many rows the target was on top, when a softmax loss was last computed here."""
+        return self.right_in_pieces if self.pieces else self.loss.count_right()
 
 
 def affine(x: Floats, layer: Layer, out: Floats | None = None, multiply: Multiply = np.ndarray.dot) -> Floats:
@@ -103,15 +127,15 @@ def forward(
         params, sizes, dtype = check_params(params)
         check_choice(hidden, "hidden", ACTIVATIONS)
         x = check_inputs(x, sizes[0], dtype)
-        logits = np.empty((len(x), sizes[-1]), dtype)
-        # In pieces, so that a long x needs no more memory for the layers between than a short one.
-        for start in range(0, len(x), ROWS_AT_ONCE):
-            rows = x[start : start + ROWS_AT_ONCE]
-            with quiet():
-                piece = forward(params, rows, hidden, workspace=Workspace(sizes, len(rows), dtype))
-            if not np.isfinite(piece).all():
-                _raise_overflow(params, rows, hidden)
-            logits[start : start + ROWS_AT_ONCE] = piece
+        with quiet():
+            logits = forward(params, x, hidden, workspace=Workspace(sizes, len(x), dtype))
+        if not np.isfinite(logits).all():
+            _raise_overflow(params, x, hidden)
+        return logits
+    if workspace.pieces:
+        logits = np.empty((len(x), len(params[-1].bias)), x.dtype)
+        for rows, piece in workspace.pieces:
+            logits[rows] = forward(params, x[rows], hidden, workspace=piece)
         return logits
     activation = ACTIVATIONS[hidden]
     for layer, z, a, slope in zip(params, workspace.z, workspace.a, workspace.slopes, strict=False):
@@ -174,46 +198,45 @@ def loss_and_gradient(
         check_choice(loss, "loss", LOSSES)
         x = check_inputs(x, sizes[0], dtype)
         y = check_targets(y, (len(x), sizes[-1]), dtype, loss)
+        workspace = Workspace(sizes, len(x), dtype)
         with quiet():
-            value, flat_grads = _in_pieces(params, x, y, hidden, loss)
-        if math.isnan(value) or not np.isfinite(flat_grads).all():
+            value, grads = loss_and_gradient(params, x, y, hidden, loss, workspace=workspace)
+        if math.isnan(value) or not np.isfinite(workspace.flat_grads).all():
             _raise_overflow(params, x, hidden)
-        return value, as_layers(flat_grads, sizes)
+        return value, grads
+    if workspace.pieces:
+        return _in_pieces(params, x, y, hidden, loss, workspace)
     logits = forward(params, x, hidden, workspace=workspace)
     value, dlogits = LOSSES[loss](logits, y, workspace.loss)
     return value, backward(params, x, dlogits, workspace)
 
 
-def _in_pieces(params: Params, x: Floats, y: Targets, hidden: str, loss: str) -> tuple[float, Floats]:
-    """Return the loss of checked rows and the flat gradient: the means of the pieces, weighted by their rows."""
-    sizes = sizes_of(params)
-    value, flat_grads = 0.0, None
-    for start in range(0, len(x), ROWS_AT_ONCE):
-        rows = x[start : start + ROWS_AT_ONCE]
-        share = len(rows) / len(x)
-        workspace = Workspace(sizes, len(rows), x.dtype)
-        piece_value, _ = loss_and_gradient(
-            params, rows, y[start : start + ROWS_AT_ONCE], hidden, loss, workspace=workspace
-        )
+def _in_pieces(
+    params: Params, x: Floats, y: Targets, hidden: str, loss: str, workspace: Workspace
+) -> tuple[float, list[Layer]]:
+    """Return the loss of a long batch and its gradient: the means of its pieces, weighted by their rows."""
+    value, workspace.right_in_pieces = 0.0, 0
+    workspace.flat_grads.fill(0)
+    for rows, piece in workspace.pieces:
+        piece_value, _ = loss_and_gradient(params, x[rows], y[rows], hidden, loss, workspace=piece)
+        share = (rows.stop - rows.start) / len(x)
         value += share * piece_value
-        if share < 1:
-            workspace.flat_grads *= x.dtype.type(share)
-        if flat_grads is None:
-            flat_grads = workspace.flat_grads
-        else:
-            flat_grads += workspace.flat_grads
-    assert flat_grads is not None  # there is at least one row
-    return value, flat_grads
+        workspace.right_in_pieces += piece.count_right()
+        piece.flat_grads *= x.dtype.type(share)
+        workspace.flat_grads += piece.flat_grads
+    return value, workspace.grads
 
 
 def _raise_overflow(params: Params, x: Floats, hidden: str) -> None:
     """Raise a FloatingPointError that names the first layer whose numbers are not finite."""
     with quiet():
-        for i, layer in enumerate(params):
-            z = affine(x, layer)
-            if not np.isfinite(z).all():
-                raise FloatingPointError(
-                    f"x @ weight + bias outgrows {z.dtype} in params[{i}]: scale down x or the parameters"
-                )
-            x, _ = ACTIVATIONS[hidden](z)
+        for start in range(0, len(x), ROWS_AT_ONCE):
+            a = x[start : start + ROWS_AT_ONCE]
+            for i, layer in enumerate(params):
+                z = affine(a, layer)
+                if not np.isfinite(z).all():
+                    raise FloatingPointError(
+                        f"x @ weight + bias outgrows {z.dtype} in params[{i}]: scale down x or the parameters"
+                    )
+                a, _ = ACTIVATIONS[hidden](z)
     raise FloatingPointError(f"the gradient outgrows {x.dtype}: scale down x, y or the parameters")

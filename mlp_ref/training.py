@@ -113,7 +113,7 @@ def _epoch(
             return loss, 0.0
         # A row counts once in the epoch's figures, also one of a last, smaller batch.
         loss_sum += loss * len(index)
-        right += workspace.loss.count_right()
+        right += workspace.count_right()
         step = workspace.flat_grads
         step *= rate
         flat -= step

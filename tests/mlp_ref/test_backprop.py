@@ -217,6 +217,49 @@ def test_a_long_batch_is_taken_in_pieces_which_weigh_as_many_rows_as_they_have(m
     )
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_workspace_for_a_long_batch_holds_its_pieces_and_is_used_again(monkeypatch, loss):
+    params, x, y = random_case(0, [4, 5, 3], 10, loss)
+    value, grads = loss_and_gradient(params, x, y, loss=loss)
+    whole = Workspace([4, 5, 3], 10, np.float64)
+    loss_and_gradient(params, x, y, loss=loss, workspace=whole)
+    monkeypatch.setattr(backprop, "ROWS_AT_ONCE", 4)
+    workspace = Workspace([4, 5, 3], 10, np.float64)
+    assert [rows for rows, _ in workspace.pieces] == [slice(0, 4), slice(4, 8), slice(8, 10)]
+    for _ in range(2):
+        in_pieces, grads_in_pieces = loss_and_gradient(params, x, y, loss=loss, workspace=workspace)
+        assert in_pieces == pytest.approx(value, rel=1e-14)
+        assert grads_in_pieces is workspace.grads
+        scale = np.abs(flatten(grads)).max()
+        np.testing.assert_allclose(workspace.flat_grads, flatten(grads), rtol=0, atol=1e-14 * scale)
+        if loss != "mse":
+            assert workspace.count_right() == whole.count_right()
+    np.testing.assert_allclose(forward(params, x, workspace=workspace), forward(params, x), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (([4], 10, np.float32), ValueError, "layer_sizes must be at least two positive integers"),
+        (([4, 2], 0, np.float32), ValueError, "batch must be a positive integer, got 0"),
+        (([4, 2], 2.5, np.float32), TypeError, "batch must be a positive integer, got 2.5"),
+        (([4, 2], 10, np.float16), TypeError, "dtype must be float32 or float64"),
+    ],
+)
+def test_a_workspace_says_what_is_wrong_with_its_arguments(arguments, error, message):
+    with pytest.raises(error, match=message):
+        Workspace(*arguments)
+
+
+def test_the_first_outgrown_piece_is_named(monkeypatch):
+    monkeypatch.setattr(backprop, "ROWS_AT_ONCE", 4)
+    layer = Layer(np.full((2, 2), 1e30, np.float32), np.zeros(2, np.float32))
+    x = np.zeros((10, 2), np.float32)
+    x[9] = 1
+    with pytest.raises(FloatingPointError, match=r"outgrows float32 in params\[1\]"):
+        forward([layer, layer], x, "relu")
+
+
 def test_memory_does_not_grow_with_a_long_batch():
     peaks = []
     for pieces in (2, 8):

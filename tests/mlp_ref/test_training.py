@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from mlp_ref import MLP, loss_and_gradient, softmax, training
+from mlp_ref import MLP, backprop, loss_and_gradient, softmax, training
 from mlp_ref.params import flatten
 
 
@@ -17,7 +17,9 @@ def new_net(**options):
     return MLP([4, 5, 4], **{"dtype": np.float64, "seed": 0, **options})
 
 
-def test_an_epoch_is_the_notebook_s_algorithm():
+@pytest.mark.parametrize("rows_at_once", [backprop.ROWS_AT_ONCE, 3])
+def test_an_epoch_is_the_notebook_s_algorithm(rows_at_once, monkeypatch):
+    monkeypatch.setattr(backprop, "ROWS_AT_ONCE", rows_at_once)
     x, y = problem(10)
     net, twin = new_net(), new_net()
     history = net.fit(x, y, epochs=2, batch_size=4, learning_rate=0.5)

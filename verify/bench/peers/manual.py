@@ -27,21 +27,26 @@ def gradient_call(task: Task) -> Step:
 def products(task: Task) -> Step:
     """The matrix products of one gradient, made as and where `mlp_ref` makes them, with nothing between them."""
     params, x, _ = task.arrays()
-    room = Workspace(task.cell.layer_sizes, len(x), x.dtype)
-    for array in (*room.a, *room.slopes):
-        array.fill(1)
+    workspace = Workspace(task.cell.layer_sizes, len(x), x.dtype)
+    pieces = [(x[rows], room) for rows, room in workspace.pieces or [(slice(None), workspace)]]
+    for _, room in pieces:
+        for array in (*room.a, *room.slopes):
+            array.fill(1)
 
     def step() -> None:
-        a = x
-        for (weight, _), z, after in zip(params, [*room.z, room.logits], [*room.a, room.logits], strict=True):
-            room.multiply(a, weight, z)
-            a = after
-        dz = room.logits
-        for i in range(len(params) - 1, 0, -1):
-            room.multiply(room.a[i - 1].T, dz, room.grads[i].weight)
-            room.multiply(dz, params[i].weight.T, room.z[i - 1])
-            dz = room.slopes[i - 1]
-        room.multiply(x.T, dz, room.grads[0].weight)
+        for inputs, room in pieces:
+            a = inputs
+            for (weight, _), z, after in zip(
+                params, [*room.z, room.logits], [*room.a, room.logits], strict=True
+            ):
+                room.multiply(a, weight, z)
+                a = after
+            dz = room.logits
+            for i in range(len(params) - 1, 0, -1):
+                room.multiply(room.a[i - 1].T, dz, room.grads[i].weight)
+                room.multiply(dz, params[i].weight.T, room.z[i - 1])
+                dz = room.slopes[i - 1]
+            room.multiply(inputs.T, dz, room.grads[0].weight)
 
     return step
 
