@@ -5,35 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import verify
-from mlp_ref import forward, loss_and_gradient, softmax
+from examining import CASE, SPEC, failure, loss, outputs, right
 from mlp_ref.params import Layer
 from verify.case import LAYOUTS
-from verify.checks import FOLLOW_UPS, Failed, Target, examined
+from verify.checks import FOLLOW_UPS, Target, examined
 from verify.results import Recovered
 from verify.spec import Spec
-
-CASE = verify.Case((3, 4, 2), batch=5, seed=1)
-SPEC = Spec()
-
-
-def right(params, x, y):
-    return loss_and_gradient(params, x, y)[1]
-
-
-def loss(params, x, y):
-    return loss_and_gradient(params, x, y)[0]
-
-
-def outputs(params, x):
-    return softmax(forward(params, x))
-
-
-def failure(gradient, follow_up="gradient", case=CASE, **parts):
-    target = gradient if isinstance(gradient, Target) else Target(gradient, **parts)
-    with pytest.raises(Failed) as raised:
-        examined(target, SPEC, case, follow_up)
-    return raised.value
 
 
 @pytest.mark.parametrize("follow_up", FOLLOW_UPS)

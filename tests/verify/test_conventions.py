@@ -1,14 +1,10 @@
 import itertools
-import sys
-from pathlib import Path
 
 import pytest
 
 import verify
-from verify.adapters.reading import BIASES, ORIENTATIONS, SAMPLES
-
-sys.path.insert(0, str(Path(__file__).parent))
 from conventional import Network
+from verify.adapters.reading import BIASES, ORIENTATIONS, SAMPLES
 
 PLACES = {
     "lists": ("Ws", "bs", ("dWs", "dbs")),

@@ -218,7 +218,10 @@ class TestCommand:
     def test_an_unknown_name_is_refused_with_the_families(self, capsys):
         assert self.run("--only", "nonsense") == 2
         message = capsys.readouterr().err
-        assert "--only takes names of mistakes, or of families (output delta, reduction" in message
+        assert (
+            "--only takes names of mistakes, or of families (output delta, output activation, reduction"
+            in message
+        )
         assert "got nonsense" in message
 
     def test_a_file_that_cannot_be_written_is_refused_before_anything_runs(self, capsys, tmp_path):

@@ -3,13 +3,25 @@
 It serves twice. As mutants, its entries measure what the oracle sees; as hypotheses, they explain a failure.
 """
 
-from verify.mistakes import backward, bias, output, penalty, precision, reduction, slope, state, weight
+from verify.mistakes import (
+    activation,
+    backward,
+    bias,
+    output,
+    penalty,
+    precision,
+    reduction,
+    slope,
+    state,
+    weight,
+)
 from verify.mistakes.mistake import Mistake, compatible, wrong_gradient
 
 __all__ = ["CATALOGUE", "Mistake", "compatible", "wrong_gradient"]
 
 CATALOGUE: tuple[Mistake, ...] = (
     *output.TABLE,
+    *activation.TABLE,
     *reduction.TABLE,
     *bias.TABLE,
     *slope.TABLE,

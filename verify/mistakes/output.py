@@ -6,16 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from verify.mistakes.backprop import SLOPES, Net, delta, dloss, sigmoid, softmax
+from verify.mistakes.activation import class_outputs, softmax_output
+from verify.mistakes.backprop import SLOPES, Net, delta, dloss, sigmoid
 from verify.mistakes.mistake import Mistake
 from verify.spec import Spec
 
 FAMILY = "output delta"
 _FUSED = "dz = p - y"
-
-
-def _softmax(spec: Spec) -> bool:
-    return spec.output == "softmax"
 
 
 def _fused(spec: Spec) -> bool:
@@ -30,10 +27,6 @@ def _bent(spec: Spec) -> bool:
     return spec.output != "identity"
 
 
-def _classes(spec: Spec) -> bool:
-    return spec.output in ("softmax", "sigmoid")
-
-
 def _new_slope_at_output(spec: Spec) -> bool:
     """Whether the hidden slope at the output is not also `extra_slope` or `slope_twice_at_output`."""
     return spec.hidden not in ("identity", spec.output) and not (_fused(spec) and spec.hidden == "sigmoid")
@@ -43,39 +36,6 @@ def _softmax_diagonal(net: Net, p: Any) -> Any:
     if net.spec.loss == "cross_entropy":
         return -net.y * (1.0 - p)  # -y / p * p * (1 - p), without the division
     return dloss(net, p) * p * (1.0 - p)
-
-
-def _wrong_axis(net: Net) -> Any:
-    z = net.z[-1]
-    e = np.exp(z - z.max(axis=0, keepdims=True))
-    return e / e.sum(axis=0, keepdims=True)
-
-
-def _whole_batch(net: Net) -> Any:
-    e = np.exp(net.z[-1] - net.z[-1].max())
-    return e / e.sum()
-
-
-def _unnormalised(net: Net) -> Any:
-    return np.exp(net.z[-1] - net.z[-1].max(axis=1, keepdims=True))
-
-
-def _unshifted(net: Net) -> Any:
-    e = np.exp(net.z[-1])
-    return e / e.sum(axis=1, keepdims=True)
-
-
-def _with_epsilon(net: Net) -> Any:
-    e = np.exp(net.z[-1] - net.z[-1].max(axis=1, keepdims=True))
-    return e / (e.sum(axis=1, keepdims=True) + 1e-8)
-
-
-def _clipped(low: float, high: float) -> Any:
-    return lambda net: np.clip((softmax if _softmax(net.spec) else sigmoid)(net.z[-1]), low, high)
-
-
-def _clipped_logits(limit: float) -> Any:
-    return lambda net: (softmax if _softmax(net.spec) else sigmoid)(np.clip(net.z[-1], -limit, limit))
 
 
 def _relabelled(net: Net, y: Any) -> Net:
@@ -94,7 +54,7 @@ def _one_hot(scores: Any) -> Any:
 
 
 def _decided(net: Net, scores: Any) -> Any:
-    return _one_hot(scores) if _softmax(net.spec) else (scores > 0.5) * 1.0
+    return _one_hot(scores) if softmax_output(net.spec) else (scores > 0.5) * 1.0
 
 
 def _hard_labels(net: Net, p: Any) -> Any:
@@ -106,7 +66,7 @@ def _hard_predictions(net: Net, p: Any) -> Any:
 
 
 def _slope_again(net: Net, p: Any) -> Any:
-    own = "sigmoid" if _softmax(net.spec) else net.spec.output
+    own = "sigmoid" if softmax_output(net.spec) else net.spec.output
     return delta(net, p) * SLOPES[own](net.z[-1], p)
 
 
@@ -124,77 +84,7 @@ TABLE = (
         "the softmax is differentiated as the sigmoid is: each output by its own logit alone",
         "nowhere; but the loss still falls",
         {"delta": _softmax_diagonal},
-        applies=_softmax,
-    ),
-    Mistake(
-        "softmax_wrong_axis",
-        FAMILY,
-        "p = exp(z) / exp(z).sum(axis=0)",
-        "p = exp(z) / exp(z).sum(axis=1)",
-        "code for column batches is used on rows",
-        "nowhere",
-        {"output": _wrong_axis},
-        applies=_softmax,
-    ),
-    Mistake(
-        "softmax_whole_batch",
-        FAMILY,
-        "p = exp(z) / exp(z).sum()",
-        "p = exp(z) / exp(z).sum(axis=1)",
-        "a softmax written for one sample is given a batch",
-        "batch 1",
-        {"output": _whole_batch},
-        applies=_softmax,
-    ),
-    Mistake(
-        "softmax_unnormalised",
-        FAMILY,
-        "p = exp(z - max(z))",
-        "p = exp(z - max(z)) / sum(exp(z - max(z)))",
-        "the division is forgotten",
-        "nowhere",
-        {"output": _unnormalised},
-        applies=_softmax,
-    ),
-    Mistake(
-        "softmax_unshifted",
-        FAMILY,
-        "p = exp(z) / sum(exp(z))",
-        "p = exp(z - max(z)) / sum(exp(z - max(z)))",
-        "the definition is typed in as it stands in the book",
-        "until exp overflows: logits beyond 709 in float64, 88 in float32",
-        {"output": _unshifted},
-        applies=_softmax,
-    ),
-    Mistake(
-        "softmax_epsilon",
-        FAMILY,
-        "p = exp(z) / (sum(exp(z)) + 1e-8)",
-        "p = exp(z) / sum(exp(z))",
-        "a guard against a division by zero that cannot happen",
-        "in float32, and to every tolerance above 1e-8",
-        {"output": _with_epsilon},
-        applies=_softmax,
-    ),
-    Mistake(
-        "sigmoid_for_softmax",
-        FAMILY,
-        "p = sigmoid(z)",
-        "p = softmax(z)",
-        "one activation function serves every layer",
-        "nowhere",
-        {"output": lambda net: sigmoid(net.z[-1])},
-        applies=_softmax,
-    ),
-    Mistake(
-        "softmax_for_sigmoid",
-        FAMILY,
-        "p = softmax(z)",
-        "p = sigmoid(z)",
-        "independent labels are treated as classes",
-        "nowhere",
-        {"output": lambda net: softmax(net.z[-1])},
-        applies=lambda spec: spec.output == "sigmoid",
+        applies=softmax_output,
     ),
     Mistake(
         "no_jacobian",
@@ -246,26 +136,6 @@ TABLE = (
         {"delta": tuple(lambda net, p, c=c: np.clip(delta(net, p), -c, c) for c in (0.1, 0.5, 1.0))},
     ),
     Mistake(
-        "clipped_probabilities",
-        FAMILY,
-        "p = clip(p, c, 1 - c)",
-        "p = p",
-        "probabilities are clipped so that log(p) is finite, and the clipped ones used in the gradient",
-        "until an output saturates",
-        {"output": tuple(_clipped(c, 1 - c) for c in (1e-7, 1e-8, 1e-10, 1e-12, 1e-15, 1e-3))},
-        applies=_classes,
-    ),
-    Mistake(
-        "clipped_logits",
-        FAMILY,
-        "p = f(clip(z, -c, c))",
-        "p = f(z)",
-        "logits are clipped against overflow, and the clip is not differentiated",
-        "until a logit exceeds the limit",
-        {"output": tuple(_clipped_logits(c) for c in (20.0, 10.0, 50.0, 100.0))},
-        applies=_classes,
-    ),
-    Mistake(
         "hard_labels",
         FAMILY,
         "y = one_hot(argmax(y))",
@@ -273,7 +143,7 @@ TABLE = (
         "labels are turned into classes and back",
         "with one-hot labels",
         {"delta": _hard_labels},
-        applies=_classes,
+        applies=class_outputs,
     ),
     Mistake(
         "hard_predictions",
@@ -283,7 +153,7 @@ TABLE = (
         "the predicted class is compared with the label, as in a perceptron",
         "nowhere; but the loss still falls",
         {"delta": _hard_predictions},
-        applies=_classes,
+        applies=class_outputs,
     ),
     Mistake(
         "swapped_sign",
@@ -349,7 +219,7 @@ TABLE = (
         "only the label's own output is thought to matter, since only its logarithm is in the loss",
         "nowhere",
         {"delta": lambda net, p: net.y * delta(net, p)},
-        applies=_classes,
+        applies=class_outputs,
     ),
     Mistake(
         "only_other_classes",
@@ -359,7 +229,7 @@ TABLE = (
         "the label's own output is subtracted in another line, which is lost",
         "nowhere",
         {"delta": lambda net, p: (1.0 - net.y) * delta(net, p)},
-        applies=_classes,
+        applies=class_outputs,
     ),
     Mistake(
         "logits_for_outputs",
