@@ -40,18 +40,20 @@ class LossRoom:
         self.work = np.empty((batch, n), dtype)
         self.flat_work = self.work.reshape(-1)
         self.row_starts = np.arange(0, batch * n, n, dtype=np.intp)
-        # The target and the top are places in the flat arrays; top_column is where in its row the top is.
-        self.top_column, self.target, self.top = np.zeros((3, batch), np.intp)
+        # The target and the top are places in the flat arrays, their columns where in its row each is.
+        self.top_column, self.y_column, self.target, self.top = np.zeros((4, batch), np.intp)
+        self.target_column: Targets = self.y_column  # or the labels themselves
         # Every result has a column of its own: NumPy takes three times as long to put a single number, which
         # is what a batch of one row has, in the place of an operand.
         columns = np.empty((13, batch), dtype)
-        self.top_z, self.d_target, self.e_target, self.others, self.total = columns[:5]
+        self.top_z, self.target_z, self.d_target, self.e_target, self.others = columns[:5]
         self.y_target, self.y_others, self.y_total, self.row_loss = columns[5:9]
-        self.excess, self.all_others, self.divisor, self.dz_target = columns[9:]
-        self.top_z_column, self.total_column, self.divisor_column = (
-            column[:, None] for column in (self.top_z, self.total, self.divisor)
+        self.excess, self.all_others, self.total, self.divisor = columns[9:]
+        self.top_z_column, self.target_z_column, self.total_column, self.divisor_column = (
+            column[:, None] for column in (self.top_z, self.target_z, self.total, self.divisor)
         )
         self.ones = np.ones(n, dtype)
+        self.batches = np.full(n, batch, dtype)
         self.mean = np.full(batch, 1 / batch, dtype)
         self.batch = np.array(batch, dtype)
         self.one = CONSTANTS[dtype].one
@@ -59,7 +61,7 @@ class LossRoom:
 
     def count_right(self) -> int:
         """Return in how many rows the target was on top, when a softmax loss was last computed here."""
-        return int(np.count_nonzero(np.equal(self.top, self.target, self.right)))
+        return int(np.count_nonzero(np.equal(self.top_column, self.target_column, self.right)))
 
 
 class Loss(Protocol):
@@ -91,16 +93,15 @@ def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> t
     """
     if room is None:
         return _checked(cross_entropy, "cross_entropy", logits, y)
-    soft = y.ndim == 2
-    target, e_target, others, total, row_loss = (
-        room.target,
-        room.e_target,
-        room.others,
-        room.total,
-        room.row_loss,
-    )
+    if y.ndim == 1:
+        loss, dz = _cross_entropy_of_labels(logits, y, room)
+        if loss < math.inf:
+            return loss, dz
+        y = np.zeros_like(logits)
+        y.reshape(-1)[room.target] = 1
+    target, e_target, others, row_loss = room.target, room.e_target, room.others, room.row_loss
     dz = _shift(logits, y, room)
-    expected_d = _expectation(y, dz, room) if soft else room.d_target
+    expected_d = _expectation(y, dz, room)
     _exponentials(room)
 
     # The loss of a row is sum(y) * log(total) - sum(y * d), and no term of it is negative.
@@ -108,26 +109,46 @@ def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> t
     np.subtract(e_target, room.one, room.excess)
     np.add(room.excess, others, room.all_others)
     np.log1p(room.all_others, row_loss)
-    if soft:
-        row_loss *= room.y_total
+    row_loss *= room.y_total
     loss = float(row_loss.dot(room.mean)) - float(expected_d.dot(room.mean))
 
     # The loss is the mean over the batch: here the chain rule starts.
-    np.multiply(total, room.batch, room.divisor)
-    if soft:
-        # For the target, sum(y) * p - y is p * (sum of y's others) - y * (sum of p's others).
-        dz *= room.y_total[:, None]
-        e_target *= room.y_others
-        others *= room.y_target
-        room.flat_dz[target] = np.subtract(e_target, others, others)
-    else:
-        room.flat_dz[target] = np.negative(others, room.dz_target)
+    np.multiply(room.total, room.batch, room.divisor)
+    dz *= room.y_total[:, None]
+    # For the target, sum(y) * p - y is p * (sum of y's others) - y * (sum of p's others).
+    e_target *= room.y_others
+    others *= room.y_target
+    room.flat_dz[target] = np.subtract(e_target, others, others)
     dz /= room.divisor_column
-    if soft:
-        y_others = room.work
-        y_others /= room.batch
-        dz -= y_others
+    y_others = room.work
+    y_others /= room.batch
+    dz -= y_others
     return loss, dz
+
+
+def _cross_entropy_of_labels(z: Floats, y: Targets, room: LossRoom) -> tuple[float, Floats]:
+    """Do what `cross_entropy` does for labels; where a number overflows, the loss is infinite and `z` as it was.
+
+    With d = z - z[target] the target's exponential is 1, so that the loss of a row is log1p(others).
+    """
+    room.target_column = y
+    z.argmax(axis=1, out=room.top_column)
+    target = np.add(room.row_starts, y, room.target)
+    z.take(target, out=room.target_z, mode="clip")
+    e = np.subtract(z, room.target_z_column, room.work)
+    np.exp(e, e)
+    room.flat_work[target] = 0
+    # The gradient is that of the mean over the batch: e / (batch * (1 + others)). So the sums take the factor along,
+    # and where they overflow, others and the loss do.
+    batch_others = e.dot(room.batches, room.all_others)
+    others = np.divide(batch_others, room.batch, room.others)
+    loss = float(np.log1p(others, room.row_loss).dot(room.mean))
+    if not loss < math.inf:
+        return math.inf, z
+    np.add(batch_others, room.batch, room.divisor)
+    # For the target, p - 1 is minus the sum of the others.
+    room.flat_work[target] = np.negative(others, others)
+    return loss, np.divide(e, room.divisor_column, room.dz)
 
 
 def softmax_mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tuple[float, Floats]:
@@ -225,7 +246,8 @@ def _checked(function: Loss, name: str, logits: Floats, y: Targets) -> tuple[flo
 
 def _shift(z: Floats, y: Targets, room: LossRoom) -> Floats:
     """Find the target and the top of every row, as places in the flat arrays, and return d."""
-    np.add(room.row_starts, y if y.ndim == 1 else y.argmax(axis=1, out=room.target), room.target)
+    room.target_column = y if y.ndim == 1 else y.argmax(axis=1, out=room.y_column)
+    np.add(room.row_starts, room.target_column, room.target)
     top = np.add(room.row_starts, z.argmax(axis=1, out=room.top_column), room.top)
     z.take(top, out=room.top_z, mode="clip")
     d: Floats = np.subtract(z, room.top_z_column, room.dz)

@@ -24,7 +24,7 @@ from mlp_ref.losses import LOSSES
 from mlp_ref.params import Layer, Params, as_layers, flatten
 from mlp_ref.scores import accuracy, r_squared
 from mlp_ref.softmax import softmax
-from mlp_ref.targets import check_targets, likeliest, without_one_hot
+from mlp_ref.targets import check_targets, likeliest
 from mlp_ref.training import Model, Rows, train
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class MLP:
     def _rows(self, x: Floats, y: Targets, prefix: str = "") -> Rows:
         x = check_inputs(x, self._layer_sizes[0], self.dtype, f"{prefix}x")
         y = check_targets(y, (len(x), self._layer_sizes[-1]), self.dtype, self._loss, f"{prefix}y")
-        return Rows(x, y if self._loss == "mse" else without_one_hot(y))
+        return Rows(x, y)
 
     def predict(self, x: Floats) -> Floats | Integers:
         """Return the likeliest class of every row, (batch,); or for ``"mse"`` the outputs, (batch, n_out)."""

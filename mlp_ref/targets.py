@@ -11,7 +11,7 @@ from mlp_ref.arrays import Floats, Integers, as_array, real_array, require_finit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Targets", "check_targets", "likeliest", "without_one_hot"]
+__all__ = ["Targets", "check_targets", "likeliest"]
 
 Targets: TypeAlias = "Floats | Integers"
 
@@ -39,6 +39,7 @@ def check_targets(
     Returns
     -------
     y : (batch,) array of intp, or (batch, n_out) array of `dtype`, in C order
+        Labels also where every row is one-hot.
     """
     array = as_array(y, name)
     batch, n_out = shape
@@ -56,9 +57,11 @@ def check_targets(
     if rows.dtype != dtype:
         raise TypeError(f"{name} must have the dtype of the parameters, {dtype}, got {rows.dtype}")
     require_finite(rows, name)
-    if loss != "mse":
-        _require_distributions(rows, name)
-    return np.ascontiguousarray(rows)
+    rows = np.ascontiguousarray(rows)
+    if loss == "mse":
+        return rows
+    _require_distributions(rows, name)
+    return _without_one_hot(rows)
 
 
 def _check_labels(y: NDArray[Any], n_out: int, name: str) -> Integers:
@@ -87,12 +90,8 @@ def likeliest(y: Targets) -> Integers:
     return y.astype(np.intp) if y.ndim == 1 else y.argmax(axis=1)
 
 
-def without_one_hot(y: Targets) -> Targets:
-    """Return labels if every row of `y` is one-hot, and `y` as it is otherwise: labels are faster."""
-    if y.ndim == 1:
-        return y
-    labels = y.argmax(axis=1)
-    one_hot = np.count_nonzero(y) == len(y) and bool(
-        (np.take_along_axis(y, labels[:, None], axis=1) == 1).all()
-    )
-    return labels if one_hot else y
+def _without_one_hot(y: Floats) -> Targets:
+    """Return labels if every one of these distributions is one-hot, and `y` as it is otherwise: labels are faster."""
+    # A row sums to 1, so that where each number that is not 0 is 1, it has one.
+    one_hot = np.count_nonzero(y) == len(y) == np.count_nonzero(y == 1)
+    return likeliest(y) if one_hot else y

@@ -44,19 +44,11 @@ class Rows(NamedTuple):
 
 
 class Batch:
-    """Room for one mini-batch: its rows, and the workspace of its gradient."""
+    """Room for the inputs of one mini-batch, and the workspace of its gradient."""
 
     def __init__(self, model: Model, data: Rows, size: int) -> None:
-        self.size = size
         self.x = np.empty((size, *data.x.shape[1:]), data.x.dtype)
-        self.y = np.empty((size, *data.y.shape[1:]), data.y.dtype)
         self.workspace = Workspace(model.layer_sizes, size, data.x.dtype)
-
-    def gather(self, data: Rows, index: Integers) -> None:
-        """Copy the rows that `index` names."""
-        # The indices are a permutation; "clip" only spares NumPy the buffer that "raise" needs.
-        data.x.take(index, axis=0, out=self.x, mode="clip")
-        data.y.take(index, axis=0, out=self.y, mode="clip")
 
 
 def train(
@@ -79,8 +71,7 @@ def train(
         with quiet(), reporting(epochs, progress) as report:
             for _ in range(epochs):
                 order = rng.permutation(rows)
-                pieces = [order[start : start + batch_size] for start in range(0, rows, batch_size)]
-                loss, accuracy = _epoch(model, data, pieces, batches, learning_rate)
+                loss, accuracy = _epoch(model, data, order, batch_size, batches, learning_rate)
                 if not (math.isfinite(loss) and np.isfinite(model.flat).all()):
                     model.flat[:] = last_good
                     raise FloatingPointError(
@@ -98,17 +89,25 @@ def train(
 
 
 def _epoch(
-    model: Model, data: Rows, pieces: Sequence[Integers], batches: Mapping[int, Batch], learning_rate: float
+    model: Model,
+    data: Rows,
+    order: Integers,
+    batch_size: int,
+    batches: Mapping[int, Batch],
+    learning_rate: float,
 ) -> tuple[float, float]:
-    """Take one step per piece; return the mean loss and the share of right rows, or stop at a loss of NaN."""
+    """Take one step per mini-batch; return the mean loss and the share of right rows, or stop at a loss of NaN."""
     flat, params = model.flat, model.params
     rate = np.array(learning_rate, model.flat.dtype)
     loss_sum, right = 0.0, 0
-    for index in pieces:
+    shuffled_y = data.y[order]
+    for start in range(0, len(order), batch_size):
+        index, y = order[start : start + batch_size], shuffled_y[start : start + batch_size]
         batch = batches[len(index)]
-        batch.gather(data, index)
+        # The indices are a permutation; "clip" only spares NumPy the buffer that "raise" needs.
+        x = data.x.take(index, axis=0, out=batch.x, mode="clip")
         workspace = batch.workspace
-        loss, _ = loss_and_gradient(params, batch.x, batch.y, model.hidden, model.loss, workspace=workspace)
+        loss, _ = loss_and_gradient(params, x, y, model.hidden, model.loss, workspace=workspace)
         if not math.isfinite(loss):
             return loss, 0.0
         # A row counts once in the epoch's figures, also one of a last, smaller batch.

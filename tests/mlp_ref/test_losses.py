@@ -62,6 +62,44 @@ def test_labels_and_one_hot_rows_give_the_same_bits(loss, case):
     np.testing.assert_array_equal(dlogits, dlogits_of_labels, strict=True)
 
 
+@given(case=batches(kinds=("one-hot",)))
+def test_the_formula_of_distributions_gives_labels_their_gradient_too(case):
+    """One-hot rows become labels when they are checked; a caller with a room of his own has not had that done."""
+    logits, rows, _ = case
+    room = LossRoom(*logits.shape, logits.dtype)
+    value, dlogits = cross_entropy(logits.copy(), rows, room)
+    value_of_labels, dlogits_of_labels = cross_entropy(logits, rows.argmax(axis=1))
+    # The two subtract another logit before exp, which costs a rounding of a number as large as their range.
+    rtol = (8 + 2 * np.ptp(logits)) * np.finfo(float).eps
+    assert value == pytest.approx(value_of_labels, rel=rtol)
+    np.testing.assert_allclose(dlogits, dlogits_of_labels, rtol=rtol, atol=0, strict=True)
+
+
+@pytest.mark.parametrize("gap", [700.0, 710.0, 1e5])
+def test_labels_whose_exponentials_overflow_keep_their_digits(gap):
+    """Up to 709 the target's logit is subtracted before exp, beyond that the largest."""
+    z = np.array([[0.0, gap, gap - 1], [2.0, 1.0, 0.0]])
+    loss, dz = cross_entropy(z, [0, 0])
+    q, total = math.exp(-1), 1 + math.exp(-1) + math.exp(-2)
+    rows = [gap + math.log1p(q), math.log(total)]
+    assert loss == pytest.approx(sum(rows) / 2, rel=1e-14)
+    first = [math.exp(-gap) / (1 + q) - 1, 1 / (1 + q), q / (1 + q)]
+    second = [1 / total - 1, q / total, math.exp(-2) / total]
+    np.testing.assert_allclose(dz, np.array([first, second]) / 2, rtol=1e-12)
+    assert LOSSES["cross_entropy"](z, np.array([1, 0]))[0] < 1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_near_overflow_a_batch_has_the_gradient_of_its_rows(dtype):
+    batch, limit = 64, math.log(np.finfo(dtype).max)
+    for gap in np.linspace(limit - 6, limit + 2, 50):  # exp(gap), and then 64 times as much, overflows
+        z = np.zeros((batch, 2), dtype)
+        z[:, 1] = gap
+        loss, dz = cross_entropy(z, np.zeros(batch, int))
+        assert loss == pytest.approx(float(z[0, 1]), rel=1e-6)
+        np.testing.assert_allclose(dz, np.tile(np.array([-1, 1], dtype) / batch, (batch, 1)), rtol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_results_have_the_dtype_of_the_logits_and_leave_the_arguments_alone(loss, dtype):

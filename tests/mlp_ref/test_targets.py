@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mlp_ref.targets import check_targets, likeliest, without_one_hot
+from mlp_ref.targets import check_targets, likeliest
 
 F64 = np.dtype(np.float64)
 
@@ -59,13 +59,14 @@ def test_bad_targets_of_regression_are_refused(y, error, message):
         check_targets(y, (2, 1), F64, "mse")
 
 
-def test_one_hot_rows_become_labels_and_soft_rows_stay():
+@pytest.mark.parametrize("loss", ["cross_entropy", "softmax_mse"])
+def test_one_hot_rows_become_labels_and_soft_rows_stay(loss):
     hard = np.eye(3)[[2, 0]]
-    np.testing.assert_array_equal(without_one_hot(hard), [2, 0])
-    for soft in (np.array([[0.5, 0.5, 0], [1, 0, 0]]), np.array([[1 - 1e-9, 0, 0], [1, 0, 0]])):
-        assert without_one_hot(soft) is soft
-    labels = np.array([1, 2])
-    assert without_one_hot(labels) is labels
+    labels = check_targets(hard, (2, 3), F64, loss)
+    np.testing.assert_array_equal(labels, np.array([2, 0], np.intp), strict=True)
+    for soft in ([[0.5, 0.5, 0], [1, 0, 0]], [[1 - 1e-9, 0, 0], [1, 0, 0]], [[1, 1e-9, 0], [1, 0, 0]]):
+        np.testing.assert_array_equal(check_targets(soft, (2, 3), F64, loss), soft)
+    np.testing.assert_array_equal(check_targets(hard, (2, 3), F64, "mse"), hard, strict=True)
 
 
 def test_likeliest_reads_labels_and_rows():
