@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -91,11 +92,11 @@ def real_array(value: object, name: str) -> Floats:
 
 def require_finite(array: Floats, name: str) -> None:
     """Raise a ValueError that names the first place where `array` holds NaN or infinity."""
-    # One pass tells in nearly every case, without an array of flags: a finite sum has finite terms.
-    with quiet():
-        if np.isfinite(array.sum()):
-            return
-    # The sum may have overflowed. The extremes cannot, and a NaN makes both of them NaN.
+    # One pass of BLAS tells in nearly every case, without an array of flags: a finite sum of squares has finite terms.
+    vector = array.ravel(order="K")
+    if math.isfinite(vector.dot(vector)):
+        return
+    # The squares may have overflowed. The extremes cannot, and a NaN makes both of them NaN.
     if np.isfinite(array.min()) and np.isfinite(array.max()):
         return
     place = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
