@@ -11,7 +11,7 @@ from verify.bench import cells, peers
 from verify.bench.cells import Cell, Task
 from verify.bench.crew import PeerFailed, cores_for, crew, environment
 from verify.bench.measure import Effort, Spread, geometric_mean, ratios, take_turns
-from verify.bench.peers import EPOCHS, GRADIENTS, OURS, Peer, Unsupported
+from verify.bench.peers import EPOCHS, GRADIENTS, OURS, Peer, Unsupported, manual
 from verify.bench.rows import measured
 from verify.bench.scale import exponent, size_of
 from verify.bench.truth import BOUNDED, SCALED, truth_of
@@ -21,7 +21,8 @@ WIDE = Cell((300, 40, 3), 6)
 
 # JAX's own functions set JAX's global configuration, so they run in their own processes, as in the benchmark.
 HERE = [name for name, peer in GRADIENTS.items() if peer.library != "jax"]
-EPOCHS_HERE = [name for name, peer in EPOCHS.items() if peer.library != "jax"]
+PARTS = ["gradients", "rows"]
+EPOCHS_HERE = [name for name, peer in EPOCHS.items() if peer.library != "jax" and name not in PARTS]
 
 
 def result_of(peer: Peer, task: Task):
@@ -120,6 +121,18 @@ def test_an_epoch_takes_a_step_for_each_batch_and_the_last_may_be_smaller(name):
     loss, _ = result_of(EPOCHS[name], task)
     whole = truth_of(Task("gradient", replace(SMALL, batch=7)))
     assert loss == pytest.approx(whole.loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_the_parts_of_an_epoch_have_no_result(name):
+    assert result_of(EPOCHS[name], Task("epoch", SMALL, rows=20)) is None
+
+
+def test_an_epoch_s_gradients_are_as_many_as_its_whole_batches(monkeypatch):
+    calls = []
+    monkeypatch.setattr(manual, "loss_and_gradient", lambda _, x, *rest, **more: calls.append(len(x)))
+    result_of(EPOCHS["gradients"], Task("epoch", SMALL, rows=20))
+    assert calls == [6] * 3
 
 
 @pytest.mark.parametrize(("cell", "method"), [(SMALL, BOUNDED), (WIDE, SCALED)])

@@ -31,9 +31,11 @@ user calls it. `mlp_ref, plain call` is `mlp_ref.loss_and_gradient` without a wo
 `scikit-learn` is the private method that computes its gradient. `matrix products alone` are those of one gradient, made
 as `mlp_ref` makes them, with nothing between them: its ratio is the share of our time that they take.""",
     "epoch": """\
-Shuffling, every step and the mean loss are included; ours counts the right predictions too. `the notebook's loop` is
-the algorithm this project began with, its formulas put right: one sample at a time, in NumPy's float64. It trains on
-fewer rows, and its time is scaled up.""",
+Shuffling, every step and the mean loss are included; ours counts the right predictions and checks its arguments too.
+`gradients alone` and `rows alone` are the two parts of it that take longest: the gradients, all of one batch that stays
+in the cache, and the rows, shuffled and copied batch by batch. Their ratio is the share of our time that they take.
+`the notebook's loop` is the algorithm this project began with, its formulas put right: one sample at a time, in NumPy's
+float64. It trains on fewer rows, and its time is scaled up.""",
 }
 
 SCALE = """\

@@ -75,13 +75,15 @@ GRADIENTS = {
 
 EPOCHS = {
     OURS: Peer("mlp_ref", "numpy", "manual:epoch"),
+    "gradients": Peer("gradients alone", "numpy", "manual:gradients_of_an_epoch"),
+    "rows": Peer("rows alone", "numpy", "manual:rows_of_an_epoch"),
     "jax_step": Peer("JAX step loop", "jax", "with_jax:epoch_of_steps"),
     "jax_scan": Peer("JAX scan", "jax", "with_jax:epoch_in_scan"),
     "torch": Peer("PyTorch", "torch", "with_torch:epoch", "torch"),
     "sklearn": Peer("scikit-learn", "sklearn", "with_sklearn:epoch", "scikit-learn"),
     "notebook": Peer("the notebook's loop", "numpy", "manual:epoch_of_the_notebook", rows_at_most=2048),
 }
-"""Who trains for an epoch."""
+"""Who trains for an epoch, after what an epoch is made of."""
 
 KINDS = {"gradient": GRADIENTS, "epoch": EPOCHS}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,37 @@ def epoch(task: Task) -> Step:
         return history.loss[-1], net.params
 
     return step
+
+
+def gradients_of_an_epoch(task: Task) -> Step:
+    """As many gradients as `epoch` takes, all of one batch, which stays in the cache."""
+    step = gradient(replace(task, kind="gradient", rows=None))
+    batches = range(_batches(task))
+
+    def gradients() -> None:
+        for _ in batches:
+            step()
+
+    return gradients
+
+
+def rows_of_an_epoch(task: Task) -> Step:
+    """The rows in a random order, copied batch by batch, as `epoch` copies them."""
+    _, x, _ = task.arrays()
+    batch = np.empty((task.cell.batch, task.n_in), x.dtype)
+    rng = np.random.default_rng(0)
+
+    def rows() -> None:
+        order = rng.permutation(len(x))
+        for start in range(0, _batches(task) * len(batch), len(batch)):
+            x.take(order[start : start + len(batch)], axis=0, out=batch, mode="clip")
+
+    return rows
+
+
+def _batches(task: Task) -> int:
+    """The whole batches of an epoch."""
+    return (task.rows or 0) // task.cell.batch
 
 
 def epoch_of_the_notebook(task: Task) -> Step:
