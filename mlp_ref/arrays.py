@@ -93,8 +93,9 @@ def real_array(value: object, name: str) -> Floats:
 def require_finite(array: Floats, name: str) -> None:
     """Raise a ValueError that names the first place where `array` holds NaN or infinity."""
     # One pass of BLAS tells in nearly every case, without an array of flags: a finite sum of squares has finite terms.
+    # Of NumPy's products, vdot is the one that overflows without a warning.
     vector = array.ravel(order="K")
-    if math.isfinite(vector.dot(vector)):
+    if math.isfinite(np.vdot(vector, vector)):
         return
     # The squares may have overflowed. The extremes cannot, and a NaN makes both of them NaN.
     if np.isfinite(array.min()) and np.isfinite(array.max()):
