@@ -182,15 +182,20 @@ def adjudicated(gradient: GradientFunction, spec: SpecLike, case: Case, judgemen
     Code that errs on some calls only must not pass for imprecise: an error that a second call at the same
     precision does not repeat is no rounding error, and the worse of two calls at the higher one counts.
     """
+    params, x, y = case.arrays()
+    i = tensor_names(len(params)).index(judgement.tensor)
     low_dtype = np.dtype(case.dtype)
     high_dtype = np.dtype(np.float64) if case.dtype == "float32" else np.dtype(np.longdouble)
-    i = tensor_names(len(case.layer_sizes) - 1).index(judgement.tensor)
-    try:
+
+    def called_in(dtype: np.dtype[Any]) -> Array:
+        layers = [Layer(weight.astype(dtype), bias.astype(dtype)) for weight, bias in params]
+        labels = y.copy() if y.dtype.kind in "iu" else y.astype(dtype)
         with np.errstate(all="ignore"):
-            low, *high = (
-                np.array(flat(gradient(*_arrays(case, dtype)))[i])  # a copy: a later call may overwrite it
-                for dtype in (low_dtype, high_dtype, high_dtype)
-            )
+            tensor = flat(gradient(layers, x.astype(dtype), labels))[i]
+        return np.array(tensor)  # a copy: a later call may overwrite it
+
+    try:
+        low, *high = map(called_in, (low_dtype, high_dtype, high_dtype))
         repeated = abs(float(low[judgement.index]) - judgement.expected)
         finer = np.finfo(high_dtype.type).eps < np.finfo(low_dtype.type).eps  # long double may be a double
         runs_higher = bool(finer) and all(
@@ -207,13 +212,3 @@ def adjudicated(gradient: GradientFunction, spec: SpecLike, case: Case, judgemen
     else:
         imprecise = small(judgement, Truth.of(spec, case.inputs(), case.dtype), case.dtype)
     return replace(judgement, verdict="imprecise" if imprecise else "wrong")
-
-
-def _arrays(case: Case, dtype: np.dtype[Any]) -> tuple[list[Layer], Array, Array]:
-    """The case's arrays in this dtype, in its layout where that is its own; integer labels stay as they are."""
-    params, x, y = case.arrays()
-    return (
-        [Layer(*(tensor.astype(dtype, copy=False) for tensor in layer)) for layer in params],
-        x.astype(dtype, copy=False),
-        y if y.dtype.kind in "iu" else y.astype(dtype, copy=False),
-    )

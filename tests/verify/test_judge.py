@@ -254,6 +254,19 @@ def test_a_mistake_below_the_square_root_of_the_roundoff_is_one_where_a_higher_p
     assert settled(refused(tiny, "float64"), CASE) == "imprecise"
 
 
+@pytest.mark.parametrize("change", [lambda tensor: tensor.astype(np.float64), lambda tensor: tensor[:-1]])
+def test_what_returns_another_dtype_or_shape_at_the_higher_precision_cannot_run_there(change):
+    if np.finfo(np.longdouble).eps == np.finfo(np.float64).eps:
+        pytest.skip("long double is double here")
+
+    def tiny(params, x, y):
+        grads = textbook(params, x, y)
+        grads = [Layer(weight * (1 + weight.dtype.type(1e-9)), bias) for weight, bias in grads]
+        return [Layer(*map(change, layer)) for layer in grads] if x.dtype == np.longdouble else grads
+
+    assert settled(tiny, CASE) == "imprecise"
+
+
 @pytest.mark.parametrize(("dtype", "higher"), [("float32", np.float64), ("float64", np.longdouble)])
 @pytest.mark.parametrize("labels", ["one_hot", "integer"])
 def test_the_same_code_is_called_with_the_same_numbers_at_the_next_higher_precision(dtype, higher, labels):
