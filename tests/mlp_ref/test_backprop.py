@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from mlp_ref import Layer, Workspace, backprop, forward, loss_and_gradient, softmax
 from mlp_ref.activations import ACTIVATIONS
 from mlp_ref.backprop import ROWS_AT_ONCE
+from mlp_ref.checks import check_params
 from mlp_ref.losses import LOSSES
 from mlp_ref.params import as_layers, flatten, parameter_count
+from mlp_ref.targets import likeliest
 
 
 def random_case(seed, sizes, batch, loss="cross_entropy", dtype=np.float64):
@@ -146,10 +148,15 @@ def test_plain_pairs_and_tuples_are_taken_as_layers():
     np.testing.assert_array_equal(flatten(grads), flatten(expected[1]))
 
 
-def test_a_long_x_goes_through_in_pieces():
-    params, x, _ = random_case(0, [3, 4, 2], ROWS_AT_ONCE + 3)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_long_x_is_checked_once_and_goes_through_in_pieces(dtype, monkeypatch):
+    params, x, _ = random_case(0, [3, 4, 2], ROWS_AT_ONCE + 3, dtype=dtype)
+    checked = []
+    monkeypatch.setattr(backprop, "check_params", lambda given: checked.append(1) or check_params(given))
     logits = forward(params, x)
-    np.testing.assert_allclose(logits[-5:], forward(params, x[-5:]), rtol=1e-14, strict=True)
+    assert checked == [1]
+    rtol = 32 * np.finfo(dtype).eps
+    np.testing.assert_allclose(logits[-5:], forward(params, x[-5:]), rtol=rtol, strict=True)
     assert np.isfinite(logits).all()
 
 
@@ -233,7 +240,8 @@ def test_a_workspace_for_a_long_batch_holds_its_pieces_and_is_used_again(monkeyp
         scale = np.abs(flatten(grads)).max()
         np.testing.assert_allclose(workspace.flat_grads, flatten(grads), rtol=0, atol=1e-14 * scale)
         if loss != "mse":
-            assert workspace.count_right() == whole.count_right()
+            right = np.count_nonzero(forward(params, x).argmax(axis=1) == likeliest(y))
+            assert workspace.count_right() == whole.count_right() == right > 0
     np.testing.assert_allclose(forward(params, x, workspace=workspace), forward(params, x), rtol=1e-14)
 
 

@@ -89,6 +89,17 @@ def test_labels_whose_exponentials_overflow_keep_their_digits(gap):
     assert LOSSES["cross_entropy"](z, np.array([1, 0]))[0] < 1
 
 
+def test_logits_outlive_an_overflow_where_the_gradient_takes_their_place():
+    z = np.array([[0.0, 1000.0, 999.0], [2.0, 1.0, 0.0]])
+    expected = cross_entropy(z, [0, 0])
+    room = LossRoom(2, 3, z.dtype, dz=z)
+    with np.errstate(over="ignore"):  # as whoever gives a room does
+        loss, dz = cross_entropy(z, np.array([0, 0]), room)
+    assert dz is z
+    assert loss == expected[0]
+    np.testing.assert_array_equal(dz, expected[1])
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_near_overflow_a_batch_has_the_gradient_of_its_rows(dtype):
     batch, limit = 64, math.log(np.finfo(dtype).max)
