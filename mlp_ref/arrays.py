@@ -51,8 +51,8 @@ def _constants(dtype: np.dtype[Any]) -> Constants:
 
 
 def quiet() -> np.errstate:
-    """Return the context in which overflow to infinity and underflow to zero are silent."""
-    return np.errstate(over="ignore", under="ignore", invalid="ignore")
+    """Return the context in which infinity, underflow to zero and NaN are silent."""
+    return np.errstate(all="ignore")
 
 
 with quiet():
@@ -92,7 +92,7 @@ def real_array(value: object, name: str) -> Floats:
 
 def require_finite(array: Floats, name: str) -> None:
     """Raise a ValueError that names the first place where `array` holds NaN or infinity."""
-    # One pass of BLAS tells in nearly every case, without an array of flags: a finite sum of squares has finite terms.
+    # One pass of BLAS tells in nearly every case: a finite sum of squares has finite terms.
     # Of NumPy's products, vdot is the one that overflows without a warning.
     vector = array.ravel(order="K")
     if math.isfinite(np.vdot(vector, vector)):

@@ -54,12 +54,14 @@ class Workspace:
     grads : list of Layer
         Views of it.
     pieces : list of pairs (rows, workspace)
-        Of a long batch: the slices of rows that are taken one after another, and what each is taken in.
+        Of a long batch: the slices of rows that are taken one after another, and what each is taken in. The
+        workspace itself then has the gradient alone.
     """
 
     def __init__(self, layer_sizes: Sequence[int], batch: int, dtype: DTypeLike) -> None:
         dtype, batch = check_dtype(dtype), check_positive(batch, "batch")
-        _, *hidden_sizes, n_out = check_layer_sizes(layer_sizes)
+        layer_sizes = check_layer_sizes(layer_sizes)
+        _, *hidden_sizes, n_out = layer_sizes
         self.flat_grads = empty_vector(parameter_count(layer_sizes), dtype)
         self.grads = as_layers(self.flat_grads, layer_sizes)
         self.pieces: list[tuple[slice, Workspace]] = []
@@ -112,7 +114,7 @@ def forward(
     x : (batch, n_in) array of the dtype of `params`
     hidden : {"sigmoid", "tanh", "relu", "identity"}
     workspace : Workspace, optional
-        Says that the arguments have been checked, and keeps what the backward pass needs.
+        Says that the arguments have been checked, and holds every array of the computation.
 
     Returns
     -------
@@ -229,14 +231,21 @@ def _in_pieces(
 
 def _raise_overflow(params: Params, x: Floats, hidden: str) -> None:
     """Raise a FloatingPointError that names the first layer whose numbers are not finite."""
+    pieces = (x[start : start + ROWS_AT_ONCE] for start in range(0, len(x), ROWS_AT_ONCE))
     with quiet():
-        for start in range(0, len(x), ROWS_AT_ONCE):
-            a = x[start : start + ROWS_AT_ONCE]
-            for i, layer in enumerate(params):
-                z = affine(a, layer)
-                if not np.isfinite(z).all():
-                    raise FloatingPointError(
-                        f"x @ weight + bias outgrows {z.dtype} in params[{i}]: scale down x or the parameters"
-                    )
-                a, _ = ACTIVATIONS[hidden](z)
+        i = min(_layers_that_are_finite(params, piece, hidden) for piece in pieces)
+    if i < len(params):
+        raise FloatingPointError(
+            f"x @ weight + bias outgrows {x.dtype} in params[{i}]: scale down x or the parameters"
+        )
     raise FloatingPointError(f"the gradient outgrows {x.dtype}: scale down x, y or the parameters")
+
+
+def _layers_that_are_finite(params: Params, x: Floats, hidden: str) -> int:
+    """Return how many layers, from the first on, have finite numbers."""
+    for i, layer in enumerate(params):
+        z = affine(x, layer)
+        if not np.isfinite(z).all():
+            return i
+        x, _ = ACTIVATIONS[hidden](z)
+    return len(params)

@@ -40,20 +40,18 @@ class LossRoom:
         self.work = np.empty((batch, n), dtype)
         self.flat_work = self.work.reshape(-1)
         self.row_starts = np.arange(0, batch * n, n, dtype=np.intp)
-        # The target and the top are places in the flat arrays, their columns where in its row each is.
-        self.top_column, self.y_column, self.target, self.top = np.zeros((4, batch), np.intp)
-        self.target_column: Targets = self.y_column  # or the labels themselves
+        # The target and the top are places in the flat arrays; top_column is where in its row the top is.
+        self.top_column, self.target, self.top = np.zeros((3, batch), np.intp)
         # Every result has a column of its own: NumPy takes three times as long to put a single number, which
         # is what a batch of one row has, in the place of an operand.
-        columns = np.empty((13, batch), dtype)
-        self.top_z, self.target_z, self.d_target, self.e_target, self.others = columns[:5]
+        columns = np.empty((12, batch), dtype)
+        self.top_z, self.expected_d, self.e_target, self.others, self.total = columns[:5]
         self.y_target, self.y_others, self.y_total, self.row_loss = columns[5:9]
-        self.excess, self.all_others, self.total, self.divisor = columns[9:]
-        self.top_z_column, self.target_z_column, self.total_column, self.divisor_column = (
-            column[:, None] for column in (self.top_z, self.target_z, self.total, self.divisor)
+        self.excess, self.all_others, self.divisor = columns[9:]
+        self.top_z_column, self.total_column, self.divisor_column = (
+            column[:, None] for column in (self.top_z, self.total, self.divisor)
         )
         self.ones = np.ones(n, dtype)
-        self.batches = np.full(n, batch, dtype)
         self.mean = np.full(batch, 1 / batch, dtype)
         self.batch = np.array(batch, dtype)
         self.one = CONSTANTS[dtype].one
@@ -61,7 +59,7 @@ class LossRoom:
 
     def count_right(self) -> int:
         """Return in how many rows the target was on top, when a softmax loss was last computed here."""
-        return int(np.count_nonzero(np.equal(self.top_column, self.target_column, self.right)))
+        return int(np.count_nonzero(np.equal(self.top, self.target, self.right)))
 
 
 class Loss(Protocol):
@@ -94,15 +92,11 @@ def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> t
     if room is None:
         return _checked(cross_entropy, "cross_entropy", logits, y)
     if y.ndim == 1:
-        loss, dz = _cross_entropy_of_labels(logits, y, room)
-        if loss < math.inf:
-            return loss, dz
-        y = np.zeros_like(logits)
-        y.reshape(-1)[room.target] = 1
+        return _cross_entropy_of_labels(logits, y, room)
     target, e_target, others, row_loss = room.target, room.e_target, room.others, room.row_loss
-    dz = _shift(logits, y, room)
+    dz = _shift(logits, y, room, room.dz)
     expected_d = _expectation(y, dz, room)
-    _exponentials(room)
+    _exponentials(dz, room.flat_dz, room)
 
     # The loss of a row is sum(y) * log(total) - sum(y * d), and no term of it is negative.
     # total - 1 is the others' sum where the target is on top, however small that sum is.
@@ -127,27 +121,20 @@ def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> t
 
 
 def _cross_entropy_of_labels(z: Floats, y: Targets, room: LossRoom) -> tuple[float, Floats]:
-    """Do what `cross_entropy` does for labels; where a number overflows, the loss is infinite and `z` as it was.
+    """Do what `cross_entropy` does for labels: the loss of a row is log1p(others / e[target])."""
+    e = _shift(z, y, room, room.work)
+    _exponentials(e, room.flat_work, room)
+    np.divide(room.others, room.e_target, room.row_loss)
+    loss = float(np.log1p(room.row_loss, room.row_loss).dot(room.mean))
+    if loss == math.inf:
+        # The target's exponential underflows, but its logarithm is known.
+        row_loss = np.log(room.total) - (z.take(room.target) - room.top_z)
+        loss = float(row_loss.dot(room.mean))
 
-    With d = z - z[target] the target's exponential is 1, so that the loss of a row is log1p(others).
-    """
-    room.target_column = y
-    z.argmax(axis=1, out=room.top_column)
-    target = np.add(room.row_starts, y, room.target)
-    z.take(target, out=room.target_z, mode="clip")
-    e = np.subtract(z, room.target_z_column, room.work)
-    np.exp(e, e)
-    room.flat_work[target] = 0
-    # The gradient is that of the mean over the batch: e / (batch * (1 + others)). So the sums take the factor along,
-    # and where they overflow, others and the loss do.
-    batch_others = e.dot(room.batches, room.all_others)
-    others = np.divide(batch_others, room.batch, room.others)
-    loss = float(np.log1p(others, room.row_loss).dot(room.mean))
-    if not loss < math.inf:
-        return math.inf, z
-    np.add(batch_others, room.batch, room.divisor)
+    # The loss is the mean over the batch: here the chain rule starts.
+    np.multiply(room.total, room.batch, room.divisor)
     # For the target, p - 1 is minus the sum of the others.
-    room.flat_work[target] = np.negative(others, others)
+    room.flat_work[room.target] = np.negative(room.others, room.others)
     return loss, np.divide(e, room.divisor_column, room.dz)
 
 
@@ -160,10 +147,10 @@ def softmax_mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tup
         return _checked(softmax_mse, "softmax_mse", logits, y)
     soft = y.ndim == 2
     target, p_target, others, work = room.target, room.e_target, room.others, room.work
-    p = _shift(logits, y, room)
+    p = _shift(logits, y, room, room.dz)
     if soft:
         y.take(target, out=room.y_target, mode="clip")
-    _exponentials(room)
+    _exponentials(p, room.flat_dz, room)
     p_target /= room.total
     others /= room.total
     p /= room.total_column
@@ -244,29 +231,27 @@ def _checked(function: Loss, name: str, logits: Floats, y: Targets) -> tuple[flo
         return function(np.ascontiguousarray(z), y, LossRoom(batch, n, z.dtype))
 
 
-def _shift(z: Floats, y: Targets, room: LossRoom) -> Floats:
+def _shift(z: Floats, y: Targets, room: LossRoom, out: Floats) -> Floats:
     """Find the target and the top of every row, as places in the flat arrays, and return d."""
-    room.target_column = y if y.ndim == 1 else y.argmax(axis=1, out=room.y_column)
-    np.add(room.row_starts, room.target_column, room.target)
+    np.add(room.row_starts, y if y.ndim == 1 else y.argmax(axis=1, out=room.target), room.target)
     top = np.add(room.row_starts, z.argmax(axis=1, out=room.top_column), room.top)
     z.take(top, out=room.top_z, mode="clip")
-    d: Floats = np.subtract(z, room.top_z_column, room.dz)
-    d.take(room.target, out=room.d_target, mode="clip")
+    d: Floats = np.subtract(z, room.top_z_column, out)
     return d
 
 
-def _exponentials(room: LossRoom) -> None:
+def _exponentials(d: Floats, flat_d: Floats, room: LossRoom) -> None:
     """Turn d into e, with the target's set apart: 0 in its place, so that a row's sum is the others'."""
-    e = np.exp(room.dz, room.dz)
+    e = np.exp(d, d)
     e.take(room.target, out=room.e_target, mode="clip")
-    room.flat_dz[room.target] = 0
+    flat_d[room.target] = 0
     e.dot(room.ones, room.others)
     np.add(room.others, room.e_target, room.total)
 
 
 def _expectation(y: Targets, d: Floats, room: LossRoom) -> Floats:
     """Return sum(y * d) of every row, and split y into the target's share and, in room.work, the others'."""
-    expected_d: Floats = np.vecdot(y, d, room.d_target)
+    expected_d: Floats = np.vecdot(y, d, room.expected_d)
     if np.isnan(expected_d).any():
         # Where y is 0 and d is -infinity their product is 0 all the same.
         expected_d[:] = np.multiply(y, d, where=y > 0, out=np.zeros_like(d)).sum(axis=1)

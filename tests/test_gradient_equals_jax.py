@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import mlp_ref
 import verify
 from verify import reference, shipped
-from verify.judge import Truth, flat
+from verify.judge import Truth, flat, judge
 
 NETWORKS = sorted(shipped.SPECS)
 
@@ -45,6 +45,25 @@ def test_loss_and_gradient_equal_jax_value_and_grad(data, network):
 def test_the_oracle_verifies_the_network(network):
     report = verify.check(shipped.target(*network), shipped.SPECS[network], cases=60, xla=0, certified=2)
     assert report.ok, str(report)
+
+
+@pytest.mark.parametrize(("dtype", "lowest"), [("float32", 120), ("float64", 800)])
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=50)
+def test_a_target_far_below_the_top_is_as_exact(dtype, lowest, seed):
+    """With an x of 1 the logits are exact, and the bound is that of softmax and cross-entropy alone."""
+    rng = np.random.default_rng(seed)
+    weight = rng.standard_normal((1, 4))
+    weight[0, 0] -= rng.uniform(0, lowest)
+    params, x, y = (
+        [mlp_ref.Layer(weight.astype(dtype), np.zeros(4, dtype))],
+        np.ones((1, 1), dtype),
+        np.array([0]),
+    )
+    _, grads = mlp_ref.loss_and_gradient(params, x, y)
+    inputs = [np.asarray(array, dtype=float) for array in (*params[0], x, np.eye(4)[y])]
+    truth = Truth.of(verify.Spec(), inputs, dtype)
+    assert judge(truth.tensors, flat(grads), dtype).verdict == "verified"
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -186,29 +186,30 @@ def adjudicated(gradient: GradientFunction, spec: SpecLike, case: Case, judgemen
     i = tensor_names(len(params)).index(judgement.tensor)
     low_dtype = np.dtype(case.dtype)
     high_dtype = np.dtype(np.float64) if case.dtype == "float32" else np.dtype(np.longdouble)
+    shrinks = np.sqrt(float(np.finfo(high_dtype.type).eps / np.finfo(low_dtype.type).eps))
+    finer = shrinks < 1  # a long double may be a double
+    wrong, imprecise = replace(judgement, verdict="wrong"), replace(judgement, verdict="imprecise")
 
-    def called_in(dtype: np.dtype[Any]) -> Array:
+    def called_in(dtype: np.dtype[Any]) -> Array | None:
+        """The tensor in question, of another call; None where that fails, or gives another dtype or shape."""
         layers = [Layer(weight.astype(dtype), bias.astype(dtype)) for weight, bias in params]
         labels = y.copy() if y.dtype.kind in "iu" else y.astype(dtype)
-        with np.errstate(all="ignore"):
-            tensor = flat(gradient(layers, x.astype(dtype), labels))[i]
-        return np.array(tensor)  # a copy: a later call may overwrite it
+        try:
+            with np.errstate(all="ignore"):
+                tensor = np.array(flat(gradient(layers, x.astype(dtype), labels))[i])
+        except Exception:  # whatever it raises, it cannot run like this
+            return None
+        return tensor if tensor.dtype == dtype and tensor.shape == flat(params)[i].shape else None
 
-    try:
-        low, *high = map(called_in, (low_dtype, high_dtype, high_dtype))
-        repeated = abs(float(low[judgement.index]) - judgement.expected)
-        finer = np.finfo(high_dtype.type).eps < np.finfo(low_dtype.type).eps  # long double may be a double
-        runs_higher = bool(finer) and all(
-            tensor.dtype == high_dtype and tensor.shape == low.shape for tensor in high
-        )
-    except Exception:  # whatever it raised, it cannot run at this precision
-        runs_higher = False
-    if runs_higher:
-        truth = balls.certified(traced(spec, case.sizes), case.inputs(), case.sizes, high_dtype)[i + 1]
-        shrinks = np.sqrt(float(np.finfo(high_dtype.type).eps / np.finfo(low_dtype.type).eps))
-        left = max(balls.distance(truth, tensor).max() for tensor in high)
-        repeats = repeated >= shrinks * judgement.error  # NaN is never imprecise
-        imprecise = bool(repeats and left <= shrinks * balls.distance(truth, low).max())
-    else:
-        imprecise = small(judgement, Truth.of(spec, case.inputs(), case.dtype), case.dtype)
-    return replace(judgement, verdict="imprecise" if imprecise else "wrong")
+    low = called_in(low_dtype)
+    if low is None:
+        return wrong
+    repeated = abs(float(low[judgement.index]) - judgement.expected)
+    if finer and not repeated >= shrinks * judgement.error:  # NaN is wrong too
+        return wrong
+    high = [tensor for tensor in (called_in(high_dtype), called_in(high_dtype)) if tensor is not None]
+    if not finer or len(high) < 2:
+        return imprecise if small(judgement, Truth.of(spec, case.inputs(), case.dtype), case.dtype) else wrong
+    truth = balls.certified(traced(spec, case.sizes), case.inputs(), case.sizes, high_dtype)[i + 1]
+    left = np.max([balls.distance(truth, tensor) for tensor in high])
+    return imprecise if left <= shrinks * balls.distance(truth, low).max() else wrong

@@ -259,12 +259,15 @@ def test_a_workspace_says_what_is_wrong_with_its_arguments(arguments, error, mes
         Workspace(*arguments)
 
 
-def test_the_first_outgrown_piece_is_named(monkeypatch):
+def test_the_first_outgrown_layer_of_all_pieces_is_named(monkeypatch):
     monkeypatch.setattr(backprop, "ROWS_AT_ONCE", 4)
     layer = Layer(np.full((2, 2), 1e30, np.float32), np.zeros(2, np.float32))
     x = np.zeros((10, 2), np.float32)
     x[9] = 1
     with pytest.raises(FloatingPointError, match=r"outgrows float32 in params\[1\]"):
+        forward([layer, layer], x, "relu")
+    x[:3], x[9] = 1, 1e30  # the second layer overflows in the first piece, and the first layer in the last
+    with pytest.raises(FloatingPointError, match=r"outgrows float32 in params\[0\]"):
         forward([layer, layer], x, "relu")
 
 

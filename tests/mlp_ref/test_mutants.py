@@ -134,7 +134,7 @@ def test_impossible_classes_cost_nothing_row_by_row():
     with np.errstate(all="ignore"):
         cross_entropy(logits, y, room)
     # Of each row, the sum of y * (logits - top): nothing of the class that is infinitely far, nor of the other row.
-    np.testing.assert_array_equal(room.d_target, [-np.spacing(top), 0.0], strict=True)
+    np.testing.assert_array_equal(room.expected_d, [-np.spacing(top), 0.0], strict=True)
 
 
 def test_a_huge_squared_error_is_put_in_the_place_given():

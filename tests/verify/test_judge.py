@@ -241,6 +241,17 @@ def test_without_a_long_double_no_mistake_is_called_imprecise(monkeypatch):
     assert settled(small_mistake, CASE) == "wrong"
 
 
+def test_without_a_long_double_a_rounding_error_need_not_repeat(monkeypatch):
+    monkeypatch.setattr(judging.np, "longdouble", np.float64)
+    calls = itertools.count(3)
+
+    def less_each_time(params, x, y):
+        grads = textbook(params, x, y)
+        return [Layer(weight * (1 + 1e-9 / next(calls)), bias) for weight, bias in grads]
+
+    assert settled(less_each_time, CASE) == "imprecise"
+
+
 def test_a_mistake_below_the_square_root_of_the_roundoff_is_one_where_a_higher_precision_shows_it():
     if np.finfo(np.longdouble).eps == np.finfo(np.float64).eps:
         pytest.skip("long double is double here")
@@ -297,6 +308,40 @@ def test_what_errs_on_some_calls_only_is_wrong(case, errs):
         return (doubled_bias if next(calls) in errs else textbook)(params, x, y)
 
     assert settled(unsteady, case) == "wrong"
+
+
+@pytest.mark.parametrize("fails", [[2], [3], [2, 3]])
+def test_nan_in_either_call_at_the_higher_precision_is_wrong(fails):
+    calls = itertools.count()
+
+    def unsteady(params, x, y):
+        grads = cancelling(params, x, y)
+        if next(calls) in fails:
+            for layer in grads:
+                layer.weight[:] = np.nan
+        return grads
+
+    assert settled(unsteady, CASE_32) == "wrong"
+
+
+def test_what_does_not_repeat_is_wrong_also_where_it_cannot_run_at_the_higher_precision():
+    calls, further_calls = itertools.count(), itertools.count()
+
+    def once(params, x, y):
+        return (textbook if next(calls) else small_mistake_32)(params, x, y)
+
+    def small_mistake_32(params, x, y):
+        return [Layer(weight * np.float32(1.0001), bias) for weight, bias in textbook(params, x, y)]
+
+    assert settled(refused(small_mistake_32, "float32"), CASE_32) == "imprecise"
+    assert settled(refused(once, "float32"), CASE_32) == "wrong"
+
+    def never_again(params, x, y):
+        if next(further_calls):
+            raise RuntimeError("once is enough")
+        return small_mistake_32(params, x, y)
+
+    assert settled(never_again, CASE_32) == "wrong"
 
 
 @pytest.mark.parametrize(("answer", "verdict"), [(np.inf, "imprecise"), (np.nan, "wrong")])
