@@ -44,10 +44,10 @@ class LossRoom:
         self.top_column, self.target, self.top = np.zeros((3, batch), np.intp)
         # Every result has a column of its own: NumPy takes three times as long to put a single number, which
         # is what a batch of one row has, in the place of an operand.
-        columns = np.empty((12, batch), dtype)
-        self.top_z, self.expected_d, self.e_target, self.others, self.total = columns[:5]
+        columns = np.empty((13, batch), dtype)
+        self.top_z, self.d_target, self.e_target, self.others, self.total = columns[:5]
         self.y_target, self.y_others, self.y_total, self.row_loss = columns[5:9]
-        self.excess, self.all_others, self.divisor = columns[9:]
+        self.expected_d, self.excess, self.all_others, self.divisor = columns[9:]
         self.top_z_column, self.total_column, self.divisor_column = (
             column[:, None] for column in (self.top_z, self.total, self.divisor)
         )
@@ -94,9 +94,9 @@ def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> t
     if y.ndim == 1:
         return _cross_entropy_of_labels(logits, y, room)
     target, e_target, others, row_loss = room.target, room.e_target, room.others, room.row_loss
-    dz = _shift(logits, y, room, room.dz)
+    dz = _shift(logits, y, room)
     expected_d = _expectation(y, dz, room)
-    _exponentials(dz, room.flat_dz, room)
+    _exponentials(room)
 
     # The loss of a row is sum(y) * log(total) - sum(y * d), and no term of it is negative.
     # total - 1 is the others' sum where the target is on top, however small that sum is.
@@ -122,20 +122,21 @@ def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> t
 
 def _cross_entropy_of_labels(z: Floats, y: Targets, room: LossRoom) -> tuple[float, Floats]:
     """Do what `cross_entropy` does for labels: the loss of a row is log1p(others / e[target])."""
-    e = _shift(z, y, room, room.work)
-    _exponentials(e, room.flat_work, room)
+    dz = _shift(z, y, room)
+    dz.take(room.target, out=room.d_target, mode="clip")
+    _exponentials(room)
     np.divide(room.others, room.e_target, room.row_loss)
     loss = float(np.log1p(room.row_loss, room.row_loss).dot(room.mean))
     if loss == math.inf:
         # The target's exponential underflows, but its logarithm is known.
-        row_loss = np.log(room.total) - (z.take(room.target) - room.top_z)
-        loss = float(row_loss.dot(room.mean))
+        loss = float((np.log(room.total) - room.d_target).dot(room.mean))
 
     # The loss is the mean over the batch: here the chain rule starts.
     np.multiply(room.total, room.batch, room.divisor)
     # For the target, p - 1 is minus the sum of the others.
-    room.flat_work[room.target] = np.negative(room.others, room.others)
-    return loss, np.divide(e, room.divisor_column, room.dz)
+    room.flat_dz[room.target] = np.negative(room.others, room.others)
+    dz /= room.divisor_column
+    return loss, dz
 
 
 def softmax_mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tuple[float, Floats]:
@@ -147,10 +148,10 @@ def softmax_mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tup
         return _checked(softmax_mse, "softmax_mse", logits, y)
     soft = y.ndim == 2
     target, p_target, others, work = room.target, room.e_target, room.others, room.work
-    p = _shift(logits, y, room, room.dz)
+    p = _shift(logits, y, room)
     if soft:
         y.take(target, out=room.y_target, mode="clip")
-    _exponentials(p, room.flat_dz, room)
+    _exponentials(room)
     p_target /= room.total
     others /= room.total
     p /= room.total_column
@@ -231,20 +232,20 @@ def _checked(function: Loss, name: str, logits: Floats, y: Targets) -> tuple[flo
         return function(np.ascontiguousarray(z), y, LossRoom(batch, n, z.dtype))
 
 
-def _shift(z: Floats, y: Targets, room: LossRoom, out: Floats) -> Floats:
+def _shift(z: Floats, y: Targets, room: LossRoom) -> Floats:
     """Find the target and the top of every row, as places in the flat arrays, and return d."""
     np.add(room.row_starts, y if y.ndim == 1 else y.argmax(axis=1, out=room.target), room.target)
     top = np.add(room.row_starts, z.argmax(axis=1, out=room.top_column), room.top)
     z.take(top, out=room.top_z, mode="clip")
-    d: Floats = np.subtract(z, room.top_z_column, out)
+    d: Floats = np.subtract(z, room.top_z_column, room.dz)
     return d
 
 
-def _exponentials(d: Floats, flat_d: Floats, room: LossRoom) -> None:
+def _exponentials(room: LossRoom) -> None:
     """Turn d into e, with the target's set apart: 0 in its place, so that a row's sum is the others'."""
-    e = np.exp(d, d)
+    e = np.exp(room.dz, room.dz)
     e.take(room.target, out=room.e_target, mode="clip")
-    flat_d[room.target] = 0
+    room.flat_dz[room.target] = 0
     e.dot(room.ones, room.others)
     np.add(room.others, room.e_target, room.total)
 
