@@ -81,6 +81,10 @@ class Workspace:
         self.multiply = multiplier(layer_sizes, batch)
         self.loss = LossRoom(batch, n_out, dtype, dz=self.logits)
 
+    def by_piece(self) -> list[tuple[slice, Workspace]]:
+        """Return `pieces`, or for a batch that is not long all rows and this workspace."""
+        return self.pieces or [(slice(None), self)]
+
     def count_right(self) -> int:
         """Return in how many rows the target was on top, when a softmax loss was last computed here."""
         return self.right_in_pieces if self.pieces else self.loss.count_right()

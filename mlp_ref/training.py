@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mlp_ref.arrays import Floats, Integers, quiet
-from mlp_ref.backprop import ROWS_AT_ONCE, Workspace, forward, loss_and_gradient
+from mlp_ref.backprop import Workspace, forward, loss_and_gradient
 from mlp_ref.history import History
 from mlp_ref.losses import LOSSES
 from mlp_ref.params import Layer, as_layers
@@ -133,11 +133,10 @@ def evaluate(model: Model, data: Rows) -> tuple[float, float]:
     """Return the mean loss of checked data and the share of rows whose likeliest class is right."""
     params = model.params
     loss_sum, right = 0.0, 0
-    for start in range(0, len(data.x), ROWS_AT_ONCE):
-        x, y = data.x[start : start + ROWS_AT_ONCE], data.y[start : start + ROWS_AT_ONCE]
-        workspace = Workspace(model.layer_sizes, len(x), x.dtype)
-        logits = forward(params, x, model.hidden, workspace=workspace)
-        loss, _ = LOSSES[model.loss](logits, y, workspace.loss)
+    for rows, piece in Workspace(model.layer_sizes, len(data.x), data.x.dtype).by_piece():
+        x, y = data.x[rows], data.y[rows]
+        logits = forward(params, x, model.hidden, workspace=piece)
+        loss, _ = LOSSES[model.loss](logits, y, piece.loss)
         loss_sum += loss * len(x)
-        right += workspace.loss.count_right()
+        right += piece.count_right()
     return loss_sum / len(data.x), right / len(data.x)

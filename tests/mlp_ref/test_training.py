@@ -159,7 +159,7 @@ def test_a_refused_fit_changes_nothing(change, error, message):
 
 
 def test_evaluation_of_many_rows_is_weighted_by_their_number():
-    x, y = problem(training.ROWS_AT_ONCE + 10)
+    x, y = problem(backprop.ROWS_AT_ONCE + 10)
     net = new_net()
     model = training.Model(net.flat, net.layer_sizes, net.hidden, net.loss)
     loss, accuracy = training.evaluate(model, training.Rows(x, y))

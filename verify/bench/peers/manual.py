@@ -29,7 +29,7 @@ def products(task: Task) -> Step:
     """The matrix products of one gradient, made as and where `mlp_ref` makes them, with nothing between them."""
     params, x, _ = task.arrays()
     workspace = Workspace(task.cell.layer_sizes, len(x), x.dtype)
-    pieces = [(x[rows], room) for rows, room in workspace.pieces or [(slice(None), workspace)]]
+    pieces = [(x[rows], room) for rows, room in workspace.by_piece()]
     for _, room in pieces:
         for array in (*room.a, *room.slopes):
             array.fill(1)
