@@ -233,6 +233,8 @@ def test_a_workspace_for_a_long_batch_holds_its_pieces_and_is_used_again(monkeyp
     monkeypatch.setattr(backprop, "ROWS_AT_ONCE", 4)
     workspace = Workspace([4, 5, 3], 10, np.float64)
     assert [rows for rows, _ in workspace.pieces] == [slice(0, 4), slice(4, 8), slice(8, 10)]
+    assert workspace.by_piece() is workspace.pieces
+    assert whole.by_piece() == [(slice(None), whole)]
     for _ in range(2):
         in_pieces, grads_in_pieces = loss_and_gradient(params, x, y, loss=loss, workspace=workspace)
         assert in_pieces == pytest.approx(value, rel=1e-14)
