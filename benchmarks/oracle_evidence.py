@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -27,18 +28,23 @@ from hypothesis import seed as hypothesis_seed
 
 import verify
 from mlp_ref import Layer, loss_and_gradient
-from verify import shipped
-from verify.case import DTYPES, REGIMES, Case
-from verify.evaluate import balls, bounds, working, xla
-from verify.evaluate.program import loss_function, traced
-from verify.judge import Truth, flat, judge, ratios, vacuous
-from verify.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
-from verify.witness import xla_within_bound
+from verify.case.recipe import DTYPES, REGIMES, Case
+from verify.checks.cross_check import worst_xla_error
+from verify.evaluate import balls, bounds, xla
+from verify.reference.derivative import loss_function, traced
+from verify.reference.judge import judge, ratios, vacuous
+from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
+from verify.reference.truth import Truth, flat
+from verify.subject import mlp_ref_targets
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # the evaluator at working precision belongs to the tests
+from tests.verify.evaluate import working  # noqa: E402
 
 ORDINARY = ("ordinary", "batch_1", "width_1", "no_hidden", "soft_labels", "missing_class", "wide")
 """The regimes in which nothing is extreme: moderate parameters, moderate depth."""
 
-DEFAULT = shipped.SPECS["sigmoid", "cross_entropy"]
+DEFAULT = mlp_ref_targets.SPECS["sigmoid", "cross_entropy"]
 
 
 def drawn(spec: Spec, n: int, seed: int, **options: Any) -> list[Case]:
@@ -74,7 +80,7 @@ def by_jax_itself(arguments: argparse.Namespace) -> bool:
     ok = True
     for dtype in DTYPES:
         worst, failed, done = 0.0, 0, 0
-        for i, ((hidden, loss), spec) in enumerate(shipped.SPECS.items()):
+        for i, ((hidden, loss), spec) in enumerate(mlp_ref_targets.SPECS.items()):
             n = arguments.jax_total * (i + 1) // 12 - arguments.jax_total * i // 12
             for case in drawn(spec, n, arguments.seed + i, dtypes=[dtype]):
                 params, x, y = case.arrays()
@@ -103,7 +109,7 @@ def by_jax_itself(arguments: argparse.Namespace) -> bool:
 def throughput(arguments: argparse.Namespace) -> bool:
     """Time per case of verify.check, everything included, against jit of value_and_grad for each new shape."""
     shapes = 48
-    target = shipped.target()
+    target = mlp_ref_targets.target()
     narrow = [regime for regime in REGIMES if regime != "wide"]  # widths and batches up to 32
     cases = drawn(DEFAULT, shapes, arguments.seed + 1, regimes=narrow)
     ours: list[float] = []
@@ -193,12 +199,14 @@ def textbook(spec: Spec) -> Callable[..., list[tuple[Any, Any]]]:
 def peers() -> list[tuple[str, Spec, Any]]:
     """Correct implementations written differently: a name, what it is judged as, and the gradient."""
     # A textbook's exp(-z) overflows for the largest pre-activations; what it then gives is still right.
-    found: list[tuple[str, Spec, Any]] = [("mlp_ref", spec, target) for target, spec in shipped.targets()]
+    found: list[tuple[str, Spec, Any]] = [
+        ("mlp_ref", spec, target) for target, spec in mlp_ref_targets.targets()
+    ]
     found += [("textbook NumPy", spec, textbook(spec)) for spec in all_specs()]
     if importlib.util.find_spec("torch"):
         import torch
 
-        from verify import torch_gradient
+        from verify.commands import torch_gradient
 
         torch.set_num_threads(1)
         found += [("PyTorch", spec, torch_gradient.of(spec)) for spec in all_specs()]
@@ -218,7 +226,7 @@ def through_xla(i: int, cases: int, seed: int) -> int:
     spec = all_specs()[i]
     found = drawn(spec, cases, seed + i)
     for case in found:
-        xla_within_bound(spec, case)
+        worst_xla_error(spec, case)
     return len(found)
 
 
@@ -297,7 +305,7 @@ def tightness(arguments: argparse.Namespace) -> bool:
     ok = True
     for name, specs in (
         ("the default network", [DEFAULT]),
-        ("all that ships", list(shipped.SPECS.values())),
+        ("all that ships", list(mlp_ref_targets.SPECS.values())),
         ("all specs", all_specs()),
     ):
         for dtype in DTYPES:
@@ -326,8 +334,8 @@ def power(arguments: argparse.Namespace) -> bool:
     for dtype, fractions in (("float64", (1e-9, 1e-11, 1e-12)), ("float32", (1e-3, 1e-4, 1e-5))):
         caught = dict.fromkeys(fractions, 0)
         judged = 0
-        for (hidden, loss), spec in shipped.SPECS.items():
-            target = shipped.target(hidden, loss)
+        for (hidden, loss), spec in mlp_ref_targets.SPECS.items():
+            target = mlp_ref_targets.target(hidden, loss)
             for _, case, truth in _pairs([spec], arguments.power_cases // 12, arguments.seed, dtype):
                 tensors = [np.array(tensor) for tensor in flat(target.gradient(*case.arrays()))]
                 live = [i for i, (value, _) in enumerate(truth.tensors) if value.any()]

@@ -1,7 +1,8 @@
 """The claim of the project, stated plainly: the hand-written gradient equals JAX's.
 
 JAX itself executes ``jax.value_and_grad`` of a forward pass that was written apart (`verify.reference`). There is no
-tolerance: `verify.judge` derives, for every entry, how far rounding may take either side from the exact value.
+tolerance: `verify.evaluate.bounds` derives, for every entry, how far rounding may take either side from the exact
+value.
 """
 
 import jax
@@ -12,23 +13,25 @@ from hypothesis import strategies as st
 
 import mlp_ref
 import verify
-from verify import reference, shipped
-from verify.judge import Truth, flat, judge
+from verify.reference.judge import judge
+from verify.reference.network import loss_of
+from verify.reference.truth import Truth, flat
+from verify.subject import mlp_ref_targets
 
-NETWORKS = sorted(shipped.SPECS)
+NETWORKS = sorted(mlp_ref_targets.SPECS)
 
 
 @settings(max_examples=60)
 @given(data=st.data(), network=st.sampled_from(NETWORKS))
 def test_loss_and_gradient_equal_jax_value_and_grad(data, network):
     hidden, loss_name = network
-    spec = shipped.SPECS[network]
+    spec = mlp_ref_targets.SPECS[network]
     case = data.draw(verify.cases(spec))
     params, x, y = case.arrays()
 
     loss, grads = mlp_ref.loss_and_gradient(params, x, y, hidden, loss_name)
     with jax.enable_x64(True):
-        jax_loss, jax_grads = jax.value_and_grad(reference.loss_of(spec))(params, x, y)
+        jax_loss, jax_grads = jax.value_and_grad(loss_of(spec))(params, x, y)
 
     bounds = Truth.of(spec, case.inputs(), case.dtype)
     results = [np.asarray(loss), *flat(grads)]
@@ -43,7 +46,9 @@ def test_loss_and_gradient_equal_jax_value_and_grad(data, network):
 
 @pytest.mark.parametrize("network", NETWORKS, ids="-".join)
 def test_the_oracle_verifies_the_network(network):
-    report = verify.check(shipped.target(*network), shipped.SPECS[network], cases=60, xla=0, certified=2)
+    report = verify.check(
+        mlp_ref_targets.target(*network), mlp_ref_targets.SPECS[network], cases=60, xla=0, certified=2
+    )
     assert report.ok, str(report)
 
 

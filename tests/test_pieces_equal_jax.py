@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import mlp_ref
 from mlp_ref import MLP, Layer, activations
-from verify import reference, shipped
+from verify.reference import network
+from verify.subject import mlp_ref_targets
 
 ULPS = 16
 U32, U64 = 2.0**-24, 2.0**-53
@@ -40,7 +41,7 @@ def test_slope_equals_jax_grad(name, seed, scale):
     value, slope = activations.ACTIVATIONS[name](z)
     with jax.enable_x64(True):
         wide = jnp.asarray(z.astype(np.float64))
-        expected, derivative = reference.HIDDEN[name](wide), jax.vmap(jax.grad(reference.HIDDEN[name]))(wide)
+        expected, derivative = network.HIDDEN[name](wide), jax.vmap(jax.grad(network.HIDDEN[name]))(wide)
     assert_equal_but_for_rounding(value, expected)
     assert_equal_but_for_rounding(np.broadcast_to(slope, z.shape).astype(np.float32), derivative)
 
@@ -90,7 +91,7 @@ def test_fused_cross_entropy_gradient_equals_the_composition_through_the_jacobia
 
 
 def jax_steps(params, batches, spec, learning_rate):
-    gradient = jax.jit(jax.grad(reference.loss_of(spec)))
+    gradient = jax.jit(jax.grad(network.loss_of(spec)))
     for x, y in batches:
         grads = gradient(params, x, y)
         params = [
@@ -124,7 +125,7 @@ def test_training_equals_training_with_jax_gradients(hidden, loss, epochs):
             (x[order[i : i + batch_size]], y[order[i : i + batch_size]]) for i in range(0, rows, batch_size)
         ]
     with jax.enable_x64(True):
-        expected = jax_steps(start, batches, shipped.SPECS[hidden, loss], 0.3)
+        expected = jax_steps(start, batches, mlp_ref_targets.SPECS[hidden, loss], 0.3)
 
     moved = 0.0
     for layer, jax_layer, first in zip(net.params, expected, start, strict=True):

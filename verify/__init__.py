@@ -4,16 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from verify.adapters import adapt
-    from verify.assertions import assert_gradient
-    from verify.case import Arrays, Case, cases
-    from verify.checks import Target
-    from verify.diagnose import Diagnosis, explain
-    from verify.judge import Judgement
-    from verify.oracle import check, examine
-    from verify.report import Finding, Report
-    from verify.spec import Spec
-    from verify.target import load
+    from verify.case.arrays import Arrays
+    from verify.case.draw import cases
+    from verify.case.recipe import Case
+    from verify.checks.finding import Finding
+    from verify.diagnosis.diagnose import Diagnosis, explain
+    from verify.oracle.assertion import assert_gradient
+    from verify.oracle.check import check, examine
+    from verify.oracle.report import Report
+    from verify.reference.judge import Judgement
+    from verify.reference.spec import Spec
+    from verify.subject.adapt import adapt
+    from verify.subject.load import load
+    from verify.subject.target import Target
 
 __all__ = [
     "Arrays",
@@ -35,25 +38,27 @@ __all__ = [
 
 # Where each name lives. It is imported on first use, so that `import verify` loads neither JAX nor Hypothesis.
 _HOMES = {
-    "Arrays": "verify.case",
-    "Case": "verify.case",
-    "Diagnosis": "verify.diagnose",
-    "Finding": "verify.report",
-    "Judgement": "verify.judge",
-    "Report": "verify.report",
-    "Spec": "verify.spec",
-    "Target": "verify.checks",
-    "adapt": "verify.adapters",
-    "assert_gradient": "verify.assertions",
-    "cases": "verify.case",
-    "check": "verify.oracle",
-    "examine": "verify.oracle",
-    "explain": "verify.diagnose",
-    "load": "verify.target",
+    "Arrays": "verify.case.arrays",
+    "Case": "verify.case.recipe",
+    "Diagnosis": "verify.diagnosis.diagnose",
+    "Finding": "verify.checks.finding",
+    "Judgement": "verify.reference.judge",
+    "Report": "verify.oracle.report",
+    "Spec": "verify.reference.spec",
+    "Target": "verify.subject.target",
+    "adapt": "verify.subject.adapt",
+    "assert_gradient": "verify.oracle.assertion",
+    "cases": "verify.case.draw",
+    "check": "verify.oracle.check",
+    "examine": "verify.oracle.check",
+    "explain": "verify.diagnosis.diagnose",
+    "load": "verify.subject.load",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "mistakes":
+        return import_module("verify.diagnosis.mistakes")
     if name not in _HOMES:
         raise AttributeError(f"module 'verify' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -8,12 +8,18 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = {
-    "check": ("verify.check_command", "judge a gradient of yours"),
-    "mistakes": ("verify.mistakes_command", "run the oracle against a catalogue of wrong gradients"),
-    "accuracy": ("verify.accuracy", "the error of mlp_ref, JAX and PyTorch against certified enclosures"),
-    "bench": ("verify.bench.command", "the speed of manual gradients against JAX gradients"),
+    "check": ("verify.commands.check", "judge a gradient of yours"),
+    "mistakes": ("verify.commands.mistakes.command", "run the oracle against a catalogue of wrong gradients"),
+    "accuracy": (
+        "verify.commands.accuracy",
+        "the error of mlp_ref, JAX and PyTorch against certified enclosures",
+    ),
+    "bench": ("verify.commands.bench.command", "the speed of manual gradients against JAX gradients"),
 }
-MAIN_JOB = ("verify.main_job", "judge mlp_ref on random networks and on the digits (this is the default)")
+MAIN_JOB = (
+    "verify.commands.self_check",
+    "judge mlp_ref on random networks and on the digits (this is the default)",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -35,9 +35,9 @@ def stand_in(monkeypatch):
 @pytest.mark.parametrize(
     ("argv", "module"),
     [
-        ([], "verify.main_job"),
-        (["--cases", "3"], "verify.main_job"),
-        (["mlp_ref", "--cases", "3"], "verify.main_job"),
+        ([], "verify.commands.self_check"),
+        (["--cases", "3"], "verify.commands.self_check"),
+        (["mlp_ref", "--cases", "3"], "verify.commands.self_check"),
         *[([name, "--cases", "3"], module) for name, (module, _) in command_line.COMMANDS.items()],
     ],
 )

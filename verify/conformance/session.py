@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from verify.case import REGIMES, suited
-from verify.checks import CHECKS, FOLLOW_UPS, Target
-from verify.options import judged
-from verify.oracle import check
-from verify.report import Finding
+from verify.case.draw import suited
+from verify.case.recipe import REGIMES
+from verify.checks.examine import FOLLOW_UPS
+from verify.checks.finding import Finding
+from verify.checks.requirements import CHECKS
+from verify.oracle.check import check
+from verify.subject.options import judged
+from verify.subject.target import Target
 
 
 @dataclass

@@ -1,5 +1,7 @@
-"""The evaluators: one derivative, carried out by XLA, by NumPy with error bounds, and by certified balls.
+"""Evaluators: a meaning for each primitive operation of a program that JAX traced.
 
-`program` holds JAX's derivative as a flat list of primitive operations; `bounds` and `balls` are tables of rules
-for these operations; `xla` runs ``jax.value_and_grad`` itself.
+May import: nothing of verify.
+
+`program` is JAX's jaxpr as a flat list of operations, `simplify` makes it shorter; `bounds` (NumPy, with error bounds),
+`balls` (certified) and `xla` (JAX itself) carry it out; `moves` has the operations that only move numbers.
 """

@@ -14,7 +14,7 @@ import flint
 import numpy as np
 import numpy.typing as npt
 
-from verify.evaluate import structure
+from verify.evaluate import moves
 from verify.evaluate.program import Program, require_rules, run
 
 Array = npt.NDArray[Any]
@@ -98,11 +98,11 @@ def _integer_pow(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array
 
 
 def _dot_general(sizes: Sizes, parameters: Mapping[str, Any], a: Array, b: Array) -> Array:
-    product = structure.left_matrices(parameters, a) @ structure.right_matrices(parameters, b)
-    return structure.restored(parameters, product, a, b)
+    product = moves.left_matrices(parameters, a) @ moves.right_matrices(parameters, b)
+    return moves.restored(parameters, product, a, b)
 
 
-def _as_balls(move: structure.Move) -> Callable[..., Array]:
+def _as_balls(move: moves.Move) -> Callable[..., Array]:
     return lambda sizes, parameters: exactly(move(sizes, parameters))
 
 
@@ -156,9 +156,9 @@ RULES: dict[str, Callable[..., Array]] = {
     "dot_general": _dot_general,
     **{
         name: lambda sizes, parameters, *arrays, _move=move: _move(sizes, parameters, *arrays)
-        for name, move in structure.MOVES.items()
+        for name, move in moves.MOVES.items()
     },
-    **{name: _as_balls(structure.MOVES[name]) for name in ("iota", "dim_as_value")},
+    **{name: _as_balls(moves.MOVES[name]) for name in ("iota", "dim_as_value")},
 }
 
 
@@ -191,7 +191,7 @@ def evaluate(program: Program, inputs: list[Array], sizes: Sizes) -> list[Array]
     Parameters
     ----------
     program
-        JAX's derivative: `verify.evaluate.program.traced`.
+        JAX's derivative: `verify.reference.derivative.traced`.
     inputs
         weight, bias, weight, bias, ..., x, y as float64 arrays, taken as exact.
     sizes

@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from mlp_ref.params import Layer
-from verify import reference
-from verify.evaluate.primitive import (
+from verify.evaluate.simplify import (
     Operation,
     Size,
     shape,
@@ -27,7 +23,6 @@ from verify.evaluate.primitive import (
     with_direct_comparisons,
     without_idle_operations,
 )
-from verify.spec import Spec
 
 __all__ = [
     "NoRule",
@@ -35,13 +30,12 @@ __all__ = [
     "Program",
     "Size",
     "flatten",
-    "loss_function",
     "require_rules",
     "run",
     "shape",
     "size",
-    "traced",
 ]
+
 
 # Primitives that only wrap others; what they wrap stands in the parameter named here.
 _WRAPPERS = {
@@ -172,71 +166,3 @@ def run(
     for name, parameters, operands, results in program.operations:
         values[results[0]] = rules[name](context, parameters, *[values[slot] for slot in operands])
     return [values[slot] for slot in program.outputs]
-
-
-def _trace(loss: reference.Loss, depth: int, sizes: Mapping[str, Any]) -> Program:
-    """The Program of a loss for ``depth`` layers; ``sizes`` maps b, n0, n1, ... to dimensions."""
-
-    def array(*names: str) -> Any:
-        shape = tuple(sizes[name] for name in names)
-        return jax.ShapeDtypeStruct(shape, jnp.float64)  # type: ignore[no-untyped-call]
-
-    params = [Layer(array(f"n{i}", f"n{i + 1}"), array(f"n{i + 1}")) for i in range(depth)]
-    x, y = array("b", "n0"), array("b", f"n{depth}")
-
-    def scalar_loss(*arrays: Any) -> Any:
-        value = loss(*arrays)
-        if getattr(value, "shape", None) != ():
-            raise TypeError(f"the loss must return a scalar; it returned {jax.eval_shape(loss, *arrays)}")
-        return value
-
-    with jax.enable_x64(True):
-        return flatten(jax.make_jaxpr(jax.value_and_grad(scalar_loss))(params, x, y))
-
-
-@functools.lru_cache(maxsize=256)
-def _traced_symbolically(loss: reference.Loss, depth: int, shifts_cancel: bool) -> Program:
-    names = ["b", *(f"n{i}" for i in range(depth + 1))]
-    dimensions = export.symbolic_shape(",".join(names))
-    program = _trace(loss, depth, dict(zip(names, dimensions, strict=True)))
-    return replace(program, shifts_cancel=shifts_cancel)
-
-
-@functools.lru_cache(maxsize=4096)
-def _traced_concretely(loss: reference.Loss, dimensions: tuple[tuple[str, int], ...]) -> Program:
-    return _trace(loss, len(dimensions) - 2, dict(dimensions))
-
-
-_needs_sizes: set[reference.Loss] = set()
-
-
-@functools.cache
-def _spec_loss(spec: Spec) -> reference.Loss:
-    return reference.loss_of(spec)
-
-
-def loss_function(spec: Spec | reference.Loss) -> reference.Loss:
-    """The JAX function ``loss(params, x, y)`` of a Spec (the same object each time), or the function itself."""
-    return _spec_loss(spec) if isinstance(spec, Spec) else spec
-
-
-def traced(spec: Spec | reference.Loss, sizes: Mapping[str, int]) -> Program:
-    """JAX's derivative of a Spec, or of a user's JAX function ``loss(params, x, y) -> scalar``.
-
-    Traced once per depth with symbolic sizes, and cached. A user's function that needs to know the sizes (it
-    loops over them, say) is traced for each shape instead.
-
-    Raises
-    ------
-    TypeError
-        When the function does not return a scalar.
-    """
-    loss = loss_function(spec)
-    if loss not in _needs_sizes:
-        try:
-            return _traced_symbolically(loss, len(sizes) - 2, isinstance(spec, Spec))
-        except Exception:  # the concrete trace succeeds, or raises what is really wrong
-            if isinstance(spec, Spec):
-                raise
-            _needs_sizes.add(loss)
-    return _traced_concretely(loss, tuple(sizes.items()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
-from verify import reference
 
 Array = npt.NDArray[Any]
+Loss = Callable[..., Any]
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(loss: reference.Loss) -> Any:
+def _compiled(loss: Loss) -> Any:
     return jax.jit(jax.value_and_grad(loss))
 
 
-def evaluate(loss: reference.Loss, params: list[Layer], x: Array, y: Array) -> tuple[Any, list[Layer]]:
+def evaluate(loss: Loss, params: list[Layer], x: Array, y: Array) -> tuple[Any, list[Layer]]:
     """The loss and the gradient of ``loss(params, x, y)`` in the dtype of the arrays, as XLA computes them.
 
     JAX's global configuration is left as it was: 64-bit types are enabled for this call only.

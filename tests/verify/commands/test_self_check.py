@@ -1,0 +1,117 @@
+"""The main job: what it prints, what it returns, and what stops it."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+
+from verify.commands import self_check as main_job
+from verify.commands.self_check import add_arguments, run
+from verify.reference.spec import Spec
+from verify.subject import mlp_ref_targets
+
+
+def arguments(*given):
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(["--cases", "12", "--xla", "0", "--epochs", "1", *given])
+
+
+@pytest.fixture
+def two_targets(monkeypatch):
+    pairs = [
+        (mlp_ref_targets.target(hidden), mlp_ref_targets.SPECS[hidden, "cross_entropy"])
+        for hidden in ("sigmoid", "relu")
+    ]
+    monkeypatch.setattr(main_job.mlp_ref_targets, "targets", lambda: iter(pairs))
+    return pairs
+
+
+def test_all_verified(two_targets, tmp_path, capsys):
+    file = tmp_path / "out.json"
+    assert run(arguments("--json", str(file))) == 0
+    printed = capsys.readouterr().out
+    assert printed.rstrip().endswith("\nVERIFIED")
+    for target, _ in two_targets:
+        assert target.name in printed
+    assert "evaluated by     NumPy with bounds 24, XLA 0" in printed
+    assert "after training, float32" in printed
+    assert [entry["verdict"] for entry in json.loads(file.read_text())] == ["verified", "verified"]
+
+
+def test_a_wrong_network_is_not_verified(monkeypatch, capsys):
+    pairs = [(mlp_ref_targets.target("tanh"), Spec("sigmoid"))]
+    monkeypatch.setattr(main_job.mlp_ref_targets, "targets", lambda: iter(pairs))
+    monkeypatch.setattr(main_job, "_digits", lambda _: True)
+    assert run(arguments()) == 1
+    printed = capsys.readouterr().out
+    assert printed.rstrip().endswith("\nNOT VERIFIED")
+    assert "WRONG: mlp_ref tanh, cross_entropy as the gradient of sigmoid hidden" in printed
+
+
+@pytest.mark.usefixtures("two_targets")
+def test_wrong_digits_alone_are_enough(monkeypatch, capsys):
+    monkeypatch.setattr(main_job, "_digits", lambda _: False)
+    assert run(arguments()) == 1
+    assert capsys.readouterr().out.rstrip().endswith("\nNOT VERIFIED")
+
+
+def test_an_interruption_is_no_verification(monkeypatch, capsys):
+    calls = []
+    target = mlp_ref_targets.target()
+
+    def gradient(params, x, y):
+        calls.append(1)
+        if len(calls) > 8:
+            raise KeyboardInterrupt
+        return target.gradient(params, x, y)
+
+    import dataclasses
+
+    stopped = dataclasses.replace(target, gradient=gradient)
+    pairs = [(stopped, Spec()), (stopped, Spec())]
+    monkeypatch.setattr(main_job.mlp_ref_targets, "targets", lambda: iter(pairs))
+    assert run(arguments()) == 1
+    printed = capsys.readouterr().out
+    assert printed.rstrip().endswith("\nINTERRUPTED")
+    assert "training" not in printed
+
+
+def test_the_gradient_of_each_batch_is_judged():
+    rng = np.random.default_rng(0)
+    net = main_job.MLP([4, 3, 2], seed=0, dtype=np.float64)
+    x, y = rng.standard_normal((70, 4)), rng.integers(0, 2, size=70)
+    judgements, farthest = main_job.judged_batches(net, x, y)
+    assert [judgement.verdict for judgement in judgements] == ["verified"] * 2
+    assert 0 < farthest < 1e-14
+
+
+def test_the_farthest_entry_is_measured_by_the_largest_of_its_tensor(monkeypatch):
+    rng = np.random.default_rng(0)
+    net = main_job.MLP([4, 2], seed=0, dtype=np.float64)
+    x, y = rng.standard_normal((32, 4)), rng.integers(0, 2, size=32)
+    _, ((weight, bias),) = net.loss_and_gradient(x, y)
+    off = weight.copy()
+    off[0, 0] += 0.25 * abs(weight).max()
+    monkeypatch.setattr(net, "loss_and_gradient", lambda *_: (0.0, [(off, bias)]))
+    assert main_job.judged_batches(net, x, y)[1] == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--cases", "0"), "--cases must be 1 or larger, got 0"),
+        (("--seed", "-1"), "--seed must be 0 or larger, got -1"),
+        (("--xla", "-1"), "--xla must be 0 or larger, got -1"),
+        (("--epochs", "0"), "--epochs must be 1 or larger, got 0"),
+        (
+            ("--json", "/no/such/place/out.json"),
+            "--json must name a file in a directory that exists, got /no/such",
+        ),
+    ],
+)
+def test_arguments_that_cannot_be_used_stop_it_at_once(given, message, capsys):
+    with pytest.raises(ValueError, match=message):
+        run(arguments(*given))
+    assert capsys.readouterr().out == ""

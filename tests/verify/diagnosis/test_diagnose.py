@@ -1,0 +1,181 @@
+"""Explaining a wrong gradient: what is named is there, and what is not in the catalogue is not named."""
+
+import numpy as np
+import pytest
+
+import verify
+from mlp_ref import loss_and_gradient
+from mlp_ref.params import Layer
+from verify.commands.mistakes.score import CONFIGURATIONS
+from verify.diagnosis.mistakes import CATALOGUE, wrong_gradient
+from verify.reference.spec import Spec
+
+NAMED = {mistake.name: mistake for mistake in CATALOGUE}
+
+
+def explained(spec, *names, **options):
+    return verify.explain(wrong_gradient(spec, *(NAMED[name] for name in names)), spec, **options)
+
+
+@pytest.mark.parametrize("spec", CONFIGURATIONS, ids=str)
+def test_a_right_gradient_is_not_diagnosed(spec):
+    found = explained(spec)
+    assert (found.mistakes, found.text) == ((), "")
+    assert str(found) == "nothing wrong was observed"
+
+
+def test_the_network_that_ships_is_not_diagnosed():
+    found = verify.explain(lambda params, x, y: loss_and_gradient(params, x, y)[1])
+    assert (found.mistakes, found.text) == ((), "")
+
+
+@pytest.mark.parametrize("family", sorted({mistake.family for mistake in CATALOGUE}))
+def test_every_mistake_of_a_family_is_named_alone(family):
+    for mistake in CATALOGUE:
+        if mistake.family == family:
+            spec = next(spec for spec in CONFIGURATIONS if mistake.counts(spec))
+            found = verify.explain(wrong_gradient(spec, mistake), spec, pairs=False)
+            assert (found.mistakes, found.alternatives) == ((mistake.name,), ()), (spec, mistake.name)
+
+
+@pytest.mark.parametrize(
+    ("spec", "names"),
+    [
+        (Spec(), {"softmax_diagonal", "bias_mean"}),
+        (Spec(), {"divided_twice", "slope_twice"}),
+        (Spec(), {"accumulated", "bias_first_row"}),
+        (Spec("tanh", "identity", "squared_error"), {"missing_two", "preactivation_as_input"}),
+        (Spec("relu", "sigmoid", "binary_cross_entropy", l2=0.1), {"penalty_doubled", "slope_dropped"}),
+    ],
+    ids=lambda value: " and ".join(sorted(value)) if isinstance(value, set) else str(value),
+)
+def test_two_mistakes_at_once_are_both_named(spec, names):
+    found = explained(spec, *names)
+    assert set(found.mistakes) == names
+    for name in names:
+        assert f"mistake: {name} ({NAMED[name].family})" in found.text
+
+
+def test_the_text_has_both_formulas_and_the_reasoning():
+    text = explained(Spec(), "slope_dropped").text
+    assert "  yours  dz = da\n  right  dz = da * f'(z)" in text
+    assert (
+        "the weight and bias of layer 3 are right; the last layer is, so the output delta is right"
+        in text.replace("\n      ", " ").replace("\n    ", " ")
+    )
+    assert "slope_dropped gives every entry of 44 calls" in text.replace("\n    ", " ")
+
+
+def test_a_constant_is_found_and_said():
+    spec = Spec("leaky_relu", "identity", "squared_error")
+    usual, other, *_ = NAMED["leak_of_another_size"].variants
+    for variant, constant in ((usual, "0.1"), (other, "0.2")):
+        found = verify.explain(wrong_gradient(spec, variant), spec)
+        assert found.mistakes == ("leak_of_another_size",)
+        assert f"(with {constant})" in found.text
+
+
+def altered(change):
+    """The right gradient of the default Spec with one change made to it."""
+
+    def gradient(params, x, y):
+        layers = wrong_gradient(Spec())(params, x, y)
+        change(layers)
+        return layers
+
+    return gradient
+
+
+def scale_first_row(layers):
+    layers[0].weight[0] *= 3
+
+
+def scale_last_bias(layers):
+    layers[-1].bias[...] *= 1.5
+
+
+def transpose_square(layers):
+    if layers[0].weight.shape[0] == layers[0].weight.shape[1]:
+        layers[0].weight[...] = layers[0].weight.T.copy()
+
+
+def change_by_two_in_a_thousand_millions(layers):
+    layers[0].weight[0, 0] *= 1 + 2e-9
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (scale_first_row, "a factor of its own for each row: 3, 1, 1, 1, 1"),
+        (scale_last_bias, "the first that is wrong, from the output: bias of layer 3"),
+        (scale_last_bias, "the right one times one factor: 1.5"),
+        (transpose_square, "it is right, but transposed"),
+        (change_by_two_in_a_thousand_millions, "62 of its 63 entries are right"),
+    ],
+)
+def test_what_is_not_in_the_catalogue_is_localised_and_not_named(change, said):
+    found = verify.explain(altered(change), pairs=False)
+    assert found.mistakes == ()
+    assert found.text.startswith("not in the catalogue of mistakes, alone; what can be said:")
+    assert said in found.text
+
+
+def test_a_gradient_that_leaves_out_a_row_is_said_to():
+    spec = Spec(reduction="sum")
+    right = wrong_gradient(spec)
+
+    def gradient(params, x, y):
+        return right(params, x[1:], y[1:]) if len(x) > 1 else right(params, x, y)
+
+    found = verify.explain(gradient, spec)
+    assert found.mistakes == ()
+    assert found.text.startswith("not in the catalogue of mistakes, alone or in pairs; what can be said:")
+    assert "it is the gradient of every row but 0" in found.text
+
+
+def test_random_answers_are_said_to_change():
+    rng = np.random.default_rng(0)
+
+    def gradient(params, x, y):
+        return [
+            Layer(*(t * rng.uniform(0.5, 2) for t in layer)) for layer in wrong_gradient(Spec())(params, x, y)
+        ]
+
+    found = verify.explain(gradient, pairs=False)
+    assert found.mistakes == ()
+    assert "the same call gives another answer the second time (11 of 11 cases)" in found.text
+
+
+def test_float32_alone_is_enough():
+    def gradient(params, x, y):
+        if x.dtype != np.float32:
+            raise TypeError("float32 only")
+        return wrong_gradient(Spec(), NAMED["bias_mean"])(params, x, y)
+
+    assert verify.explain(gradient).mistakes == ("bias_mean",)
+
+
+def test_integer_labels():
+    def gradient(params, x, y):
+        rows = np.eye(len(params[-1].bias), dtype=x.dtype)[y]
+        return wrong_gradient(Spec(), NAMED["softmax_diagonal"])(params, x, rows)
+
+    assert verify.explain(gradient, labels="integer").mistakes == ("softmax_diagonal",)
+
+
+def test_a_network_of_one_depth_without_biases():
+    spec = Spec(biases=False)
+
+    def gradient(params, x, y):
+        if len(params) != 2:
+            raise ValueError("two layers")
+        return wrong_gradient(spec, NAMED["slope_twice"])(params, x, y)
+
+    target = verify.Target(gradient, biases=False, layers=2)
+    assert verify.explain(target).mistakes == ("slope_twice",)
+
+
+def test_a_loss_of_ones_own_has_no_catalogue():
+    found = verify.explain(lambda *arrays: arrays[0], lambda *_: 0.0)
+    assert (found.mistakes, found.unobserved) == ((), True)
+    assert found.text == "no diagnosis: the catalogue is for a Spec, not for a loss of yours"

@@ -1,0 +1,147 @@
+"""The Hypothesis strategy that draws cases, and simplifies those that fail."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import strategies as st
+
+from verify.reference.spec import Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+from verify.case.recipe import DTYPES, LABELS, LAYOUTS, REGIMES, Case
+
+# Widths and batches. A worst-case bound grows with each width and depth; in float32 it says something
+# (stays under sqrt(u) of the gradient) only for small networks, so float32 draws small ones.
+_SIZES = {"float64": (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32), "float32": (3, 4, 5, 6)}
+
+
+_WIDE = range(33, 65)
+
+
+_LAYERS = {"float64": (1, 2, 3), "float32": (1, 2)}
+
+
+_DEEP = {"float64": (5, 6, 7, 8), "float32": (4,)}
+
+
+FEWEST_DEEP = 4
+"""The fewest layers of a deep network."""
+
+
+def _case(
+    choices: bytes,
+    regimes: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    layouts: tuple[str, ...],
+    targets: str,
+    integer: bool,
+    layers: int | None,
+) -> Case:
+    """The case that some bytes choose: each stands for one choice, and 0 for the simplest.
+
+    A byte means the same in every regime, so that a failing case can be simplified to another regime.
+    """
+    of_regime, of_dtype, of_layout, of_depth, of_batch, *of_widths = choices[:-_SEED]
+    regime, dtype = _one_of(regimes, of_regime), _one_of(dtypes, of_dtype)
+    batch = _one_of(_SIZES[dtype], of_batch)
+    drawn_depth = _one_of((_DEEP if regime == "deep" else _LAYERS)[dtype], of_depth)
+    depth = layers if layers is not None else 1 if regime == "no_hidden" else drawn_depth
+    sizes = [_one_of(_SIZES[dtype], width) for width in of_widths[: depth + 1]]
+    of_place = of_widths[-1]  # a width of the deepest networks alone
+    if regime == "batch_1":
+        batch = 1
+    elif regime == "deep":
+        sizes = [min(n, 6 if dtype == "float64" else 3) for n in sizes]
+    elif regime == "width_1":
+        # A softmax over one class is 1 whatever the parameters: its gradient is 0 and shows nothing.
+        sizes[_one_of(range(depth if targets == "distribution" else depth + 1), of_place)] = 1
+    elif regime == "wide":
+        place = _one_of(range(depth + 1), of_place)
+        sizes[place] = _one_of(_WIDE, of_widths[place])
+    labels = "integer" if integer else LABELS[targets][regime == "soft_labels"]
+    layout = _one_of(layouts, of_layout)
+    return Case(tuple(sizes), batch, dtype, regime, labels, layout, int.from_bytes(choices[-_SEED:]))
+
+
+_SEED = 3
+"""The bytes of a seed."""
+
+
+def _one_of(options: Sequence[Any], choice: int) -> Any:
+    return options[choice % len(options)]
+
+
+def cases(
+    spec: Spec | Callable[..., Any] | None = None,
+    *,
+    regimes: Sequence[str] = tuple(REGIMES),
+    dtypes: Sequence[str] = DTYPES,
+    layouts: Sequence[str] = LAYOUTS,
+    labels: str = "rows",
+    layers: int | None = None,
+) -> st.SearchStrategy[Case]:
+    """A Hypothesis strategy of Cases, which shrinks towards small ordinary float64 networks.
+
+    Parameters
+    ----------
+    spec
+        What the targets must suit; the default Spec when not given. A user's JAX loss gets distributions.
+    regimes, dtypes, layouts
+        What may be drawn: names from ``REGIMES``, ``DTYPES`` and ``LAYOUTS``.
+    labels
+        ``rows``: y is (batch, n_out). ``integer``: y is (batch,), and soft labels are not drawn; only for
+        a Spec with softmax output.
+    layers
+        The number of layers of every case; regimes that need another are not drawn. Not given: from 1 to 8.
+
+    Raises
+    ------
+    ValueError
+        When a name is unknown or a list is empty.
+    """
+    for name, given, known in (
+        ("regimes", regimes, REGIMES),
+        ("dtypes", dtypes, DTYPES),
+        ("layouts", layouts, LAYOUTS),
+    ):
+        if isinstance(given, str) or not given or any(item not in known for item in given):
+            raise ValueError(f"{name} must be a non-empty list from {', '.join(known)}; got {given!r}")
+    targets = spec.targets if isinstance(spec, Spec) else "distribution"
+    if labels not in ("rows", "integer"):
+        raise ValueError(f"labels must be 'rows' or 'integer'; got {labels!r}")
+    if labels == "integer" and targets != "distribution":
+        raise ValueError(f"labels='integer' needs a softmax output; got {spec}")
+    if layers is not None and (isinstance(layers, bool) or not isinstance(layers, int) or layers < 1):
+        raise ValueError(f"layers must be a positive integer; got {layers!r}")
+    possible = suited(regimes, labels=labels, layers=layers)
+    if not possible:
+        raise ValueError(
+            f"none of the regimes {', '.join(regimes)} is possible with labels={labels!r}, layers={layers}"
+        )
+    choose = functools.partial(
+        _case,
+        regimes=possible,
+        dtypes=tuple(dtypes),
+        layouts=tuple(layouts),
+        targets=targets,
+        integer=labels == "integer",
+        layers=layers,
+    )
+    # One string of bytes, not a draw for each choice: it takes Hypothesis a third of the time, it is simplified byte
+    # by byte all the same, and Hypothesis copies no part of it onto another, as it would with draws of a kind in
+    # five of six cases. Twenty bytes would be too many: it gives up before it has tried to lower each of them.
+    length = 5 + 1 + max(_DEEP["float64"][-1], layers or 0) + _SEED
+    return st.binary(min_size=length, max_size=length).map(choose)
+
+
+def suited(regimes: Sequence[str], *, labels: str, layers: int | None) -> tuple[str, ...]:
+    """Those of the regimes that are possible with these labels and this number of layers (None: any number)."""
+    impossible = {"soft_labels"} if labels == "integer" else set()
+    if layers is not None:
+        impossible |= {"no_hidden"} if layers > 1 else set()
+        impossible |= {"deep"} if layers < FEWEST_DEEP else set()
+    return tuple(regime for regime in regimes if regime not in impossible)

@@ -1,0 +1,105 @@
+"""The recipe of a case: the sizes, dtype, regime, labels, layout and seed of one call of a gradient.
+
+Hypothesis draws the recipe (`verify.case.draw`). A seeded generator fills the arrays from it,
+since floats drawn one by one are slow and come out mostly equal. A recipe gives the same bits every time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlp_ref.params import Layer
+from verify.case.arrays import Arrays, filled, laid_out
+
+Array = npt.NDArray[Any]
+
+
+REGIMES = {
+    "ordinary": "weights and inputs of an ordinary initialisation",
+    "batch_1": "a batch of one row",
+    "width_1": "a hidden layer (or the input) of one unit",
+    "no_hidden": "one layer alone",
+    "soft_labels": "targets between the extremes",
+    "missing_class": "a batch in which no row has the first class",
+    "tiny": "parameters and inputs of a thousandth",
+    "saturated": "hidden units far in saturation",
+    "extreme_logits": "logits beyond exp's overflow",
+    "ties": "a pre-activation of exactly 0, equal logits, equal rows",
+    "deep": "five to eight layers (four in float32)",
+    "wide": "a layer of 33 to 64 units",
+}
+"""What each regime is. The order is that in which a failing case is simplified: towards the first."""
+
+
+LAYOUTS = ("C", "fortran", "strided", "reversed", "read_only")
+"""Memory layouts of the inputs: the values are the same in each."""
+
+
+DTYPES = ("float64", "float32")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A recipe for one call of a gradient.
+
+    Parameters
+    ----------
+    layer_sizes
+        Numbers of units, inputs first.
+    batch
+        Rows of ``x``.
+    dtype
+        ``float64`` or ``float32``.
+    regime
+        One of ``REGIMES``.
+    labels
+        ``one_hot`` or ``soft`` rows that are distributions; ``integer`` class labels (batch,); ``binary`` or
+        ``probability`` entries, each on its own; or ``real`` numbers.
+    layout
+        One of ``LAYOUTS``.
+    seed
+        Fills the arrays.
+    """
+
+    layer_sizes: tuple[int, ...]
+    batch: int
+    dtype: str = "float64"
+    regime: str = "ordinary"
+    labels: str = "one_hot"
+    layout: str = "C"
+    seed: int = 0
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The batch ``b`` and the widths ``n0, n1, ...``, as `verify.evaluate` names them."""
+        return {"b": self.batch, **{f"n{i}": n for i, n in enumerate(self.layer_sizes)}}
+
+    def arrays(self) -> Arrays:
+        """Fresh ``params``, ``x`` (batch, n_in) and ``y`` (batch, n_out) or (batch,), in the case's layout."""
+        params, x, y = (laid_out(array, self.layout) for array in self._filled())
+        return Arrays(params, x, y)
+
+    def _filled(self) -> tuple[list[Layer], Array, Array]:
+        return filled(self.layer_sizes, self.batch, self.dtype, self.regime, self.labels, self.seed)
+
+    def inputs(self) -> list[Array]:
+        """weight, bias, weight, bias, ..., x, y in float64 (an exact copy), labels as rows."""
+        params, x, y = self._filled()
+        if self.labels == "integer":
+            y = np.eye(self.layer_sizes[-1])[y]
+        return [np.array(array, dtype=np.float64) for layer in params for array in layer] + [
+            np.array(x, dtype=np.float64),
+            np.array(y, dtype=np.float64),
+        ]
+
+
+LABELS = {
+    "distribution": ("one_hot", "soft"),
+    "probability": ("binary", "probability"),
+    "real": ("real", "real"),
+}
+"""For each kind of target: the usual labels, and those of the regime ``soft_labels``."""

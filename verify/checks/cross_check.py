@@ -1,0 +1,66 @@
+"""Other evaluators as witnesses: XLA shows that the NumPy evaluator speaks for JAX, balls that its bounds hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlp_ref.params import Layer
+from verify.case.recipe import Case
+from verify.evaluate import balls, xla
+from verify.reference.derivative import loss_function, traced
+from verify.reference.judge import judge, ratios
+from verify.reference.truth import SpecLike, Truth, flat
+
+Array = npt.NDArray[Any]
+
+
+class Disagreement(AssertionError):
+    """Two evaluators of the same derivative differ by more than the bound: a defect of the oracle itself."""
+
+
+def cross_check(spec: SpecLike, by_xla: Sequence[Case], by_balls: Sequence[Case]) -> dict[str, int]:
+    """Let XLA carry out some cases, and certified balls others; returns how many each ran.
+
+    Raises
+    ------
+    Disagreement
+        When a witness contradicts the NumPy evaluator.
+    """
+    for case in by_xla:
+        worst_xla_error(spec, case)
+    for case in by_balls:
+        worst_certified_error(spec, case)
+    return {"XLA": len(by_xla), "certified balls": len(by_balls)}
+
+
+def worst_xla_error(spec: SpecLike, case: Case) -> float:
+    """Run ``jax.value_and_grad`` through XLA in the case's dtype; its worst error in units of the bound."""
+    params, x, y = case.arrays()
+    if case.labels == "integer":
+        y = np.eye(case.layer_sizes[-1], dtype=x.dtype)[y]
+    return require_xla_agrees(spec, params, x, y, Truth.of(spec, case.inputs(), case.dtype))
+
+
+def require_xla_agrees(spec: SpecLike, params: list[Layer], x: Array, y: Array, truth: Truth) -> float:
+    """XLA's worst error in units of the bound; raise Disagreement where it is more than one."""
+    loss, gradient = xla.evaluate(loss_function(spec), params, x, y)
+    judgement = judge([truth.loss, *truth.tensors], [loss, *flat(gradient)], x.dtype)
+    if judgement.verdict == "wrong":
+        raise Disagreement(f"XLA and the NumPy evaluator differ: {judgement}")
+    return judgement.ratio
+
+
+def worst_certified_error(spec: SpecLike, case: Case) -> float:
+    """Compare the NumPy evaluator with certified balls; its worst error in units of the bound."""
+    truth = Truth.of(spec, case.inputs(), case.dtype)
+    worst = 0.0
+    certain = balls.certified(traced(spec, case.sizes), case.inputs(), case.sizes, case.dtype)
+    for ball, (value, bound) in zip(certain, [truth.loss, *truth.tensors], strict=True):
+        worst = max(worst, float(np.max(ratios(balls.distance(ball, value), bound), initial=0.0)))
+    if not worst <= 1:
+        raise Disagreement(f"a certified entry lies {worst:.3g} bounds from the NumPy evaluator's on {case}")
+    return worst

@@ -1,0 +1,141 @@
+"""A finding: one way in which a gradient failed, at the simplest case that shows it."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from dataclasses import dataclass, field
+
+from verify.case.recipe import Case
+from verify.reference.judge import Judgement
+from verify.subject.call import Failed
+
+_ON_SCREEN = 14
+"""Lines of a diagnosis that a report shows: with the rest of it, they fit on a screen of 40."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One way in which a gradient failed, at the simplest case that shows it.
+
+    Attributes
+    ----------
+    verdict, check
+        A name from ``verify.reference.judge.VERDICTS`` and one from ``verify.checks.requirements.CHECKS``.
+    detail
+        What the check asked, or what happened, in one sentence.
+    case
+        The simplest case that shows it.
+    judgement
+        The entry that shows it; None where the finding is not about a number.
+    regimes
+        For each regime, how many of a sample of fresh cases fail, and how many were tried.
+    diagnosis, mistakes
+        What is wrong, in words, and the names of the mistakes; empty where none is proved.
+    reproduce
+        Lines of Python that show the failure in a fresh interpreter.
+    """
+
+    verdict: str
+    check: str
+    detail: str
+    case: Case
+    judgement: Judgement | None = None
+    regimes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    diagnosis: str = ""
+    mistakes: tuple[str, ...] = ()
+    reproduce: str = ""
+
+    @property
+    def regime(self) -> str:
+        """The regime of the simplest failing case."""
+        return self.case.regime
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the simplest failing case."""
+        return self.case.dtype
+
+    @property
+    def tensor(self) -> str:
+        """The tensor that shows it, such as ``weight of layer 2``; empty where no number does."""
+        return self.judgement.tensor if self.judgement else ""
+
+    @property
+    def error(self) -> float:
+        """The error of the entry that shows it; NaN where no number does."""
+        return self.judgement.error if self.judgement else math.nan
+
+    @property
+    def bound(self) -> float:
+        """The bound of the entry that shows it; NaN where no number does."""
+        return self.judgement.bound if self.judgement else math.nan
+
+    def short(self) -> str:
+        """The finding in a line or two."""
+        tensor = f", {self.tensor}" if self.tensor else ""
+        return f"also {self.verdict}: {self.check} ({self._place()}{tensor})\n{self._wrapped()}"
+
+    def _wrapped(self) -> str:
+        return textwrap.fill(
+            self.detail,
+            100,
+            initial_indent="  ",
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+    def _place(self) -> str:
+        layout = f", {self.case.layout} inputs" if self.case.layout != "C" else ""
+        sizes = "-".join(map(str, self.case.layer_sizes))
+        return f"{self.regime}: {sizes}, batch {self.case.batch}, {self.dtype}{layout}"
+
+    def __str__(self) -> str:
+        lines = [f"{self.verdict}: {self.check}", self._wrapped()]
+        lines.append(f"  simplest case    {self._place()}")
+        if self.judgement:
+            j = self.judgement
+            entry = f"[{', '.join(map(str, j.index))}]" if j.index else ""
+            lines += [
+                f"  where            {j.tensor}{entry}: got {j.got:.9g}, expected {j.expected:.9g}",
+                f"  off by           {j.error:.2g}, {_times(j)} the bound {j.bound:.2g}",
+            ]
+        if self.regimes:
+            lines.append("  fails in         " + columns(self._failing()))
+        if self.diagnosis:
+            said = self.diagnosis.splitlines()
+            lines += ["  " + line for line in said[:_ON_SCREEN]]
+            if len(said) > _ON_SCREEN:
+                lines.append(f"  ... and {len(said) - _ON_SCREEN} lines more: finding.diagnosis, or --json")
+        if self.reproduce:
+            lines += ["  reproduce:", *("    " + line for line in self.reproduce.splitlines())]
+        return "\n".join(lines)
+
+    def _failing(self) -> list[str]:
+        """The regimes in which it fails, with the share of fresh cases that do, and then the others."""
+        tried = {name: counts for name, counts in self.regimes.items() if counts[1]}
+        if all(bad == n for bad, n in tried.values()):
+            return [f"every case of every regime ({sum(n for _, n in tried.values())} fresh cases)"]
+        failing = [f"{name} {bad}/{n}" for name, (bad, n) in tried.items() if bad]
+        passing = [name for name, (bad, _) in tried.items() if not bad]
+        return (failing or ["none of a fresh sample"]) + ([f"not in {', '.join(passing)}"] if passing else [])
+
+
+def _times(judgement: Judgement) -> str:
+    return "infinitely many times" if math.isinf(judgement.ratio) else f"{judgement.ratio:.2g} times"
+
+
+def columns(items: list[str], width: int = 80) -> str:
+    """Items separated by commas, wrapped to a width, continued under the first."""
+    lines = [""]
+    for item in items:
+        if lines[-1] and len(lines[-1]) + len(item) + 2 > width:
+            lines.append("")
+        lines[-1] += (", " if lines[-1] else "") + item
+    return (",\n" + " " * 19).join(lines)
+
+
+def finding_of(failure: Failed, case: Case) -> Finding:
+    """A failure at a case, as a Finding."""
+    return Finding(failure.verdict, failure.check, failure.detail, case, failure.judgement)

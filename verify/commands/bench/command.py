@@ -1,0 +1,196 @@
+"""``python -m verify bench``: the options, the plan, and what is written."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from verify.commands.bench import cells, machine, page, scale, startup
+from verify.commands.bench.cells import Cell, Task
+from verify.commands.bench.crew import PeerFailed, cores_for, crew
+from verify.commands.bench.measure import Effort
+from verify.commands.bench.peers import EPOCHS, GRADIENTS, KINDS, OURS
+from verify.commands.bench.results import Results
+from verify.commands.bench.rows import Row, measured
+
+EPOCH_ROWS = 60_000
+"""Rows of the training set: as many as MNIST has."""
+
+INTERRUPTED = 130
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command to `parser`."""
+    parts = parser.add_argument_group("parts (without any: --gradients)")
+    parts.add_argument(
+        "--gradients", action="store_true", help="loss and gradient, over a grid of networks and batches"
+    )
+    parts.add_argument(
+        "--training", action="store_true", help=f"an epoch over {EPOCH_ROWS:,} rows of 784 numbers"
+    )
+    parts.add_argument("--scale", action="store_true", help="time and memory against batch, width and depth")
+    parts.add_argument("--startup", action="store_true", help="import mlp_ref beside import numpy")
+    parser.add_argument(
+        "--cells", nargs="+", metavar="CELL", help="for example 784-16-16-10@32 or 10x256@256"
+    )
+    parser.add_argument("--peers", nargs="+", metavar="PEER", help=f"of {', '.join({**GRADIENTS, **EPOCHS})}")
+    parser.add_argument(
+        "--dtypes", nargs="+", choices=cells.DTYPES, default=cells.DTYPES, help="default: both"
+    )
+    parser.add_argument("--hidden", choices=("sigmoid", "tanh", "relu", "identity"), default="sigmoid")
+    parser.add_argument(
+        "--threads", nargs="+", type=int, default=[1], metavar="N", help="for everyone; default: 1"
+    )
+    parser.add_argument("--quick", action="store_true", help="few cells, few rounds, float32: under a minute")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the results page, Markdown")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the ratios as a heat map: .png, .svg or .pdf"
+    )
+    parser.add_argument(
+        "--show", nargs="+", type=Path, metavar="JSON", help="measure nothing: show earlier runs"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure what the options ask for, print the page, write the files.
+
+    Returns
+    -------
+    status : int
+        0, or 1 where this project's own result was wrong, 2 where the options cannot be used, 130 after Ctrl-C.
+    """
+    try:
+        _check(args)
+        found = Results.load(args.show) if args.show else Results(machine.describe())
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    status = 0
+    if not args.show:
+        try:
+            _measure(args, found)
+        except KeyboardInterrupt:
+            print("interrupted: what follows was measured until then", file=sys.stderr)
+            status = INTERRUPTED
+        except (OSError, PeerFailed) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+    text = page.render(found, args.plot)
+    print(text)
+    if args.page:
+        args.page.write_text(text + "\n", encoding="utf-8")
+    if args.json:
+        found.save(args.json)
+    if args.plot and found.gradients:
+        from verify.commands.bench import plot
+
+        plot.draw(found.gradients, args.plot)
+    return status or int(any(row.ours_is_wrong for row in [*found.gradients, *found.training]))
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what cannot be done, before anything takes time."""
+    for threads in args.threads:
+        cores_for(threads)
+    for text in args.cells or ():
+        Cell.parse(text)
+    for name in args.peers or ():
+        if not any(name in peers for peers in KINDS.values()):
+            raise ValueError(f"peers must be of {', '.join({**GRADIENTS, **EPOCHS})}; got {name!r}")
+        for peer in (peers[name] for peers in KINDS.values() if name in peers):
+            if not peer.available:
+                raise ValueError(
+                    f"the peer {name} needs {peer.install or peer.library}: pip install it first"
+                )
+    if not args.show and importlib.util.find_spec("jax") is None:
+        raise ValueError("every result is checked against JAX first: pip install 'mlp-ref[verify]'")
+    if args.plot and importlib.util.find_spec("matplotlib") is None:
+        raise ValueError("--plot needs matplotlib: pip install 'mlp-ref[plot]'")
+    if args.plot and args.plot.suffix not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"--plot must end in .png, .svg or .pdf, got {args.plot}")
+    for path in (args.json, args.page, args.plot):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise ValueError(f"{path}: there is no directory {path.parent}")
+
+
+def _measure(args: argparse.Namespace, found: Results) -> None:
+    """Each part that was asked for; what has been measured is in `found` at any time."""
+    if args.gradients or not (args.training or args.scale or args.startup):
+        for threads in args.threads:
+            for row in _rows("gradient", _gradient_tasks(args), args, threads, _effort(args, threads)):
+                found.gradients.append(row)
+    if args.training:
+        for threads in args.threads:
+            effort = _settled(Effort(seconds=20, fewest=3, most=7), threads)
+            for row in _rows("epoch", _epoch_tasks(args), args, threads, effort):
+                found.training.append(row)
+    if args.scale:
+        for line in scale.measured(quick=args.quick):
+            _tell(f"scale: {line.axis}")
+            found.scale.append(line)
+    if args.startup:
+        found.startup = startup.measured()
+
+
+def _rows(
+    kind: str, tasks: list[Task], args: argparse.Namespace, threads: int, effort: Effort
+) -> Iterator[Row]:
+    """A row for each task; a line on each goes to standard error as it is done."""
+    known = KINDS[kind]
+    wanted = [name for name in known if name == OURS or name in (args.peers or known)]
+    for name in wanted:
+        if not known[name].available:
+            _tell(f"{known[name].title} is left out: {known[name].library} is not installed")
+    available = [name for name in wanted if known[name].available]
+    with crew(kind, available, threads) as members, crew(kind, [OURS], threads) as judges:
+        for number, task in enumerate(tasks, start=1):
+            truth = judges[OURS].ask("truth", task)
+            row = measured(task, truth, members, effort, threads)
+            ratios = ", ".join(
+                f"{known[name].title} {ratio.median:.2f}" for name, ratio in row.ratios.items()
+            )
+            _tell(f"[{number}/{len(tasks)}] {kind} {task.cell} {task.dtype}, {threads} thread(s): {ratios}")
+            for name, note in row.notes.items():
+                _tell(f"    {known[name].title}: {note}")
+            yield row
+
+
+def _gradient_tasks(args: argparse.Namespace) -> list[Task]:
+    default = cells.QUICK if args.quick else cells.GRID
+    chosen = cells.cells(*args.cells) if args.cells else default
+    dtypes = args.dtypes[:1] if args.quick else args.dtypes
+    return [Task("gradient", cell, dtype, args.hidden) for dtype in dtypes for cell in chosen]
+
+
+def _epoch_tasks(args: argparse.Namespace) -> list[Task]:
+    chosen = cells.cells(*args.cells) if args.cells else cells.TRAINING[: 1 if args.quick else None]
+    return [Task("epoch", cell, "float32", args.hidden, rows=EPOCH_ROWS) for cell in chosen]
+
+
+def _effort(args: argparse.Namespace, threads: int) -> Effort:
+    quick = Effort(seconds=2, fewest=3, most=11, turn=0.005)
+    return _settled(quick if args.quick else Effort(), threads)
+
+
+def _settled(effort: Effort, threads: int) -> Effort:
+    """Several threads need time to fall asleep after a turn, and to be given a core each at the next.
+
+    Threads that wait for work in a loop, as OpenBLAS's and OpenMP's do for a while, would slow the next peer. Threads
+    that have just been woken share a core until the system moves one of them, for many milliseconds.
+    """
+    return replace(effort, pause=0.03, warm=0.15, turn=max(effort.turn, 0.1)) if threads > 1 else effort
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_arguments(parser)
+    sys.exit(run(parser.parse_args()))

@@ -1,0 +1,92 @@
+"""Who is measured: a table of the peers. Each library's are in a file of their own, which imports it.
+
+A file offers functions of a `Task` of `verify.commands.bench.cells`. Each returns a function without arguments, which
+does the task once, is done when it returns, and returns ``(loss, layers)``: the layers of the gradient or, after an
+epoch, of the parameters; or None, where there is nothing to check. The batch, the labels and the parameters are the
+same for everyone, and each peer is given them in the form that it handles fastest.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from verify.commands.bench.cells import Task
+
+Step = Callable[[], Any]
+
+OURS = "mlp_ref"
+FLOOR = "products"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One column of the results.
+
+    Parameters
+    ----------
+    title
+        What a reader sees.
+    library
+        The module that must be importable; ``numpy`` where nothing else is needed.
+    source
+        ``file:function`` in this package.
+    install
+        What ``pip install`` needs to be told.
+    rows_at_most
+        For an epoch that takes minutes: train on this many rows and scale the time up.
+    """
+
+    title: str
+    library: str
+    source: str
+    install: str = ""
+    rows_at_most: int | None = None
+
+    @property
+    def available(self) -> bool:
+        """Whether the library is installed."""
+        return importlib.util.find_spec(self.library) is not None
+
+    def prepare(self, task: Task) -> Step:
+        """The function that does the task once."""
+        file, name = self.source.split(":")
+        step: Step = getattr(importlib.import_module(f"verify.commands.bench.peers.{file}"), name)(task)
+        return step
+
+
+GRADIENTS = {
+    OURS: Peer("mlp_ref", "numpy", "manual:gradient"),
+    "mlp_ref_call": Peer("mlp_ref, plain call", "numpy", "manual:gradient_call"),
+    FLOOR: Peer("matrix products alone", "numpy", "manual:products"),
+    "jax_jit": Peer("JAX jit", "jax", "with_jax:gradient"),
+    "jax_sync": Peer("JAX jit, synchronous", "jax", "with_jax:gradient_synchronous"),
+    "jax_aot": Peer("JAX ahead of time", "jax", "with_jax:gradient_ahead_of_time"),
+    "jax_numpy": Peer("JAX, NumPy in and out", "jax", "with_jax:gradient_numpy"),
+    "torch": Peer("PyTorch eager", "torch", "with_torch:gradient", "torch"),
+    "autograd": Peer("HIPS autograd", "autograd", "with_autograd:gradient", "autograd"),
+    "sklearn": Peer("scikit-learn", "sklearn", "with_sklearn:gradient", "scikit-learn"),
+}
+"""Who computes a loss and its gradient."""
+
+EPOCHS = {
+    OURS: Peer("mlp_ref", "numpy", "manual:epoch"),
+    "gradients": Peer("gradients alone", "numpy", "manual:gradients_of_an_epoch"),
+    "rows": Peer("rows alone", "numpy", "manual:rows_of_an_epoch"),
+    "jax_step": Peer("JAX step loop", "jax", "with_jax:epoch_of_steps"),
+    "jax_scan": Peer("JAX scan", "jax", "with_jax:epoch_in_scan"),
+    "torch": Peer("PyTorch", "torch", "with_torch:epoch", "torch"),
+    "sklearn": Peer("scikit-learn", "sklearn", "with_sklearn:epoch", "scikit-learn"),
+    "notebook": Peer("the notebook's loop", "numpy", "manual:epoch_of_the_notebook", rows_at_most=2048),
+}
+"""Who trains for an epoch, after what an epoch is made of."""
+
+KINDS = {"gradient": GRADIENTS, "epoch": EPOCHS}
+
+
+class Unsupported(Exception):
+    """A peer cannot do a task; the message says why."""

@@ -1,0 +1,72 @@
+"""PyTorch, eager, with as few calls as its own users need."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from verify.commands.bench.cells import Task
+from verify.commands.bench.peers import Step
+
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+
+HIDDEN: dict[str, Callable[..., Any]] = {
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "identity": lambda z: z,
+}
+
+
+def _start(task: Task) -> tuple[list[Any], Any, Any]:
+    """The parameters (weight, bias, weight, ...) as leaves, and the batch."""
+    params, x, y = task.arrays()
+    leaves = [torch.tensor(array, requires_grad=True) for layer in params for array in layer]
+    return leaves, torch.tensor(x), torch.tensor(y)
+
+
+def _loss(leaves: list[Any], x: Any, y: Any, hidden: str) -> Any:
+    a = x
+    for i in range(0, len(leaves) - 2, 2):
+        a = HIDDEN[hidden](torch.addmm(leaves[i + 1], a, leaves[i]))
+    logits = torch.addmm(leaves[-1], a, leaves[-2])
+    return torch.nn.functional.cross_entropy(logits, y)
+
+
+def _layers(tensors: Any) -> list[tuple[Any, Any]]:
+    arrays = [tensor.detach() for tensor in tensors]
+    return list(zip(arrays[::2], arrays[1::2], strict=True))
+
+
+def gradient(task: Task) -> Step:
+    """Forward, then `torch.autograd.grad`."""
+    leaves, x, y = _start(task)
+
+    def step() -> tuple[Any, Any]:
+        loss = _loss(leaves, x, y, task.hidden)
+        return loss.detach(), _layers(torch.autograd.grad(loss, leaves))
+
+    return step
+
+
+def epoch(task: Task) -> Step:
+    """Shuffle once an epoch, take slices, and step in place."""
+    leaves, x, y = _start(task)
+    generator = torch.Generator().manual_seed(0)
+
+    def step() -> tuple[Any, Any]:
+        order = torch.randperm(len(x), generator=generator)
+        total = 0.0
+        for xb, yb in zip(x[order].split(task.cell.batch), y[order].split(task.cell.batch), strict=True):
+            loss = _loss(leaves, xb, yb, task.hidden)
+            grads = torch.autograd.grad(loss, leaves)
+            with torch.no_grad():
+                for leaf, grad in zip(leaves, grads, strict=True):
+                    leaf.sub_(grad, alpha=task.learning_rate)
+            total += loss.item() * len(xb)
+        return total / len(x), _layers(leaves)
+
+    return step

@@ -1,0 +1,82 @@
+"""Everything that a run has found, and its file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from verify.commands.bench.measure import Spread
+from verify.commands.bench.rows import Row
+from verify.commands.bench.scale import Line
+from verify.commands.bench.startup import Startup
+
+
+@dataclass
+class Results:
+    """The machine, and what was measured on it; each part is filled as the run goes on."""
+
+    machine: dict[str, str]
+    gradients: list[Row] = field(default_factory=list)
+    training: list[Row] = field(default_factory=list)
+    scale: list[Line] = field(default_factory=list)
+    startup: Startup | None = None
+
+    def save(self, path: Path) -> None:
+        """Write everything as JSON, quartiles included."""
+        path.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, paths: Sequence[Path]) -> Results:
+        """What earlier runs on one machine have saved, put together; their dates and loads may differ.
+
+        Raises
+        ------
+        ValueError
+            When a file is not one of ours, or comes from another machine.
+        OSError
+            When a file cannot be read.
+        """
+        first, *others = [cls._read(path) for path in paths]
+        for path, other in zip(paths[1:], others, strict=True):
+            for name, value in other.machine.items():
+                if name not in ("date", "load") and value != first.machine.get(name):
+                    raise ValueError(
+                        f"{path}: {name} is {value}, but {first.machine.get(name)} in {paths[0]}"
+                    )
+            first.gradients += other.gradients
+            first.training += other.training
+            first.scale += other.scale
+            first.startup = first.startup or other.startup
+        return first
+
+    @classmethod
+    def _read(cls, path: Path) -> Results:
+        try:
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                saved["machine"],
+                [_row(row) for row in saved["gradients"]],
+                [_row(row) for row in saved["training"]],
+                [_line(line) for line in saved["scale"]],
+                Startup(**{k: Spread(**v) for k, v in saved["startup"].items()})
+                if saved["startup"]
+                else None,
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{path} is not a file that --json wrote: {type(error).__name__}: {error}"
+            ) from error
+
+
+def _row(saved: dict[str, Any]) -> Row:
+    spreads = {name: {k: Spread(**v) for k, v in saved[name].items()} for name in ("seconds", "ratios")}
+    return Row(**{**saved, **spreads})
+
+
+def _line(saved: dict[str, Any]) -> Line:
+    spreads = {name: [Spread(**v) for v in saved[name]] for name in ("seconds", "seconds_jax")}
+    return Line(**{**saved, **spreads})

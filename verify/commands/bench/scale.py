@@ -1,0 +1,93 @@
+"""How time and memory grow with the batch, the width and the depth of a network."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from verify.commands.bench.cells import Cell, Task
+from verify.commands.bench.crew import crew
+from verify.commands.bench.measure import Effort, Spread, take_turns
+from verify.commands.bench.peers import OURS
+
+JAX, CALL = "jax_jit", "mlp_ref_call"
+
+AXES: dict[str, tuple[str, tuple[Cell, ...]]] = {
+    "batch": (
+        "784-16-16-10, by rows",
+        tuple(Cell((784, 16, 16, 10), rows) for rows in (1, 10, 100, 1_000, 10_000, 100_000)),
+    ),
+    "width": (
+        "three layers of one width at 64 rows",
+        tuple(Cell((width,) * 3, 64) for width in (16, 64, 256, 1024, 4096)),
+    ),
+    "depth": (
+        "layers of 64 at 64 rows, by their number",
+        tuple(Cell((64,) * (depth + 1), 64) for depth in (1, 2, 4, 8, 16, 32, 64)),
+    ),
+}
+"""What grows, how it is described, and the cells; float32, one thread."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Time and memory along one axis, a value for each size.
+
+    Attributes
+    ----------
+    axis, network, sizes
+        What grows, in what, and how large it is.
+    seconds, seconds_jax
+        For a warm gradient, and for the same of JAX jit.
+    bytes_step
+        The most that a warm gradient allocates while it runs.
+    bytes_call
+        The same for a call without a workspace, its results included.
+    """
+
+    axis: str
+    network: str
+    sizes: list[int]
+    seconds: list[Spread]
+    seconds_jax: list[Spread]
+    bytes_step: list[int]
+    bytes_call: list[int]
+
+
+def size_of(axis: str, cell: Cell) -> int:
+    """What `axis` is in a cell."""
+    return {"batch": cell.batch, "width": cell.layer_sizes[0], "depth": len(cell.layer_sizes) - 1}[axis]
+
+
+def exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
+    """The power of the size that the values follow: least squares on logarithms, over the larger half of the sizes.
+
+    The smaller half shows what a call costs whatever the size, and would hide the power.
+    """
+    half = len(sizes) // 2
+    slope, _ = statistics.linear_regression(
+        [math.log(size) for size in sizes[half:]], [math.log(value) for value in values[half:]]
+    )
+    return slope
+
+
+def measured(*, quick: bool = False) -> Iterator[Line]:
+    """A line for each axis; a quick run leaves out its two largest sizes."""
+    effort = Effort(seconds=2, fewest=3, most=9)
+    with crew("gradient", (OURS, JAX, CALL), threads=1) as members:
+        for axis, (network, cells) in AXES.items():
+            line = Line(axis, network, [], [], [], [], [])
+            for cell in cells[: -2 if quick else None]:
+                for member in members.values():
+                    member.ask("prepare", Task("gradient", cell))
+                taken = take_turns({name: members[name] for name in (OURS, JAX)}, effort)
+                line.sizes.append(size_of(axis, cell))
+                line.seconds.append(Spread.of(taken[OURS]))
+                line.seconds_jax.append(Spread.of(taken[JAX]))
+                line.bytes_step.append(members[OURS].ask("allocated", 2))
+                line.bytes_call.append(members[CALL].ask("allocated", 2))
+                for member in members.values():
+                    member.ask("drop")
+            yield line

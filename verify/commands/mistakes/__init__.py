@@ -1,0 +1,1 @@
+"""The mutation score: which mistakes of the catalogue the oracle catches and names (`python -m verify mistakes`)."""

@@ -1,0 +1,193 @@
+"""What the oracle sees of a mistake: whether it is caught, after how many cases, where, and what it is called."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import flint
+import numpy as np
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import seed as hypothesis_seed
+
+from verify.case.draw import cases as drawn_cases
+from verify.case.recipe import LABELS, Case
+from verify.checks.examine import examined
+from verify.diagnosis.diagnose import explain
+from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
+from verify.diagnosis.observation import layers_of
+from verify.evaluate import balls
+from verify.oracle.search import follow_up_of
+from verify.reference.derivative import traced
+from verify.reference.spec import Spec
+from verify.reference.truth import flat
+from verify.subject.call import Failed
+from verify.subject.target import Target
+
+CONFIGURATIONS = (
+    Spec(),
+    Spec("relu", "softmax", "squared_error"),
+    Spec("tanh", "identity", "squared_error", "mean_all"),
+    Spec("leaky_relu", "sigmoid", "binary_cross_entropy", "sum", l2=0.1),
+    Spec("identity", "tanh", "squared_error", "half_mean"),
+)
+"""Where the catalogue is tried: between them, every hidden activation, every output and every kind of reduction."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What became of one wrong gradient.
+
+    Attributes
+    ----------
+    mistakes, spec
+        What was wrong with it, and what it should have been the gradient of.
+    after
+        How many cases it took to catch it; 0 where it was not caught.
+    regime, check
+        Where, and by which of ``verify.checks.requirements.CHECKS``.
+    diagnosed
+        What the diagnosis named.
+    alternatives
+        What else it could not tell from that.
+    same
+        Whether what it named makes the same gradient, in certified balls, as what was wrong: two names for it.
+    seconds
+        How long the diagnosis took.
+    """
+
+    mistakes: tuple[str, ...]
+    spec: str
+    after: int
+    regime: str
+    check: str
+    diagnosed: tuple[str, ...]
+    alternatives: tuple[tuple[str, ...], ...]
+    same: bool
+    seconds: float
+
+    @property
+    def caught(self) -> bool:
+        """Whether some case showed it."""
+        return self.after > 0
+
+    @property
+    def named(self) -> bool:
+        """Whether the diagnosis named what was wrong, all of it, alone or first."""
+        return self.same
+
+    @property
+    def misnamed(self) -> bool:
+        """Whether the diagnosis named something that was not there, and what was there not even beside it."""
+        added = set(self.diagnosed) - set(self.mistakes)
+        beside = any(set(names) == set(self.mistakes) for names in self.alternatives)
+        return bool(added) and not (self.same or beside)
+
+
+def scored(spec: Spec, *mistakes: Mistake, cases: int = 1000, seed: int = 0) -> Score:
+    """Let the oracle search for, and explain, a gradient with these mistakes in it."""
+    after, case, check = caught_after(spec, *mistakes, cases=cases, seed=seed)
+    start = time.perf_counter()
+    found = explain(wrong_gradient(spec, *mistakes), spec)
+    names = tuple(mistake.name for mistake in mistakes)
+    seconds = time.perf_counter() - start
+    regime = case.regime if case else ""
+    same = set(names) == set(found.mistakes)
+    if found.mistakes and not same:
+        found_by_name = [mistake for mistake in CATALOGUE if mistake.name in found.mistakes]
+        same = bool(certified_equal(spec, mistakes, small_cases(spec), found_by_name))
+    return Score(names, str(spec), after, regime, check, found.mistakes, found.alternatives, same, seconds)
+
+
+class _Caught(Exception):
+    pass
+
+
+def caught_after(
+    spec: Spec, *mistakes: Mistake, cases: int = 1000, seed: int = 0
+) -> tuple[int, Case | None, str]:
+    """How many cases the search of `verify.check` takes to catch it; with the case, and the check that did."""
+    target = Target(wrong_gradient(spec, *mistakes))
+    tried = 0
+    caught: tuple[int, Case | None, str] = 0, None, ""
+
+    @hypothesis_seed(seed)
+    @settings(
+        max_examples=cases,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        report_multiple_bugs=False,
+    )
+    @given(drawn_cases(spec))
+    def search(case: Case) -> None:
+        nonlocal tried, caught
+        if not caught[0]:
+            tried += 1
+            try:
+                examined(target, spec, case, follow_up_of(case))
+            except Failed as failure:
+                caught = tried, case, failure.check
+        if caught[0]:
+            raise _Caught
+
+    with contextlib.suppress(_Caught, ExceptionGroup):
+        search()
+    return caught
+
+
+def small_cases(spec: Spec) -> list[Case]:
+    """Cases on which gradients are compared in balls: unequal and equal widths, with and without hidden layers."""
+    labels = LABELS[spec.targets][1]
+    sizes = ((2, 3, 2), (3, 3), (3, 3, 3, 3), (4, 2, 3))
+    return [Case(s, 1 + i, regime="soft_labels", labels=labels, seed=i) for i, s in enumerate(sizes)]
+
+
+def certified_equal(
+    spec: Spec, mistakes: Sequence[Mistake], cases: Sequence[Case], others: Sequence[Mistake] | None = None
+) -> bool | None:
+    """Whether mistakes make the right gradient (or that of others) on some cases, in balls; None where balls cannot.
+
+    Every ball must meet the other, and both be so narrow that what they could still differ by is far below any
+    rounding. Where the one raises, so must the other.
+    """
+    if any(mistake.state or "keep" in mistake.pieces for mistake in (*mistakes, *(others or ()))):
+        return None
+    for case in cases:
+        with flint.ctx.workprec(192):
+            wrong = _in_balls(spec, mistakes, case)
+            if others is None:
+                right: list[Any] | None = balls.evaluate(traced(spec, case.sizes), case.inputs(), case.sizes)[
+                    1:
+                ]
+            else:
+                right = _in_balls(spec, others, case)
+            if wrong is None or right is None:
+                if others is None:
+                    return None
+                if (wrong is None) != (right is None):
+                    return False
+                continue
+            for made, true in zip(wrong, right, strict=True):
+                if made.shape != true.shape or not all(map(_alike, made.flat, true.flat)):
+                    return False
+    return True
+
+
+def _in_balls(spec: Spec, mistakes: Sequence[Mistake], case: Case) -> list[Any] | None:
+    """The gradient that mistakes make, as arrays of balls; None where it cannot be made."""
+    *params, x, y = (balls.exactly(array) for array in case.inputs())
+    try:
+        return flat(wrong_gradient(spec, *mistakes)(layers_of(params), x, y))
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
+        return None
+
+
+def _alike(a: Any, b: Any) -> bool:
+    difference = flint.arb(a) - flint.arb(b)
+    return bool(difference.contains(0)) and float(difference.rad()) <= np.ldexp(1.0, -100)

@@ -1,0 +1,195 @@
+"""Explaining a wrong gradient: which mistakes of the catalogue account for every entry that was observed.
+
+A hypothesis is a mistake, or two that replace different pieces of a backpropagation. It carries its own error bounds
+and is refuted by one entry outside them; so what is named has been proved, and what cannot be proved is not named.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from verify.case.recipe import DTYPES
+from verify.checks.finding import Finding
+from verify.diagnosis import search
+from verify.diagnosis.feedback import random_feedback
+from verify.diagnosis.hypothesis import Witness
+from verify.diagnosis.localise import localised, status
+from verify.diagnosis.mistakes import CATALOGUE, Mistake
+from verify.diagnosis.observation import observed, probes
+from verify.reference.judge import VERDICTS
+from verify.reference.spec import Spec
+from verify.reference.truth import GradientFunction, SpecLike
+from verify.subject.load import as_target
+from verify.subject.target import Target
+
+_ABOUT_THE_GRADIENT = (
+    *("gradient", "runs", "result", "dtype", "inputs", "aliasing"),
+    *("learning_rate", "repeat", "second_call", "batch_order", "split_batch"),
+)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with a gradient.
+
+    Attributes
+    ----------
+    mistakes
+        Names from the catalogue: of the mistakes that together account for everything that was observed. Empty
+        where nothing is wrong, or where no mistake of the catalogue, nor two of them, account for it.
+    alternatives
+        Other sets of names that account for all of it too.
+    text
+        The same for a person: formulas side by side, and the line of reasoning.
+    unobserved
+        Whether there was nothing to compare: every call raised, or the loss is not one of a Spec.
+    """
+
+    mistakes: tuple[str, ...] = ()
+    alternatives: tuple[tuple[str, ...], ...] = ()
+    text: str = ""
+    unobserved: bool = False
+
+    def __str__(self) -> str:
+        return self.text or "nothing wrong was observed"
+
+
+def explain(
+    gradient: GradientFunction | Target,
+    spec: SpecLike | None = None,
+    *,
+    labels: str | None = None,
+    pairs: bool = True,
+) -> Diagnosis:
+    """Find the mistakes that account for a wrong gradient, entry by entry.
+
+    Parameters
+    ----------
+    gradient
+        ``gradient(params, x, y) -> [(dweight, dbias), ...]``, or a Target, as for `verify.check`.
+    spec
+        What it should be the gradient of; as for `verify.check`.
+    labels
+        ``rows`` or ``integer``, as for `verify.check`.
+    pairs
+        Whether to look for several mistakes at once where one alone does not account for it: two, or a third
+        in the biases or the weights alone.
+
+    Returns
+    -------
+    Diagnosis
+        Without mistakes and without text where the gradient is right on every case observed.
+    """
+    target = as_target(gradient)
+    spec = target.judged_as(spec)
+    if not isinstance(spec, Spec):
+        return Diagnosis(
+            text="no diagnosis: the catalogue is for a Spec, not for a loss of yours", unobserved=True
+        )
+    witness = _witness(target, spec, labels or target.labels)
+    if witness is None:
+        return Diagnosis(
+            text="no diagnosis: no call returned a gradient that could be compared", unobserved=True
+        )
+    if witness.explains(()):
+        return Diagnosis()
+    survivors = search.survivors(witness, search.singles(spec))
+    if not survivors and random_feedback(_shared(target), witness):
+        survivors = [(_named("weight_random"),)]
+    if not survivors and pairs:
+        survivors = search.survivors(witness, search.pairs(spec)) or search.triples(witness)
+    survivors = search.separated(lambda: _shared(target), witness, survivors)
+    if not survivors:
+        return Diagnosis(text=localised(witness, "alone or in pairs" if pairs else "alone"))
+    names = list(dict.fromkeys(tuple(m.name for m in mistakes) for mistakes in survivors))
+    return Diagnosis(names[0], tuple(names[1:]), _text(witness, survivors))
+
+
+def _shared(target: Target) -> GradientFunction:
+    """A gradient function whose calls share one network: state is part of what is to be explained."""
+    return target.session() if target.session else target.gradient
+
+
+def _witness(target: Target, spec: Spec, labels: str) -> Witness | None:
+    """What the target does, in the first of its dtypes in which it returns anything; None if in none."""
+    for dtype in target.dtypes or DTYPES:
+        cases = probes(spec, dtype, labels, target.layers)
+        observations = [observed(_shared(target), case) for case in cases]
+        if any(seen.returned is not None for o in observations for seen in o.seen):
+            return Witness(spec, observations)
+    return None
+
+
+def with_diagnosis(
+    findings: Sequence[Finding], target: Target, spec: SpecLike, labels: str | None = None
+) -> list[Finding]:
+    """Findings of a check, the worst of those about the gradient with what explains it.
+
+    What a finding says already stays, first; a mere localisation is not added to it.
+    """
+    findings = list(findings)
+    about = [i for i, f in enumerate(findings) if f.check in _ABOUT_THE_GRADIENT]
+    if not about or not isinstance(target.judged_as(spec), Spec):
+        return findings
+    worst = max(about, key=lambda i: VERDICTS.index(findings[i].verdict.replace("crashed", "wrong")))
+    found = explain(target, spec, labels=labels)
+    said = findings[worst].diagnosis
+    if found.mistakes or not (said or found.unobserved):
+        text = "\n".join(part for part in (said, found.text) if part)
+        findings[worst] = replace(findings[worst], diagnosis=text, mistakes=found.mistakes)
+    return findings
+
+
+def _named(name: str) -> Mistake:
+    return next(mistake for mistake in CATALOGUE if mistake.name == name)
+
+
+# --- what a person reads
+
+
+def _text(witness: Witness, survivors: list[tuple[Mistake, ...]]) -> str:
+    lines: list[str] = []
+    for number, mistakes in enumerate(survivors):
+        if number:
+            lines.append("or, the same numbers on every case tried:")
+        for mistake in mistakes:
+            lines += [
+                f"mistake: {mistake.name} ({mistake.family})",
+                f"  yours  {mistake.wrong}{_constant(mistake)}",
+                f"  right  {mistake.right}",
+                f"  {mistake.story}; hidden: {mistake.hides}",
+            ]
+    lines.append("proof: " + _reasoning(witness, survivors[0]))
+    return "\n".join(textwrap.fill(line, 96, subsequent_indent="    ") for line in lines)
+
+
+def _constant(mistake: Mistake) -> str:
+    """Which of the constants it is, where there are several."""
+    values = {
+        value
+        for piece in mistake.pieces.values()
+        for value in (getattr(piece, "__defaults__", None) or ()) + _closed_over(piece)
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    }
+    return f"   (with {', '.join(f'{value:g}' for value in sorted(values))})" if values else ""
+
+
+def _closed_over(piece: object) -> tuple[object, ...]:
+    cells = getattr(piece, "__closure__", None) or ()
+    return tuple(
+        inner
+        for cell in cells
+        for inner in (cell.cell_contents, *(getattr(cell.cell_contents, "__defaults__", None) or ()))
+    )
+
+
+def _reasoning(witness: Witness, mistakes: tuple[Mistake, ...]) -> str:
+    names = " and ".join(mistake.name for mistake in mistakes)
+    if names == "weight_random":
+        proof = "below it the gradient is that of some B, another at each call"
+    else:
+        calls = sum(len(observation.seen) for observation in witness.observations)
+        proof = f"{names} gives every entry of {calls} calls, within its bound"
+    return f"{status(witness)}; {proof}"

@@ -1,0 +1,66 @@
+"""Random feedback: the one mistake whose formula has unknown numbers in it, recognised by what they cannot change.
+
+In ``da = dz @ B.T`` the matrix B is unknown, but every column of da is a combination of the few columns of dz.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from verify.case.recipe import Case
+from verify.diagnosis.hypothesis import Witness
+from verify.diagnosis.mistakes import backprop
+from verify.diagnosis.observation import Call, layers_of, observed
+from verify.reference.judge import judge
+from verify.reference.truth import GradientFunction
+
+Array = npt.NDArray[Any]
+
+_SMALL = float(np.sqrt(np.finfo(np.float64).eps / 2))
+
+
+def random_feedback(gradient: GradientFunction, witness: Witness) -> bool:
+    """Whether the delta below the output goes through a matrix that is drawn anew at each call.
+
+    With fewer outputs than rows, and more inputs than rows, the delta of the first layer can be recovered from the
+    gradient of its weight: ``dweight = x.T @ dz`` has one solution. What then lies outside the columns of the
+    output delta must be rounding. A rank is a decision about zeros: sqrt(u) of the largest entry makes it here, as
+    where a bound is judged to say nothing.
+    """
+    labels = witness.observations[1].case.labels
+    first, second, *_ = observed(gradient, Case((19, 9, 3), 11, labels=labels, seed=77)).seen
+    if first.returned is None or second.returned is None:
+        return False
+    if not (witness.leaves_all_untouched and witness.leaves_results):
+        return False  # that is another mistake, which this one does not account for
+    truth = witness.truth(first.call).tensors
+    for result in (first.returned, second.returned):
+        if [tensor.shape for layer in result for tensor in layer] != [value.shape for value, _ in truth]:
+            return False
+        if judge(truth[2:], result[1], "float64").verdict == "wrong":
+            return False
+        if not _goes_back_through_some_matrix(witness, first.call, *result[0]):
+            return False
+    return first.returned[0][0].tobytes() != second.returned[0][0].tobytes()
+
+
+def _goes_back_through_some_matrix(witness: Witness, call: Call, dweight: Array, dbias: Array) -> bool:
+    """Whether the gradient of layer 1 is that of ``da = dz @ B.T`` with some B."""
+    spec = witness.spec
+    *tensors, x, _ = call.inputs()
+    below = np.linalg.lstsq(x.T, dweight - spec.l2 * layers_of(tensors)[0].weight, rcond=None)[0]
+    if np.max(abs(below.sum(axis=0) - dbias)) > _SMALL * np.max(abs(dbias)):
+        return False
+    net = witness.net(call)
+    above = backprop.delta(net, backprop.output(net)).value
+    slope = np.asarray(backprop.SLOPES[spec.hidden](net.z[0].value, net.a[1].value), dtype=float)
+    for unit in range(slope.shape[1]):
+        live = slope[:, unit] != 0  # a row that relu has cut off says nothing of B
+        da = below[live, unit] / slope[live, unit]
+        combination = np.linalg.lstsq(above[live], da, rcond=_SMALL)[0]
+        if np.max(abs(above[live] @ combination - da), initial=0.0) > _SMALL * np.max(abs(da), initial=0.0):
+            return False
+    return True

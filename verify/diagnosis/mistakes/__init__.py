@@ -1,0 +1,34 @@
+"""The catalogue of mistakes: wrong gradients of a multilayer perceptron, each with its formula and its story.
+
+It serves twice. As mutants, its entries measure what the oracle sees; as hypotheses, they explain a failure.
+"""
+
+from verify.diagnosis.mistakes import (
+    activation,
+    backward,
+    bias,
+    output,
+    penalty,
+    precision,
+    reduction,
+    slope,
+    state,
+    weight,
+)
+from verify.diagnosis.mistakes.mistake import Mistake, compatible, wrong_gradient
+
+__all__ = ["CATALOGUE", "Mistake", "compatible", "wrong_gradient"]
+
+CATALOGUE: tuple[Mistake, ...] = (
+    *output.TABLE,
+    *activation.TABLE,
+    *reduction.TABLE,
+    *bias.TABLE,
+    *slope.TABLE,
+    *backward.TABLE,
+    *weight.TABLE,
+    *precision.TABLE,
+    *penalty.TABLE,
+    *state.TABLE,
+)
+"""Every known mistake, family by family."""

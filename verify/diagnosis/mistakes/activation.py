@@ -1,0 +1,150 @@
+"""Mistakes in the output activation: the outputs themselves are wrong, and the delta made from them is too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from verify.diagnosis.mistakes.backprop import Net, sigmoid, softmax
+from verify.diagnosis.mistakes.mistake import Mistake
+from verify.reference.spec import Spec
+
+FAMILY = "output activation"
+
+
+def softmax_output(spec: Spec) -> bool:
+    """Whether the outputs are a softmax's."""
+    return spec.output == "softmax"
+
+
+def class_outputs(spec: Spec) -> bool:
+    """Whether the outputs are probabilities of classes, together or each by itself."""
+    return spec.output in ("softmax", "sigmoid")
+
+
+def _wrong_axis(net: Net) -> Any:
+    z = net.z[-1]
+    e = np.exp(z - z.max(axis=0, keepdims=True))
+    return e / e.sum(axis=0, keepdims=True)
+
+
+def _whole_batch(net: Net) -> Any:
+    e = np.exp(net.z[-1] - net.z[-1].max())
+    return e / e.sum()
+
+
+def _unnormalised(net: Net) -> Any:
+    return np.exp(net.z[-1] - net.z[-1].max(axis=1, keepdims=True))
+
+
+def _unshifted(net: Net) -> Any:
+    e = np.exp(net.z[-1])
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def _with_epsilon(net: Net) -> Any:
+    e = np.exp(net.z[-1] - net.z[-1].max(axis=1, keepdims=True))
+    return e / (e.sum(axis=1, keepdims=True) + 1e-8)
+
+
+def _clipped(low: float, high: float) -> Any:
+    return lambda net: np.clip((softmax if softmax_output(net.spec) else sigmoid)(net.z[-1]), low, high)
+
+
+def _clipped_logits(limit: float) -> Any:
+    return lambda net: (softmax if softmax_output(net.spec) else sigmoid)(np.clip(net.z[-1], -limit, limit))
+
+
+TABLE = (
+    Mistake(
+        "softmax_wrong_axis",
+        FAMILY,
+        "p = exp(z) / exp(z).sum(axis=0)",
+        "p = exp(z) / exp(z).sum(axis=1)",
+        "code for column batches is used on rows",
+        "nowhere",
+        {"output": _wrong_axis},
+        applies=softmax_output,
+    ),
+    Mistake(
+        "softmax_whole_batch",
+        FAMILY,
+        "p = exp(z) / exp(z).sum()",
+        "p = exp(z) / exp(z).sum(axis=1)",
+        "a softmax written for one sample is given a batch",
+        "batch 1",
+        {"output": _whole_batch},
+        applies=softmax_output,
+    ),
+    Mistake(
+        "softmax_unnormalised",
+        FAMILY,
+        "p = exp(z - max(z))",
+        "p = exp(z - max(z)) / sum(exp(z - max(z)))",
+        "the division is forgotten",
+        "nowhere",
+        {"output": _unnormalised},
+        applies=softmax_output,
+    ),
+    Mistake(
+        "softmax_unshifted",
+        FAMILY,
+        "p = exp(z) / sum(exp(z))",
+        "p = exp(z - max(z)) / sum(exp(z - max(z)))",
+        "the definition is typed in as it stands in the book",
+        "until exp overflows: logits beyond 709 in float64, 88 in float32",
+        {"output": _unshifted},
+        applies=softmax_output,
+    ),
+    Mistake(
+        "softmax_epsilon",
+        FAMILY,
+        "p = exp(z) / (sum(exp(z)) + 1e-8)",
+        "p = exp(z) / sum(exp(z))",
+        "a guard against a division by zero that cannot happen",
+        "in float32, and to every tolerance above 1e-8",
+        {"output": _with_epsilon},
+        applies=softmax_output,
+    ),
+    Mistake(
+        "sigmoid_for_softmax",
+        FAMILY,
+        "p = sigmoid(z)",
+        "p = softmax(z)",
+        "one activation function serves every layer",
+        "nowhere",
+        {"output": lambda net: sigmoid(net.z[-1])},
+        applies=softmax_output,
+    ),
+    Mistake(
+        "softmax_for_sigmoid",
+        FAMILY,
+        "p = softmax(z)",
+        "p = sigmoid(z)",
+        "independent labels are treated as classes",
+        "nowhere",
+        {"output": lambda net: softmax(net.z[-1])},
+        applies=lambda spec: spec.output == "sigmoid",
+    ),
+    Mistake(
+        "clipped_probabilities",
+        FAMILY,
+        "p = clip(p, c, 1 - c)",
+        "p = p",
+        "probabilities are clipped so that log(p) is finite, and the clipped ones used in the gradient",
+        "until an output saturates",
+        {"output": tuple(_clipped(c, 1 - c) for c in (1e-7, 1e-8, 1e-10, 1e-12, 1e-15, 1e-3))},
+        applies=class_outputs,
+    ),
+    Mistake(
+        "clipped_logits",
+        FAMILY,
+        "p = f(clip(z, -c, c))",
+        "p = f(z)",
+        "logits are clipped against overflow, and the clip is not differentiated",
+        "until a logit exceeds the limit",
+        {"output": tuple(_clipped_logits(c) for c in (20.0, 10.0, 50.0, 100.0))},
+        applies=class_outputs,
+    ),
+)

@@ -1,0 +1,179 @@
+"""What a gradient function was seen to do in a few calls, and what a hypothesis says that it must have done.
+
+The calls are made on widths that no search uses, so a function that remembers has nothing to remember yet.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlp_ref.params import Layer
+from verify.case.arrays import Arrays
+from verify.case.recipe import LABELS, Case
+from verify.reference.spec import Spec
+from verify.reference.truth import GradientFunction
+from verify.subject.call import Failed, Recovered, called
+
+Array = npt.NDArray[Any]
+Tensors = list[list[Array]]
+
+# (layer sizes, batch, regime). Widths beside those of `verify.case`: equal ones, where mistakes of shape do not
+# raise; unequal ones, where they do; no hidden layer; several; one row; and the regimes in which mistakes hide.
+_PROBES = (
+    ((7, 9, 14, 11), 7, "soft_labels"),
+    ((9, 7, 7, 7, 14), 9, "ordinary"),
+    ((7, 7, 7, 7), 7, "ordinary"),
+    ((9, 11, 7), 1, "batch_1"),
+    ((11, 9), 7, "ordinary"),
+    ((9, 14, 9), 7, "missing_class"),
+    ((7, 11, 9), 9, "ties"),
+    ((9, 11, 13), 7, "extreme_logits"),
+    ((13, 9, 7), 7, "saturated"),
+    ((13, 7), 7, "saturated"),
+    ((13, 11, 9), 7, "tiny"),
+)
+
+
+def probes(spec: Spec, dtype: str, labels: str = "rows", layers: int | None = None) -> list[Case]:
+    """The cases on which a gradient function is observed; all of one depth where it can have no other."""
+    usual, soft = LABELS[spec.targets]
+    kinds = {True: soft, False: usual} if labels == "rows" else {True: "integer", False: "integer"}
+    return [
+        Case(
+            _of_depth(sizes, layers), batch, dtype, regime, kinds[regime == "soft_labels"], seed=1000 + 10 * i
+        )
+        for i, (sizes, batch, regime) in enumerate(_PROBES)
+    ]
+
+
+def _of_depth(sizes: tuple[int, ...], layers: int | None) -> tuple[int, ...]:
+    hidden = sizes[1:-1] or sizes[:1]
+    return (
+        sizes
+        if layers is None
+        else (sizes[0], *(hidden[i % len(hidden)] for i in range(layers - 1)), sizes[-1])
+    )
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: which case's arrays, and how many of their rows."""
+
+    case: Case
+    rows: int
+
+    def arrays(self) -> Arrays:
+        """What the gradient function is given."""
+        params, x, y = self.case.arrays()
+        return Arrays(params, x[: self.rows], y[: self.rows])
+
+    def inputs(self) -> list[Array]:
+        """The same numbers in float64, labels as rows: weight, bias, ..., x, y."""
+        *params, x, y = self.case.inputs()
+        return [*params, x[: self.rows], y[: self.rows]]
+
+
+@dataclass
+class Seen:
+    """What came of one call.
+
+    ``returned`` and ``kept`` are the gradient when it was returned and after the last call, layer by layer; None
+    where the call raised, or returned no arrays. ``extra`` is what a recovery of each tensor may have cost.
+    ``left`` are params, x and y after the last call.
+    """
+
+    call: Call
+    returned: Tensors | None
+    kept: Tensors | None
+    extra: list[list[Any]]
+    left: list[Array]
+
+    @functools.cached_property
+    def inputs_untouched(self) -> bool:
+        """Whether params, x and y are, after the last call, what was given."""
+        params, x, y = self.call.arrays()
+        given = [*(tensor for layer in params for tensor in layer), x, y]
+        return all(now.tobytes() == was.tobytes() for now, was in zip(self.left, given, strict=True))
+
+
+@dataclass
+class Observation:
+    """A few calls of a gradient function on one architecture, one after the other."""
+
+    case: Case
+    seen: list[Seen]
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the second call, which is the first again, returned the same bits."""
+        return identical(self.seen[0].returned, self.seen[1].returned)
+
+
+def identical(first: Tensors | None, second: Tensors | None) -> bool:
+    """Whether two results are the same to the bit."""
+    if first is None or second is None:
+        return first is second
+    return len(first) == len(second) and all(
+        a.tobytes() == b.tobytes()
+        for layer, other in zip(first, second, strict=True)
+        for a, b in zip(layer, other, strict=True)
+    )
+
+
+def calls(case: Case) -> list[Call]:
+    """The same call twice, one of the same shapes with other numbers, and one of fewer rows."""
+    return [
+        Call(case, case.batch),
+        Call(case, case.batch),
+        Call(replace(case, seed=case.seed + 1), case.batch),
+        Call(replace(case, seed=case.seed + 2), (case.batch + 1) // 2),
+    ]
+
+
+def observed(gradient: GradientFunction, case: Case) -> Observation:
+    """Make the calls, and note what came of them."""
+    seen: list[Seen] = []
+    live: list[tuple[Tensors | None, Arrays]] = []
+    for call in calls(case):
+        arrays = call.arrays()
+        try:
+            answer = called(gradient, arrays)
+        except Failed:
+            answer = None
+        result = _tensors(answer)
+        extra = [list(layer) for layer in answer.error] if isinstance(answer, Recovered) else []
+        returned = None if result is None else [[tensor.copy() for tensor in layer] for layer in result]
+        seen.append(Seen(call, returned, None, extra, []))
+        live.append((result, arrays))
+    for item, (result, arrays) in zip(seen, live, strict=True):
+        item.kept = result
+        item.left = [*(tensor for layer in arrays.params for tensor in layer), arrays.x, arrays.y]
+    return Observation(case, seen)
+
+
+def _tensors(result: Any) -> Tensors | None:
+    """A result as lists of arrays, whatever their shapes; None where it is nothing of the kind."""
+    try:
+        layers = [[np.asarray(tensor) for tensor in layer] for layer in result]
+    except (TypeError, ValueError):
+        return None
+    usable = all(len(layer) == 2 and all(t.dtype.kind == "f" for t in layer) for layer in layers)
+    return layers if usable and layers else None
+
+
+def layers_of(tensors: Sequence[Any]) -> list[Layer]:
+    """weight, bias, weight, bias, ... as layers."""
+    return [Layer(*pair) for pair in zip(tensors[::2], tensors[1::2], strict=True)]
+
+
+def paired(seen: Seen, result: Tensors, layers: Sequence[Any]) -> Iterator[tuple[Array, Any, Any]]:
+    """The tensors of a result, a prediction's beside each, and what reading the result off may have cost."""
+    extra = seen.extra or [[0.0] * len(layer) for layer in result]
+    for got, predicted, cost in zip(result, layers, extra, strict=True):
+        yield from zip(got, predicted, cost, strict=True)

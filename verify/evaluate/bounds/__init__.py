@@ -1,0 +1,9 @@
+"""JAX's derivative in NumPy, every number with a bound on the rounding error that it can carry.
+
+One table of rules, by kind: `operations`, `functions`, `comparisons`, and the moves; `evaluation` puts them together.
+"""
+
+from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
+from verify.evaluate.bounds.evaluation import RULES, evaluate, literal
+
+__all__ = ["EXACT", "RULES", "Arithmetic", "Array", "Pair", "evaluate", "literal"]

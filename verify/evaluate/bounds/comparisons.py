@@ -1,0 +1,115 @@
+"""Bounds of choices: a comparison is a pair (outcome, doubt); doubt marks outcomes that either side may have.
+
+In these rules the operands are pairs (a, ea), (b, eb). A result in square brackets is the error before its own
+rounding, which `Arithmetic.rounded` adds. "Exact" means that the operation itself never rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from verify.evaluate.bounds.arithmetic import Arithmetic, Array, Pair
+from verify.evaluate.bounds.rules import Rule, entering, full, surely
+from verify.evaluate.program import NoRule
+
+RULES: dict[str, Rule] = {}
+rule = entering(RULES)
+
+
+@rule("max")
+def _max(
+    at: Arithmetic, _: Any, a: Pair, b: Pair
+) -> Pair:  # exact; the error of the larger, or of either in doubt
+    return np.maximum(a[0], b[0]), _extreme_error(a[0] - b[0], a[1], b[1])
+
+
+@rule("min")
+def _min(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # exact, as max
+    return np.minimum(a[0], b[0]), _extreme_error(b[0] - a[0], a[1], b[1])
+
+
+def _extreme_error(lead: Array, ea: Array, eb: Array) -> Array:
+    """The error of max(a, b) where a leads b by ``lead``: max moves no more than the argument that it may take."""
+    in_doubt = surely(ea + eb)
+    return np.where(lead > in_doubt, ea, np.where(-lead > in_doubt, eb, np.maximum(ea, eb)))
+
+
+@rule("clamp")
+def _clamp(at: Arithmetic, _: Any, low: Pair, a: Pair, high: Pair) -> Pair:  # exact, as max
+    return np.clip(a[0], low[0], high[0]), np.maximum(a[1], np.maximum(low[1], high[1]))
+
+
+@rule("reduce_max")
+def _reduce_max(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:  # exact, as max
+    axes = parameters["axes"]
+    return a[0].max(axis=axes), full(*a).max(axis=axes)
+
+
+@rule("reduce_min")
+def _reduce_min(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:  # exact, as max
+    axes = parameters["axes"]
+    return a[0].min(axis=axes), full(*a).max(axis=axes)
+
+
+def _comparison(outcome: Callable[[Array, Array], Array]) -> Rule:
+    def compare(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:
+        """In doubt where the intervals overlap, or an error is NaN; a number compared with itself never is."""
+        result = outcome(a[0], b[0])
+        if a is b:
+            return result, np.zeros_like(result)
+        doubt = surely(a[1] + b[1])
+        return result, ~(abs(a[0] - b[0]) > doubt) & (doubt != 0)
+
+    return compare
+
+
+RULES.update(
+    gt=_comparison(np.greater),
+    ge=_comparison(np.greater_equal),
+    lt=_comparison(np.less),
+    le=_comparison(np.less_equal),
+    eq=_comparison(np.equal),
+    ne=_comparison(np.not_equal),
+)
+
+
+@rule("and")
+def _and(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:
+    return a[0] & b[0], a[1] | b[1]
+
+
+@rule("or")
+def _or(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:
+    return a[0] | b[0], a[1] | b[1]
+
+
+@rule("not")
+def _not(at: Arithmetic, _: Any, a: Pair) -> Pair:
+    return ~a[0], a[1]
+
+
+@rule("select_n")
+def _select_n(at: Arithmetic, _: Any, which: Pair, *branches: Pair) -> Pair:
+    """The chosen branch; in doubt, also the distance to the other. This makes a kink of relu exact."""
+    if len(branches) != 2:
+        raise NoRule(
+            "the gradient of this loss uses select_n among more than two branches: nest jnp.where instead"
+        )
+    (v0, e0), (v1, e1) = branches
+    v = np.where(which[0], v1, v0)
+    own = np.where(which[0], e1, e0)
+    either = np.maximum(abs(v - v0) + e0, abs(v - v1) + e1)
+    return v, np.where(which[1], either, own)
+
+
+@rule("sign")
+def _sign(at: Arithmetic, _: Any, a: Pair) -> Pair:  # in doubt (by 2) where the interval reaches 0
+    return np.sign(a[0]), np.where(~(abs(a[0]) > surely(a[1])) & (a[1] != 0), 2.0, 0.0)
+
+
+@rule("is_finite")
+def _is_finite(at: Arithmetic, _: Any, a: Pair) -> Pair:  # in doubt where nothing is known
+    return np.isfinite(a[0]), ~np.isfinite(a[1])

@@ -1,0 +1,144 @@
+"""JAX's derivative in NumPy, every number with a bound on the rounding error that it can carry.
+
+The rules are in `operations`, `functions` and `choices`; here they are carried out on a program.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from verify.evaluate import moves
+from verify.evaluate.bounds import comparisons, functions, operations
+from verify.evaluate.bounds.arithmetic import EXACT, LIBRARY_ULPS, REFERENCE_ROUNDOFF, Arithmetic, Array, Pair
+from verify.evaluate.bounds.operations import truncated
+from verify.evaluate.bounds.rules import Rule, full
+from verify.evaluate.program import Program, require_rules, run
+
+__all__ = ["EXACT", "RULES", "Arithmetic", "Array", "Pair", "evaluate", "literal"]
+
+
+def _moved(move: moves.Move) -> Rule:
+    """A primitive that moves numbers does not round: their bounds move along."""
+
+    def moved(at: Arithmetic, parameters: Mapping[str, Any], *pairs: Pair) -> Pair:
+        v = move(at.sizes, parameters, *[v for v, _ in pairs])
+        if all(e is EXACT for _, e in pairs):
+            return v, EXACT
+        return v, move(at.sizes, parameters, *[full(v, e) for v, e in pairs])
+
+    return moved
+
+
+def _cancelling_shift(at: Arithmetic, _: Any, a: Pair) -> Pair:
+    """A shift m that the result does not depend on: another evaluation, at m' = m + d, gives the same function.
+
+    All its exponentials are those at m times exp(-d), so relative errors are the same. What remains of d: z - m' is
+    rounded instead of z - m, which is u ea, and so is the logarithm of the sum of the exponentials, which is
+    2 LIBRARY_ULPS u ea. Twice the sum of both enters with m, and from there every exponential. An underflow is
+    scaled by exp(-d) too; so this holds for d up to 1/2, which `Arithmetic.eta` has room for.
+    """
+    return a[0], np.where(a[1] <= 0.5, 2 * (1 + 2 * LIBRARY_ULPS) * at.u * a[1], a[1])
+
+
+def _convert_element_type(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
+    """Sizes and outcomes become floats exactly (an outcome in doubt is off by 1); floats stay as they are.
+
+    A size beyond the format's integers, and a conversion to a narrower float, would round. A float that becomes
+    an integer loses its fraction.
+    """
+    target = np.dtype(parameters["new_dtype"])
+    if a[0].dtype == bool:
+        return a[0].astype(float), a[1].astype(float)
+    if target.kind in "iu":
+        return truncated(*a)
+    if target.kind == "f" and np.any(abs(a[0]) > 1 / at.u):
+        return at.rounded(a[0], a[1])
+    if target.kind == "f" and target.itemsize < a[0].itemsize:
+        return at.rounded(a[0], a[1] + np.finfo(target.type).eps / 2 * abs(a[0]))
+    return a
+
+
+RULES: dict[str, Rule] = {
+    **operations.RULES,
+    **functions.RULES,
+    **comparisons.RULES,
+    **{name: _moved(move) for name, move in moves.MOVES.items()},
+    "convert_element_type": _convert_element_type,
+}
+_RULES_OF_SHIFTS = {**RULES, "stop_gradient": _cancelling_shift}
+
+
+def literal(at: Arithmetic, value: Any) -> Pair:
+    """A constant of the formula: exact where the judged format holds it, else off by its rounding.
+
+    [u abs(c) + eta], infinite where it overflows. Constants below the smallest normal number may be flushed to 0.
+    """
+    constant = np.asarray(value, dtype=None if np.asarray(value).dtype == bool else float)
+    if constant.dtype == bool:
+        return constant, np.zeros((), dtype=bool)
+    with np.errstate(over="ignore"):
+        inexact = (constant.astype(at.dtype) != constant) | ((abs(constant) < at.eta) & (constant != 0))
+    if not inexact.any():
+        return constant, EXACT
+    with np.errstate(over="ignore"):
+        return constant, np.where(inexact, at.rounded(constant, EXACT)[1], 0.0)
+
+
+@functools.lru_cache(maxsize=1024)
+def _literals(program: Program, at: Arithmetic) -> list[tuple[int, Pair]]:
+    """The program's constants by slot; they are the same for every size."""
+    return [(slot, literal(at, value)) for slot, value in program.constants]
+
+
+def evaluate(program: Program, inputs: list[Array], at: Arithmetic) -> list[Pair]:
+    """The loss and the gradient's tensors, in the program's order, as pairs (value, bound).
+
+    Parameters
+    ----------
+    program
+        JAX's derivative: `verify.reference.derivative.traced`.
+    inputs
+        weight, bias, weight, bias, ..., x, y: what the judged code was given, held in float64 without rounding.
+    at
+        The arithmetic that the bounds are for.
+
+    Returns
+    -------
+    list of (value, bound)
+        float64 arrays of one shape. A bound is infinite where nothing can be said.
+
+    Raises
+    ------
+    NoRule
+        When the program has a primitive without a rule.
+    """
+    require_rules(program, RULES, "the bound")
+    values: list[Any] = [None] * program.slots
+    for slot, pair in _literals(program, at):
+        values[slot] = pair
+    for slot, array in zip(program.inputs, inputs, strict=True):
+        values[slot] = (array, EXACT)
+    with np.errstate(all="ignore"):
+        pairs = run(program, _RULES_OF_SHIFTS if program.shifts_cancel else RULES, at, values)
+        slack = 1 / (1 - _bound_roundings(program, inputs) * REFERENCE_ROUNDOFF)
+        return [_finished(value, bound, slack) for value, bound in pairs]
+
+
+def _bound_roundings(program: Program, inputs: list[Array]) -> int:
+    """How often the arithmetic of a bound itself can round, one after the other.
+
+    Every term of a bound is positive (where one is subtracted, `surely` looks after it), so k roundings change it
+    by a factor of at most 1 / (1 - k u). A rule has at most 64, counting eight for a function of NumPy's; a sum or
+    a product of matrices as many more as it has terms, at most one for each entry of a layer's activations.
+    """
+    longest: int = max(max(array.shape) for array in inputs)
+    return len(program.operations) * (64 + longest**2)
+
+
+def _finished(value: Array, bound: Array, slack: float) -> Pair:
+    """The bound in the shape of the value, with its slack; infinite where either is not a number."""
+    return value, np.where(np.isfinite(value) & (bound >= 0), bound * slack, np.inf)

@@ -1,0 +1,153 @@
+"""Bounds of the arithmetic operations: sums, products, quotients, powers.
+
+In these rules the operands are pairs (a, ea), (b, eb). A result in square brackets is the error before its own
+rounding, which `Arithmetic.rounded` adds. "Exact" means that the operation itself never rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from verify.evaluate import moves
+from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
+from verify.evaluate.bounds.rules import Rule, entering, full, surely
+
+RULES: dict[str, Rule] = {}
+rule = entering(RULES)
+
+
+def integral(parameters: Mapping[str, Any]) -> bool:
+    """Whether a result is an integer, such as an index: then nothing rounds."""
+    dtype = parameters.get("out_dtype")
+    return dtype is not None and dtype.kind in "iu"
+
+
+@rule("add", "add_any")
+def _add(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:  # [ea + eb]
+    v, e = a[0] + b[0], a[1] + b[1]
+    return (v, e) if integral(parameters) else at.rounded(v, e)
+
+
+@rule("sub")
+def _sub(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:  # [ea + eb]
+    v, e = a[0] - b[0], a[1] + b[1]
+    return (v, e) if integral(parameters) else at.rounded(v, e)
+
+
+@rule("mul")
+def _mul(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:
+    """[|a| eb + ea (|b| + eb)], from (a + da) (b + db) - a b."""
+    v = a[0] * b[0]
+    if b[1] is EXACT:  # one term is left
+        e = a[1] * abs(b[0])
+    elif a[1] is EXACT:
+        e = abs(a[0]) * b[1]
+    else:
+        e = abs(a[0]) * b[1] + a[1] * (abs(b[0]) + b[1])
+    return (v, e) if integral(parameters) else at.rounded(v, e)
+
+
+@rule("div")
+def _div(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:
+    """[(ea + |q| eb) / (|b| - eb)], infinite if b may be 0: a'/b' - q = (a' - q b') / b', with q = a/b."""
+    quotient = a[0] / b[0]
+    if integral(parameters):
+        return truncated(quotient, np.where((a[1] > 0) | (b[1] > 0), np.inf, 0.0))
+    room = abs(b[0]) - surely(b[1])
+    error = np.where(room > 0, (a[1] + abs(quotient) * b[1]) / room, np.inf)
+    return at.rounded(quotient, error)
+
+
+@rule("neg")
+def _neg(at: Arithmetic, _: Any, a: Pair) -> Pair:  # exact
+    return -a[0], a[1]
+
+
+@rule("abs")
+def _abs(at: Arithmetic, _: Any, a: Pair) -> Pair:  # exact; ||a+da| - |a|| <= |da|
+    return abs(a[0]), a[1]
+
+
+@rule("square")
+def _square(at: Arithmetic, _: Any, a: Pair) -> Pair:  # as a * a
+    return _mul(at, _, a, a)
+
+
+@rule("one_minus_square")
+def _one_minus_square(at: Arithmetic, _: Any, a: Pair) -> Pair:  # as (1 - a) (1 + a), JAX's own way
+    one = (np.ones(()), EXACT)
+    return _mul(at, {}, _sub(at, {}, one, a), _add(at, {}, one, a))
+
+
+@rule("integer_pow")
+def _integer_pow(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
+    """A power by repeated products, in any order of squarings: |y| - 1 of them round, then one division if y < 0.
+
+    [(|a| + ea)^n - |a|^n], n = |y|, as the sum ea (|a|+ea)^k |a|^(n-1-k), which does not cancel; the roundings of
+    n - 1 products together are (1 + u)^(n-1) - 1 of the result, plus one underflow each, grown by later factors.
+    (A square of what underflowed adds twice a product with a number below eta: less than another underflow.)
+    """
+    exponent = parameters["y"]
+    n = abs(exponent)
+    largest, magnitude = abs(a[0]) + a[1], abs(a[0])
+    power, powers, large_powers = np.ones_like(a[0]), [np.ones_like(magnitude)], [np.ones_like(largest)]
+    for _ in range(n):  # not ``**``, whose error is a library's
+        power = power * a[0]
+        powers.append(powers[-1] * magnitude)
+        large_powers.append(large_powers[-1] * largest)
+    error = np.zeros_like(largest)
+    for k in range(n):
+        error = error + a[1] * large_powers[k] * powers[n - 1 - k]
+    if n > 1:
+        error += at.share(large_powers[n], float(np.expm1((n - 1) * np.log1p(at.u))))
+        error += at.eta * sum(large_powers[: n - 1])
+    if exponent < 0:
+        return _div(at, {}, (np.ones(()), EXACT), (power, error))
+    return power, error
+
+
+@rule("reduce_sum")
+def _reduce_sum(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
+    """[sum e], and (n - 1) u sum(|v| + e) for n - 1 additions in any order.
+
+    Rump, Error estimation of floating-point summation and dot product, BIT 52 (2012), theorem 3.1.
+    """
+    axes = parameters["axes"]
+    total = np.add.reduce(a[0], axes)
+    n = a[0].size // max(total.size, 1)
+    error = np.add.reduce(full(*a), axes) if a[1].ndim else n * a[1]
+    if n == 1 or integral(parameters):
+        return total, error
+    largest = np.add.reduce(abs(a[0]), axes) + error
+    return total, error + (at.share(largest, (n - 1) * at.u) + (n - 1) * at.eta)
+
+
+@rule("dot_general")
+def _dot_general(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:
+    """[|A| Eb + Ea (|B| + Eb)], and n u (|A| + Ea)(|B| + Eb) for inner products of size n in any order.
+
+    Jeannerod and Rump, Improved error bounds for inner products in floating-point arithmetic, SIAM J. Matrix
+    Anal. Appl. 34 (2013). Both terms are gathered into two products of matrices. An underflow in a product leaves
+    nothing to add, so that there are n underflows at most and not 2 n - 1.
+    """
+    A, B = moves.left_matrices(parameters, a[0]), moves.right_matrices(parameters, b[0])
+    Eb = moves.right_matrices(parameters, full(*b)) if b[1].ndim else b[1]
+    n = A.shape[-1]
+    largest_b = abs(B) + Eb
+    error = abs(A) @ (Eb + (n * at.u) * largest_b)
+    if a[1].ndim or a[1]:
+        error += moves.left_matrices(parameters, full(*a)) @ ((1 + n * at.u) * largest_b)
+    # The error holds n u of the largest partial sums: infinite where these overflow.
+    if at.headroom != 1:
+        error = at.share(error / (n * at.u), n * at.u)
+    error += n * at.eta
+    return moves.restored(parameters, A @ B, a[0], b[0]), moves.restored(parameters, error, a[0], b[0])
+
+
+def truncated(v: Array, e: Array) -> Pair:
+    """An integer part, towards 0: off by what lies between the truncated ends."""
+    low, high = np.trunc(v - surely(e)), np.trunc(v + surely(e))
+    return np.trunc(v), np.where(low == high, 0.0, high - low)

@@ -1,0 +1,211 @@
+"""check(): a search for a case that a gradient fails, and a report of what it found."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.database import ExampleDatabase
+
+from verify.case.draw import cases as drawn_cases
+from verify.case.draw import suited
+from verify.case.recipe import DTYPES, LAYOUTS, REGIMES, Case
+from verify.checks.adjudicate import adjudicated
+from verify.checks.cross_check import cross_check
+from verify.checks.examine import FOLLOW_UPS, examined
+from verify.checks.finding import Finding, finding_of
+from verify.diagnosis.diagnose import with_diagnosis
+from verify.diagnosis.recognise import with_recognition
+from verify.diagnosis.reproduce import reproduction
+from verify.oracle.report import Report
+from verify.oracle.search import Progress, Search
+from verify.reference.judge import VERDICTS, Judgement
+from verify.reference.spec import Spec
+from verify.reference.truth import SpecLike
+from verify.subject.call import Failed
+from verify.subject.load import Judged, as_target
+from verify.subject.target import Target
+
+__all__ = ["Progress", "check", "examine"]
+
+SURVEY = 15
+"""Fresh cases a regime, in which a failing gradient is tried once more."""
+
+
+def check(
+    gradient: Judged,
+    spec: SpecLike | None = None,
+    *,
+    cases: int = 1000,
+    seed: int = 0,
+    dtypes: Sequence[str] | None = None,
+    regimes: Sequence[str] = tuple(REGIMES),
+    layouts: Sequence[str] = LAYOUTS,
+    labels: str | None = None,
+    checks: Sequence[str] = FOLLOW_UPS,
+    loss: Callable[..., Any] | None = None,
+    forward: Callable[..., Any] | None = None,
+    xla: int = 2,
+    certified: int = 4,
+    database: ExampleDatabase | None = None,
+    progress: Progress | None = None,
+    diagnose: bool = True,
+) -> Report:
+    """Judge a hand-written gradient: JAX's derivative, with a derived bound for every entry, decides.
+
+    Parameters
+    ----------
+    gradient
+        ``gradient(params, x, y) -> [(dweight, dbias), ...]``, a Target, or what `verify.adapt` returns. ``params``
+        is a list of ``Layer(weight, bias)``, weight (n_in, n_out), bias (n_out,); x is (batch, n_in); y is
+        (batch, n_out).
+    spec
+        What it is the gradient of: a Spec, or any JAX function ``loss(params, x, y) -> scalar``. Not given: the
+        target's own, where it has one, else the default Spec.
+    cases
+        How many cases to judge. The search ends earlier where the gradient fails.
+    seed
+        The same seed draws the same cases.
+    dtypes, regimes, layouts, labels
+        What is drawn: see `verify.cases`. Not given: what the target takes.
+    checks
+        Which of ``verify.checks.examine.FOLLOW_UPS`` to make; each case is given one.
+    loss, forward
+        The user's own ``loss(params, x, y) -> float`` and ``forward(params, x) -> (batch, n_out)``, the outputs
+        after the output activation; judged too where given.
+    xla, certified
+        How many of the cases are also carried out by XLA, and in certified balls, to show that the NumPy
+        evaluator speaks for JAX and that its bounds hold.
+    database
+        A Hypothesis example database that remembers failures; none is used when not given.
+    progress
+        Called with (judged, cases) after each case.
+    diagnose
+        Whether to look for what explains a failure.
+
+    Returns
+    -------
+    Report
+        ``report.ok``, ``report.verdict``, ``report.findings``, ``str(report)``, ``report.to_json()``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is not usable, or a user's JAX loss is not scalar or uses a primitive without a rule.
+    """
+    target = as_target(gradient, loss, forward, spec)
+    spec = target.judged_as(spec)
+    if not isinstance(spec, Spec) and not callable(spec):
+        raise TypeError(
+            f"spec must be a Spec or a JAX function loss(params, x, y); got {type(spec).__name__}"
+        )
+    for name, value, least in (
+        ("cases", cases, 1),
+        ("seed", seed, 0),
+        ("xla", xla, 0),
+        ("certified", certified, 0),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{name} must be an integer, {least} or larger; got {value!r}")
+    if isinstance(checks, str) or not checks or any(name not in FOLLOW_UPS for name in checks):
+        raise ValueError(f"checks must be a non-empty list from {', '.join(FOLLOW_UPS)}; got {checks!r}")
+    draw = functools.partial(
+        drawn_cases,
+        spec,
+        dtypes=dtypes or target.dtypes or DTYPES,
+        layouts=layouts,
+        labels=labels or target.labels,
+        layers=target.layers,
+    )
+    strategy = draw(regimes=regimes)
+    start = time.perf_counter()
+    search = Search(target, spec, cases, progress, checks)
+    interrupted = False
+    try:
+        search.run(strategy, seed, database)
+        witnesses = cross_check(spec, search.sample(xla), search.sample(certified))
+        findings = [_completed(target, spec, finding, draw, regimes, seed) for finding in search.findings]
+        if diagnose:
+            findings = with_diagnosis(with_recognition(findings, target, spec), target, spec, labels)
+    except KeyboardInterrupt:
+        interrupted = True
+        witnesses, findings = {}, search.findings
+    findings.sort(key=lambda finding: -VERDICTS.index(finding.verdict))
+    findings = list({(finding.check, finding.verdict): finding for finding in reversed(findings)}.values())[
+        ::-1
+    ]
+    return Report(
+        target=target.name,
+        spec=str(spec) if isinstance(spec, Spec) else getattr(spec, "__name__", repr(spec)),
+        cases=cases,
+        seed=seed,
+        judged={name: search.judged[name] for name in REGIMES if search.judged[name]},
+        inconclusive=dict(search.inconclusive),
+        evaluators={"NumPy with bounds": search.judged.total(), **witnesses},
+        closest=search.closest,
+        findings=tuple(findings),
+        seconds=time.perf_counter() - start,
+        interrupted=interrupted,
+        notes=target.notes,
+    )
+
+
+def examine(
+    gradient: Judged, case: Case, spec: SpecLike | None = None, check: str = "gradient"
+) -> Finding | Judgement:
+    """Put one case to a gradient: what a Finding's ``reproduce`` calls.
+
+    Parameters
+    ----------
+    gradient, spec
+        As in `check`.
+    case
+        The case.
+    check
+        One of ``verify.checks.requirements.CHECKS``.
+
+    Returns
+    -------
+    Finding or Judgement
+        What failed; or, where nothing did, the entry that came closest to its bound.
+    """
+    target = as_target(gradient, spec=spec)
+    spec = target.judged_as(spec)
+    try:
+        return examined(target, spec, case, check if check in FOLLOW_UPS else "gradient")
+    except Failed as failure:
+        return settled(target, spec, finding_of(failure, case))
+
+
+def settled(target: Target, spec: SpecLike, finding: Finding) -> Finding:
+    """A finding about the gradient's numbers, with "wrong" and "imprecise" told apart by a higher precision."""
+    if finding.check != "gradient" or finding.judgement is None:
+        return finding
+    judgement = adjudicated(target.gradient, spec, finding.case, finding.judgement)
+    return replace(finding, verdict=judgement.verdict, judgement=judgement)
+
+
+def _completed(
+    target: Target,
+    spec: SpecLike,
+    finding: Finding,
+    draw: Callable[..., st.SearchStrategy[Case]],
+    regimes: Sequence[str],
+    seed: int,
+) -> Finding:
+    """A finding with its verdict settled, the regimes that it fails in, and the lines that reproduce it."""
+    follow_up = finding.check if finding.check in FOLLOW_UPS else "gradient"
+    failing = {}
+    for regime in suited(regimes, labels=finding.case.labels, layers=target.layers):
+        fresh = Search(target, spec, SURVEY)
+        tried, failed = fresh.survey(draw(regimes=[regime]), seed, follow_up)
+        failing[regime] = (failed, tried)
+    return replace(
+        settled(target, spec, finding),
+        regimes=failing,
+        reproduce=reproduction(target, spec, finding.case, finding.check),
+    )

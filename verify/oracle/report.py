@@ -1,0 +1,124 @@
+"""What a check found: findings, counts, and the text that a person reads."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+from verify.checks.finding import Finding, columns
+from verify.reference.judge import VERDICTS
+
+
+@dataclass(frozen=True)
+class Report:
+    """What ``verify.check`` found.
+
+    Attributes
+    ----------
+    target, spec
+        What was judged, and as the gradient of what.
+    cases, seed
+        How many cases were asked for; the seed that draws the same ones again.
+    judged, inconclusive
+        For each regime, how many cases were judged, and in how many of them a bound said nothing.
+    evaluators
+        For each evaluator, how many cases it ran.
+    closest
+        For each kind of tensor, the entry that came closest to its bound: its error in units of the bound.
+    findings
+        The ways in which it failed, worst first.
+    seconds
+        How long it took.
+    interrupted
+        Whether it was stopped before its end; what it found until then is there.
+    notes
+        What was inferred about the target, such as the orientation of its weights.
+    """
+
+    target: str
+    spec: str
+    cases: int
+    seed: int
+    judged: dict[str, int]
+    inconclusive: dict[str, int]
+    evaluators: dict[str, int]
+    closest: dict[str, float]
+    findings: tuple[Finding, ...]
+    seconds: float
+    interrupted: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """The worst verdict of the findings; without any, ``verified`` if some case was conclusive."""
+        if self.findings:
+            return max((finding.verdict for finding in self.findings), key=VERDICTS.index)
+        return "verified" if sum(self.judged.values()) > sum(self.inconclusive.values()) else "inconclusive"
+
+    @property
+    def ok(self) -> bool:
+        """Whether the verdict is ``verified``."""
+        return self.verdict == "verified"
+
+    def __str__(self) -> str:
+        judged, vague = sum(self.judged.values()), sum(self.inconclusive.values())
+        share = f"{vague / judged:.1%}" if judged else "none"
+        done = "passed before one failed" if self.findings else f"of {self.cases} judged"
+        counted = f"{judged} {done}, in {self.seconds:.1f} s (seed {self.seed})"
+        lines = [
+            f"{self.verdict.upper()}: {self.target} as the gradient of {self.spec}",
+            f"  cases            {counted}; inconclusive {vague} ({share})",
+        ]
+        if any(self.evaluators.values()):
+            ran = ", ".join(f"{name} {n}" for name, n in self.evaluators.items() if n)
+            lines.append(f"  evaluated by     {ran}")
+        lines += [f"  {'read as' if i == 0 else '':17}{note}" for i, note in enumerate(self.notes)]
+        if self.interrupted:
+            lines.append("  interrupted      what follows is what was found until then")
+        if self.closest:
+            worst = ", ".join(f"{kind} {ratio:.2f}" for kind, ratio in self.closest.items())
+            lines.append(f"  closest to bound {worst}  (1 would be the bound itself)")
+        if self.judged and not self.findings:
+            lines.append("  regimes          " + columns(self._regimes()))
+        if self.findings:  # one in full: it fits on a screen, and the others are often its consequences
+            first, *others = self.findings
+            lines += ["", str(first), *([""] if others else []), *(finding.short() for finding in others)]
+        return "\n".join(lines)
+
+    def _regimes(self) -> list[str]:
+        counted = []
+        for name, n in self.judged.items():
+            vague = self.inconclusive.get(name, 0)
+            counted.append(f"{name} {n}" + (f" ({vague} inconclusive)" if vague else ""))
+        return counted
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: what ``to_json`` writes."""
+        plain = asdict(self)
+        plain.update(verdict=self.verdict, ok=self.ok, versions=versions())
+        for finding, data in zip(self.findings, plain["findings"], strict=True):
+            data.update(regime=finding.regime, dtype=finding.dtype, tensor=finding.tensor)
+        return plain
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """The report as JSON; numbers that JSON lacks are the strings ``"nan"``, ``"inf"`` and ``"-inf"``."""
+        return json.dumps(_without_specials(self.to_dict()), indent=indent)
+
+
+def _without_specials(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _without_specials(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_without_specials(value) for value in data]
+    if isinstance(data, float) and data - data != 0:
+        return str(data)
+    return data
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that a verdict rests on."""
+    packages = ("mlp-ref", "numpy", "jax", "jaxlib", "hypothesis", "python-flint")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}

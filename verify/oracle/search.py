@@ -1,0 +1,128 @@
+"""Hypothesis at work: cases drawn, judged, and simplified where they fail."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import seed as hypothesis_seed
+from hypothesis import strategies as st
+from hypothesis.database import ExampleDatabase
+
+from verify.case.recipe import Case
+from verify.checks.examine import FOLLOW_UPS, examined
+from verify.checks.finding import Finding, finding_of
+from verify.reference.truth import SpecLike
+from verify.subject.call import Failed
+from verify.subject.target import Target
+
+Progress = Callable[[int, int], None]
+"""``progress(judged, cases)``, called after each case."""
+
+
+class Search:
+    """Hypothesis at work on one target: what it judged, and the simplest failing case of each kind."""
+
+    def __init__(
+        self,
+        target: Target,
+        spec: SpecLike,
+        cases: int,
+        progress: Progress | None = None,
+        follow_ups: Sequence[str] = FOLLOW_UPS,
+    ) -> None:
+        self.target, self.spec, self.cases, self.progress = target, spec, cases, progress
+        self.follow_ups = tuple(follow_ups)
+        self.judged: Counter[str] = Counter()
+        self.inconclusive: Counter[str] = Counter()
+        self.closest: dict[str, float] = {}
+        self.seen: list[Case] = []
+        self._simplest: dict[type[Failed], Finding] = {}
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The simplest failing case of each kind of failure."""
+        return list(self._simplest.values())
+
+    def sample(self, n: int) -> list[Case]:
+        """Some of the judged cases: n, evenly spaced."""
+        return self.seen[:: max(1, len(self.seen) // n)][:n] if n else []
+
+    def run(
+        self, strategy: st.SearchStrategy[Case], seed: int, database: ExampleDatabase | None = None
+    ) -> None:
+        """Search, and shrink what fails."""
+
+        @hypothesis_seed(seed)
+        @settings(
+            max_examples=self.cases,
+            database=database,
+            deadline=None,
+            phases=[Phase.generate, Phase.shrink, *([Phase.reuse] if database is not None else [])],
+            suppress_health_check=list(HealthCheck),
+            verbosity=Verbosity.quiet,
+            print_blob=False,
+        )
+        @given(strategy)
+        def search(case: Case) -> None:
+            self.judge(case, follow_up_of(case, self.follow_ups))
+
+        with contextlib.suppress(Failed, ExceptionGroup):  # Hypothesis ends on the simplest case of each kind
+            search()
+
+    def survey(self, strategy: st.SearchStrategy[Case], seed: int, follow_up: str) -> tuple[int, int]:
+        """Try fresh cases without searching on: how many were tried, and how many failed."""
+        failed: list[Case] = []
+        tried: list[Case] = []
+
+        @hypothesis_seed(seed)
+        @settings(
+            max_examples=self.cases,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+            verbosity=Verbosity.quiet,
+        )
+        @given(strategy)
+        def survey(case: Case) -> None:
+            tried.append(case)
+            try:
+                examined(self.target, self.spec, case, follow_up)
+            except Failed:
+                failed.append(case)
+
+        survey()
+        return len(tried), len(failed)
+
+    def judge(self, case: Case, follow_up: str = "gradient") -> None:
+        """Judge one case; raise Failed, of a type of its own for each kind of failure, where it fails."""
+        try:
+            judgement = examined(self.target, self.spec, case, follow_up)
+        except Failed as failure:
+            kind = _kind(failure.check, failure.verdict)
+            self._simplest[kind] = finding_of(failure, case)
+            raise kind(
+                failure.check, failure.verdict, failure.detail, failure.judgement
+            ) from failure.__cause__
+        self.judged[case.regime] += 1
+        self.inconclusive[case.regime] += judgement.verdict == "inconclusive"
+        kind_of_tensor = judgement.tensor.split()[0]
+        self.closest[kind_of_tensor] = max(self.closest.get(kind_of_tensor, 0.0), judgement.ratio)
+        self.seen.append(case)
+        if self.progress is not None:
+            self.progress(min(self.judged.total(), self.cases), self.cases)
+
+
+def follow_up_of(case: Case, follow_ups: Sequence[str] = FOLLOW_UPS) -> str:
+    """The follow-up that a case is given: its seed chooses as well as a draw of its own would."""
+    return follow_ups[case.seed % len(follow_ups)]
+
+
+@functools.cache
+def _kind(check: str, verdict: str) -> type[Failed]:
+    """A type of failure: Hypothesis shrinks failures of different types apart."""
+    return type(f"{check}_{verdict}", (Failed,), {})

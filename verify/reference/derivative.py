@@ -1,0 +1,85 @@
+"""JAX's derivative of a Spec, or of a user's loss, as a Program: traced once a depth for all sizes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import export
+
+from mlp_ref.params import Layer
+from verify.evaluate.program import Program, flatten
+from verify.reference import network
+from verify.reference.spec import Spec
+
+
+def _trace(loss: network.Loss, depth: int, sizes: Mapping[str, Any]) -> Program:
+    """The Program of a loss for ``depth`` layers; ``sizes`` maps b, n0, n1, ... to dimensions."""
+
+    def array(*names: str) -> Any:
+        shape = tuple(sizes[name] for name in names)
+        return jax.ShapeDtypeStruct(shape, jnp.float64)  # type: ignore[no-untyped-call]
+
+    params = [Layer(array(f"n{i}", f"n{i + 1}"), array(f"n{i + 1}")) for i in range(depth)]
+    x, y = array("b", "n0"), array("b", f"n{depth}")
+
+    def scalar_loss(*arrays: Any) -> Any:
+        value = loss(*arrays)
+        if getattr(value, "shape", None) != ():
+            raise TypeError(f"the loss must return a scalar; it returned {jax.eval_shape(loss, *arrays)}")
+        return value
+
+    with jax.enable_x64(True):
+        return flatten(jax.make_jaxpr(jax.value_and_grad(scalar_loss))(params, x, y))
+
+
+@functools.lru_cache(maxsize=256)
+def _traced_symbolically(loss: network.Loss, depth: int, shifts_cancel: bool) -> Program:
+    names = ["b", *(f"n{i}" for i in range(depth + 1))]
+    dimensions = export.symbolic_shape(",".join(names))
+    program = _trace(loss, depth, dict(zip(names, dimensions, strict=True)))
+    return replace(program, shifts_cancel=shifts_cancel)
+
+
+@functools.lru_cache(maxsize=4096)
+def _traced_concretely(loss: network.Loss, dimensions: tuple[tuple[str, int], ...]) -> Program:
+    return _trace(loss, len(dimensions) - 2, dict(dimensions))
+
+
+_needs_sizes: set[network.Loss] = set()
+
+
+@functools.cache
+def _spec_loss(spec: Spec) -> network.Loss:
+    return network.loss_of(spec)
+
+
+def loss_function(spec: Spec | network.Loss) -> network.Loss:
+    """The JAX function ``loss(params, x, y)`` of a Spec (the same object each time), or the function itself."""
+    return _spec_loss(spec) if isinstance(spec, Spec) else spec
+
+
+def traced(spec: Spec | network.Loss, sizes: Mapping[str, int]) -> Program:
+    """JAX's derivative of a Spec, or of a user's JAX function ``loss(params, x, y) -> scalar``.
+
+    Traced once per depth with symbolic sizes, and cached. A user's function that needs to know the sizes (it
+    loops over them, say) is traced for each shape instead.
+
+    Raises
+    ------
+    TypeError
+        When the function does not return a scalar.
+    """
+    loss = loss_function(spec)
+    if loss not in _needs_sizes:
+        try:
+            return _traced_symbolically(loss, len(sizes) - 2, isinstance(spec, Spec))
+        except Exception:  # the concrete trace succeeds, or raises what is really wrong
+            if isinstance(spec, Spec):
+                raise
+            _needs_sizes.add(loss)
+    return _traced_concretely(loss, tuple(sizes.items()))

@@ -1,0 +1,127 @@
+"""What a user's function gives back: called with care, and brought into the one form that is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlp_ref.params import Layer
+from verify.evaluate.bounds import Pair
+from verify.reference.judge import Judgement
+from verify.reference.truth import Gradient, Truth, flat
+
+Array = npt.NDArray[Any]
+
+
+class Failed(Exception):
+    """A case that a gradient did not pass: the check, a verdict, one sentence, and the numbers if there are any."""
+
+    def __init__(self, check: str, verdict: str, detail: str, judgement: Judgement | None = None) -> None:
+        super().__init__(check, verdict, detail, judgement)
+        self.check, self.verdict, self.detail, self.judgement = check, verdict, detail, judgement
+
+
+class Recovered(list[Layer]):
+    """A gradient that was not handed over but recovered from a step of the parameters: layers, with an error each.
+
+    Parameters
+    ----------
+    layers
+        (dweight, dbias) of every layer.
+    error
+        What the recovery may have added to each entry, of the shapes of ``layers``: it is added to the bounds.
+    other
+        The gradient recovered from a step with another learning rate, where there was one. An update that is
+        not linear in the rate shows as a difference between the two.
+    rates
+        The learning rates of the two.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        error: Sequence[Layer],
+        other: Recovered | None = None,
+        rates: tuple[float, ...] = (),
+    ) -> None:
+        super().__init__(layers)
+        self.error, self.other, self.rates = list(error), other, rates
+
+
+def called(function: Callable[..., Any], arrays: Sequence[Any], what: str = "gradient") -> Any:
+    """The result of a user's function; what it raises becomes a Failed with verdict ``crashed``."""
+    try:
+        with np.errstate(all="ignore"):
+            return function(*arrays)
+    except Failed:  # an adapter's finding
+        raise
+    except Exception as error:
+        detail = f"the {what} raised {type(error).__name__}: {_first_line(error)}{_place(error)}"
+        raise Failed("runs", "crashed", detail) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _place(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_filename})" if trace else ""
+
+
+def as_gradient(result: Any, params: Sequence[Layer]) -> Gradient:
+    """A user's result as layers of arrays, once its structure, shapes and dtypes are found to be right."""
+    if result is None:
+        raise _crash("the gradient returned None; it must return [(dweight, dbias), ...]")
+    try:
+        layers = [tuple(layer) for layer in result]
+    except TypeError:
+        kind = type(result).__name__
+        raise _crash(f"the gradient returned {kind}, not [(dweight, dbias), ...]") from None
+    if len(layers) != len(params):
+        raise _crash(f"the gradient returned {len(layers)} layers; the network has {len(params)}")
+    gradient = []
+    for number, (layer, expected) in enumerate(zip(layers, params, strict=True), start=1):
+        if len(layer) != 2:
+            raise _crash(f"layer {number} of the gradient has {len(layer)} items, not (dweight, dbias)")
+        named = zip(("weight", "bias"), layer, expected, strict=True)
+        gradient.append(
+            Layer(*(_as_tensor(f"the d{name} of layer {number}", *pair) for name, *pair in named))
+        )
+    if isinstance(result, Recovered):
+        return Recovered(gradient, result.error, result.other, result.rates)
+    return gradient
+
+
+def _as_tensor(where: str, tensor: Any, parameter: Array) -> Array:
+    try:
+        array = np.asarray(tensor)
+    except Exception as error:  # an object may raise whatever it likes when made into an array
+        raise _crash(f"{where} is no array: {_first_line(error)}") from error
+    if array.dtype.kind not in "fiub":
+        raise _crash(f"{where} has dtype {array.dtype}; it must be {parameter.dtype}")
+    if array.shape != parameter.shape:
+        detail = f"{where} has shape {array.shape}; the parameter has {parameter.shape}"
+        raise Failed("result", "wrong", detail)
+    if array.dtype != parameter.dtype:
+        detail = f"{where} is {array.dtype}; the parameters are {parameter.dtype}"
+        hint = f" (dtypes=('{array.dtype}',) judges {array.dtype} alone)" if array.dtype.kind == "f" else ""
+        raise Failed("dtype", "wrong", detail + hint)
+    return array
+
+
+def _crash(detail: str) -> Failed:
+    return Failed("result", "crashed", detail)
+
+
+def widened(truth: Truth, gradient: Gradient) -> list[Pair]:
+    """The truth's pairs; for a Recovered gradient, with the recovery's own error in the bounds."""
+    if not isinstance(gradient, Recovered):
+        return truth.tensors
+    errors = flat(gradient.error)
+    return [(value, bound + error) for (value, bound), error in zip(truth.tensors, errors, strict=True)]

@@ -1,0 +1,43 @@
+"""The network that ships, as what the oracle judges: every activation and loss of `mlp_ref` with its Spec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from mlp_ref import loss_and_gradient
+from verify.reference.spec import Spec
+from verify.subject.target import Target
+
+SPECS = {
+    (hidden, loss): Spec(hidden, output, row_loss, reduction)
+    for hidden in ("sigmoid", "tanh", "relu", "identity")
+    for loss, output, row_loss, reduction in (
+        ("cross_entropy", "softmax", "cross_entropy", "mean"),
+        ("softmax_mse", "softmax", "squared_error", "mean_all"),
+        ("mse", "identity", "squared_error", "mean_all"),
+    )
+}
+"""What the names of `mlp_ref` (hidden, loss) mean in the oracle's terms."""
+
+
+def target(hidden: str = "sigmoid", loss: str = "cross_entropy") -> Target:
+    """``mlp_ref.loss_and_gradient`` with its activation and loss chosen: its gradient and its loss value."""
+    call = f"mlp_ref.loss_and_gradient(params, x, y, {hidden!r}, {loss!r})"
+    source = f"import mlp_ref\ndef gradient(params, x, y):\n    return {call}[1]"
+    both = partial(loss_and_gradient, hidden=hidden, loss=loss)
+    return Target(_part(both, 1), _part(both, 0), f"mlp_ref {hidden}, {loss}", source)
+
+
+def _part(both: Callable[..., tuple[Any, Any]], i: int) -> Callable[..., Any]:
+    def part(params: Any, x: Any, y: Any) -> Any:
+        return both(params, x, y)[i]
+
+    return part
+
+
+def targets() -> Iterator[tuple[Target, Spec]]:
+    """Every combination of activation and loss that `mlp_ref` has, with its Spec."""
+    for (hidden, loss), spec in SPECS.items():
+        yield target(hidden, loss), spec

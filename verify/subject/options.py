@@ -1,0 +1,104 @@
+"""The options that say what a gradient is the gradient of, and on what it is judged: of a command and of pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from verify.case.recipe import DTYPES, REGIMES
+from verify.reference.spec import HIDDEN, LOSSES, OUTPUT_LOSSES, OUTPUTS, REDUCTIONS, Spec
+from verify.reference.truth import SpecLike
+from verify.subject.load import Judged, TargetError, as_target, found_at, load
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--hidden": {"choices": HIDDEN, "help": "activation of the hidden layers (default sigmoid)"},
+    "--output": {"choices": OUTPUTS, "help": "activation of the output layer (default softmax)"},
+    "--loss": {"choices": LOSSES, "help": "loss of one row (default: the one that suits the output)"},
+    "--reduction": {"choices": REDUCTIONS, "help": "from the rows' losses to one number (default mean)"},
+    "--l2": {"type": float, "help": "adds 0.5 * l2 * sum(weight**2) (default 0)"},
+    "--reference": {
+        "metavar": "TARGET",
+        "help": "a JAX function loss(params, x, y), in place of the five options above",
+    },
+    "--loss-function": {"metavar": "TARGET", "help": "your loss(params, x, y) -> float, judged too"},
+    "--forward-function": {"metavar": "TARGET", "help": "your forward(params, x) -> outputs, judged too"},
+    "--dtypes": {"help": f"comma-separated, from {', '.join(DTYPES)} (default: both)"},
+    "--regimes": {"help": f"comma-separated, from {', '.join(REGIMES)} (default: all)"},
+    "--labels": {
+        "choices": ("rows", "integer"),
+        "help": "y as rows (batch, n_out), or as class labels (batch,) (default rows)",
+    },
+    "--seed": {"type": int, "default": 0, "help": "the same seed draws the same cases (default 0)"},
+}
+"""Names, and what argparse and pytest want to know of each."""
+
+
+def add_options(add: Callable[..., Any]) -> None:
+    """Declare the options with ``add_argument`` of a parser, or with ``addoption`` of a group of pytest's."""
+    for name, settings in OPTIONS.items():
+        add(name, **settings)
+
+
+def judged(where: str, given: Mapping[str, Any]) -> tuple[Judged, dict[str, Any]]:
+    """The target, and the arguments of `verify.check` that the options ask for.
+
+    ``given`` maps the options' names (``loss_function``) to their values; None where an option was not given.
+
+    Raises
+    ------
+    TargetError, ValueError
+        When a target cannot be used, a name is unknown, or options contradict each other.
+    """
+    target = load(where)
+    spec = _spec(given, getattr(target, "spec", None))
+    arguments: dict[str, Any] = {
+        "spec": spec,
+        "seed": given["seed"],
+        "labels": given["labels"],
+        "loss": _function(given["loss_function"], "--loss-function"),
+        "forward": _function(given["forward_function"], "--forward-function"),
+    }
+    for name, known in (("dtypes", DTYPES), ("regimes", REGIMES)):
+        if given[name] is not None:
+            arguments[name] = _listed(given[name], name, known)
+    if arguments["forward"] is not None and not isinstance(spec, (Spec, type(None))):
+        raise ValueError(
+            "--forward-function cannot be judged with --reference: a JAX loss does not say its outputs"
+        )
+    return as_target(target, spec=spec), arguments
+
+
+def _function(where: str | None, option: str) -> Callable[..., Any] | None:
+    found = found_at(where) if where is not None else None
+    if found is not None and not callable(found):
+        raise TargetError(f"{option} {where} is of type {type(found).__name__}, not a function")
+    return found
+
+
+def _listed(text: str, name: str, known: Any) -> tuple[str, ...]:
+    items = tuple(item.strip() for item in text.split(",") if item.strip())
+    unknown = [item for item in items if item not in known]
+    if unknown or not items:
+        raise ValueError(f"--{name} takes names from {', '.join(known)}; got {text!r}")
+    return items
+
+
+def _spec(given: Mapping[str, Any], own: SpecLike | None) -> SpecLike | None:
+    """The spec that the options ask for, on top of the target's own; None where neither says anything."""
+    parts = {
+        name: given[name]
+        for name in ("hidden", "output", "loss", "reduction", "l2")
+        if given[name] is not None
+    }
+    if given["reference"] is not None:
+        if parts:
+            raise ValueError(f"--reference takes the place of --{', --'.join(parts)}: give one or the other")
+        return _function(given["reference"], "--reference")
+    if not parts:
+        return own
+    base = own if isinstance(own, Spec) else Spec()
+    for name, other, i in (("output", "loss", 0), ("loss", "output", 1)):
+        if name in parts and other not in parts and (base.output, base.loss)[i] != parts[name]:
+            parts[other] = next(pair[1 - i] for pair in OUTPUT_LOSSES if pair[i] == parts[name])
+    return replace(base, **parts)
