@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from verify.case.recipe import DTYPES
-from verify.reference.spec import Spec
 from verify.reference.truth import SpecLike
 from verify.subject.adapt import inference
+from verify.subject.adapt.description import Description
 from verify.subject.adapt.network import AdaptedNetwork
 from verify.subject.adapt.places import Path
 from verify.subject.adapt.reading import BIASES, LABELS, ORIENTATIONS, SAMPLES
 from verify.subject.target import Target
 
 
-@dataclass(frozen=True)
-class Adapter:
-    """What a user said about a network: see `adapt`, which makes it."""
-
-    call: Callable[..., Any] | None
-    make: Callable[[list[int]], Any]
-    weights: Path
-    biases: Path | None
-    gradients: tuple[Path, ...] | None
-    update: Callable[..., Any] | None
-    learning_rates: tuple[float, ...]
-    loss: Callable[..., Any] | None
-    forward: Callable[..., Any] | None
-    fresh: bool
-    layers: int | None
-    dtypes: tuple[str, ...] | None
-    spec: SpecLike | None
-    said: dict[str, Any] = field(hash=False)
-    reduce: str | None
+class Adapter(Description):
+    """A description that becomes a Target once its spec is known: see `adapt`, which makes it."""
 
     def target(self, spec: SpecLike | None = None) -> Target:
         """The Target that is judged as the gradient of ``spec``, with what was not said inferred."""
@@ -56,11 +38,6 @@ class Adapter:
             dtypes=self.dtypes or inferred.dtypes,
             notes=inferred.notes,
         )
-
-    def sums(self, spec: SpecLike) -> bool:
-        """Whether single samples add up to the batch's gradient, or average to it."""
-        reduction = self.reduce or (spec.reduction if isinstance(spec, Spec) else "mean")
-        return reduction.endswith("sum")
 
     def _unread(self, *_: Any) -> Any:
         raise TypeError("an adapter is not called itself: verify.check(adapter) does it")

@@ -13,7 +13,7 @@ import itertools
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,13 +23,11 @@ from verify.case.recipe import Case
 from verify.reference.judge import judge
 from verify.reference.spec import Spec
 from verify.reference.truth import SpecLike, Truth, flat
+from verify.subject.adapt.description import Description
 from verify.subject.adapt.network import AdaptedNetwork
 from verify.subject.adapt.places import slots
 from verify.subject.adapt.reading import ASSIGNMENTS, BIASES, FORMS, LABELS, ORIENTATIONS, SAMPLES, Reading
 from verify.subject.call import Failed, widened
-
-if TYPE_CHECKING:
-    from verify.subject.adapt.adapter import Adapter
 
 Array = npt.NDArray[Any]
 WIDTHS = (8, 5, 3, 12, 14, 17, 20, 23, 26, 29, 32)
@@ -45,23 +43,23 @@ class Inferred(NamedTuple):
     notes: tuple[str, ...]
 
 
-def inferred(adapter: Adapter, spec: SpecLike) -> Inferred:
+def inferred(described: Description, spec: SpecLike) -> Inferred:
     """The reading under which a network is judged: what the user said, and the best of the rest.
 
     A network of batches also runs with one sample at a time, and mistakes about the batch do not show then. So what
     takes a batch, and returns gradients of the weights in their shapes, is judged on batches unless the user says
     otherwise.
     """
-    depth = min(adapter.layers or 2, len(WIDTHS) - 1)
-    dtype = _dtype(adapter, depth)
+    depth = min(described.layers or 2, len(WIDTHS) - 1)
+    dtype = _dtype(described, depth)
     labels = LABELS_OF[spec.targets][0] if isinstance(spec, Spec) else "one_hot"
     probe = Case(WIDTHS[: depth + 1], BATCH, dtype or "float64", labels=labels, seed=1)
-    tried = [_tried(adapter, candidate, probe, spec) for candidate in _candidates(adapter, probe, spec)]
+    tried = [_tried(described, candidate, probe, spec) for candidate in _candidates(described, probe, spec)]
     best, reading = max(tried, key=lambda scored: scored[0])  # the first of the best
     rivals = {other.samples for fit, other in tried if fit.runs and fit[1:3] >= best[1:3]} - {reading.samples}
-    notes = _notes(adapter, reading, probe, best.runs, set() if best.right else rivals)
+    notes = _notes(described, reading, probe, best.runs, set() if best.right else rivals)
     only = (dtype,) if dtype is not None and reading.assignment == "in_place" else None
-    if only and adapter.dtypes is None:
+    if only and described.dtypes is None:
         notes = (
             *notes,
             f"{dtype} only: parameters are set in place, in arrays that the network made {dtype}",
@@ -69,43 +67,45 @@ def inferred(adapter: Adapter, spec: SpecLike) -> Inferred:
     return Inferred(reading, only, notes)
 
 
-def _dtype(adapter: Adapter, depth: int) -> str | None:
+def _dtype(described: Description, depth: int) -> str | None:
     """The dtype of the weights that a new network has; None where it has none yet."""
-    for shape, dtype in _made(adapter, depth, "weights"):
+    for shape, dtype in _made(described, depth, "weights"):
         if len(shape) == 2 and dtype in ("float32", "float64"):
             return dtype
     return None
 
 
-def _made(adapter: Adapter, depth: int, argument: str) -> list[tuple[tuple[int, ...], str]]:
+def _made(described: Description, depth: int, argument: str) -> list[tuple[tuple[int, ...], str]]:
     """Shapes and dtypes of the arrays of a new network; empty where there are none yet."""
-    path = getattr(adapter, argument)
+    path = getattr(described, argument)
     if path is None:
         return []
     try:
         with _quietly():
-            network = adapter.make(list(WIDTHS[: depth + 1]))
+            network = described.make(list(WIDTHS[: depth + 1]))
             arrays = [np.asarray(place.get()) for place in slots(network, path, depth, argument)]
         return [(array.shape, str(array.dtype)) for array in arrays if array.dtype.kind == "f"]
     except Exception:  # the trial, or the first case, shows what is wrong
         return []
 
 
-def _candidates(adapter: Adapter, probe: Case, spec: SpecLike) -> Iterator[Reading]:
+def _candidates(described: Description, probe: Case, spec: SpecLike) -> Iterator[Reading]:
     """The readings that what was said, and the shapes of a new network's arrays, leave open; likely ones first."""
     depth = len(probe.layer_sizes) - 1
     n_in, n_out = probe.layer_sizes[:2]
-    biases = ["none", "folded_last", "folded_first"] if adapter.biases is None else ["flat", "row", "column"]
+    biases = (
+        ["none", "folded_last", "folded_first"] if described.biases is None else ["flat", "row", "column"]
+    )
     orientations = list(ORIENTATIONS)
-    for shape, _ in _made(adapter, depth, "weights")[:1]:
+    for shape, _ in _made(described, depth, "weights")[:1]:
         orientations = [
             name
             for name, axes in (("in_out", shape), ("out_in", shape[::-1]))
             if axes in ((n_in, n_out), (n_in + 1, n_out))
         ] or orientations
-        if adapter.biases is None:
+        if described.biases is None:
             biases = biases[1:] if n_in + 1 in shape else ["none"]
-    for shape, _ in _made(adapter, depth, "biases")[:1]:
+    for shape, _ in _made(described, depth, "biases")[:1]:
         exact = {(n_out,): "flat", (1, n_out): "row", (n_out, 1): "column"}
         biases = [exact[shape]] if shape in exact else biases
     integers = isinstance(spec, Spec) and spec.output == "softmax"
@@ -116,7 +116,7 @@ def _candidates(adapter: Adapter, probe: Case, spec: SpecLike) -> Iterator[Readi
         "samples": list(SAMPLES),
         "assignment": list(ASSIGNMENTS),
     }
-    choices.update({name: [value] for name, value in adapter.said.items()})
+    choices.update({name: [value] for name, value in described.said.items()})
     for values in itertools.product(*choices.values()):
         reading = Reading(**dict(zip(choices, values, strict=True)))
         yield reading
@@ -139,20 +139,20 @@ class Fit(NamedTuple):
     runs: bool
 
 
-def _tried(adapter: Adapter, reading: Reading, probe: Case, spec: SpecLike) -> tuple[Fit, Reading]:
+def _tried(described: Description, reading: Reading, probe: Case, spec: SpecLike) -> tuple[Fit, Reading]:
     """How well a reading fits, and the reading with the form of its gradients found."""
     if reading.labels == "integer":
         probe = replace(probe, labels="integer")
     if isinstance(spec, Spec):
         spec = replace(spec, biases=spec.biases and reading.bias != "none")
-    sums = adapter.sums(spec)
+    sums = described.sums(spec)
     params, x, y = probe.arrays()
     try:
         with _quietly():
-            if adapter.update is None:
-                result = AdaptedNetwork(adapter, reading, sums).first_result(params, x, y)
-                reading = _formed(adapter, reading, result, params)
-            gradient = AdaptedNetwork(adapter, reading, sums).gradient(params, x, y)
+            if described.update is None:
+                result = AdaptedNetwork(described, reading, sums).first_result(params, x, y)
+                reading = _formed(described, reading, result, params)
+            gradient = AdaptedNetwork(described, reading, sums).gradient(params, x, y)
         matched = [a.shape == b.shape for a, b in zip(flat(gradient), flat(params), strict=True)]
         batches = all(matched[::2]) and not reading.samples.startswith("single")
         if not all(matched):
@@ -168,9 +168,9 @@ def _tried(adapter: Adapter, reading: Reading, probe: Case, spec: SpecLike) -> t
         return Fit(False, -1, -1.0, right=False, runs=False), reading
 
 
-def _formed(adapter: Adapter, reading: Reading, result: Any, params: Any) -> Reading:
+def _formed(described: Description, reading: Reading, result: Any, params: Any) -> Reading:
     """The reading with the form of a call's result: the one that gives most tensors the shape of a parameter."""
-    if adapter.gradients is not None:
+    if described.gradients is not None:
         return replace(reading, form="named")
     apart = reading.bias in ("flat", "row", "column")
     forms = ("pairs", "lists", "biases_first", "flat") if apart else ("weights",)
@@ -203,12 +203,14 @@ def _quietly() -> Iterator[None]:
         yield
 
 
-def _notes(adapter: Adapter, reading: Reading, probe: Case, ran: bool, rivals: set[str]) -> tuple[str, ...]:
+def _notes(
+    described: Description, reading: Reading, probe: Case, ran: bool, rivals: set[str]
+) -> tuple[str, ...]:
     """What was inferred, from what, and how else samples could be read, in lines for the report."""
     tables = {"orientation": ORIENTATIONS, "bias": BIASES, "samples": SAMPLES, "labels": LABELS}
-    found = [table[getattr(reading, name)] for name, table in tables.items() if name not in adapter.said]
-    if adapter.update is not None:
-        rates = " and ".join(f"{rate:g}" for rate in adapter.learning_rates)
+    found = [table[getattr(reading, name)] for name, table in tables.items() if name not in described.said]
+    if described.update is not None:
+        rates = " and ".join(f"{rate:g}" for rate in described.learning_rates)
         found.append(f"gradient recovered from steps at learning rate {rates}")
     elif FORMS[reading.form]:
         found.append(FORMS[reading.form] + (", last layer first" if reading.backwards else ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,10 @@ import numpy.typing as npt
 from mlp_ref.params import Layer
 from verify.reference.truth import Gradient, GradientFunction, tensor_names
 from verify.subject.adapt import recovery
+from verify.subject.adapt.description import Description
 from verify.subject.adapt.places import Slot, slots
 from verify.subject.adapt.reading import Reading
 from verify.subject.call import Failed, Recovered
-
-if TYPE_CHECKING:
-    from verify.subject.adapt.adapter import Adapter
 
 Array = npt.NDArray[Any]
 Networks = Callable[[Sequence[Layer]], Any]
@@ -25,11 +23,11 @@ Networks = Callable[[Sequence[Layer]], Any]
 
 
 class AdaptedNetwork:
-    """An adapter's functions as ``gradient(params, x, y)``, ``loss(params, x, y)`` and ``forward(params, x)``.
+    """A described network, as ``gradient(params, x, y)``, ``loss(params, x, y)`` and ``forward(params, x)``.
 
     Parameters
     ----------
-    adapter
+    described
         What the user said.
     reading
         The conventions.
@@ -37,8 +35,8 @@ class AdaptedNetwork:
         Whether single samples add up to the batch, or average to it.
     """
 
-    def __init__(self, adapter: Adapter, reading: Reading, sums: bool) -> None:
-        self.adapter, self.reading, self.sums = adapter, reading, sums
+    def __init__(self, described: Description, reading: Reading, sums: bool) -> None:
+        self.described, self.reading, self.sums = described, reading, sums
 
     def gradient(self, params: Sequence[Layer], x: Array, y: Array) -> Gradient:
         """The gradient, by a network made for this call."""
@@ -50,30 +48,30 @@ class AdaptedNetwork:
 
     def loss(self, params: Sequence[Layer], x: Array, y: Array) -> Any:
         """The loss, by a network made for this call."""
-        assert self.adapter.loss is not None
+        assert self.described.loss is not None
         values = [
-            self.adapter.loss(self._prepared(self._new, params)[0], *part)
+            self.described.loss(self._prepared(self._new, params)[0], *part)
             for part in self.reading.batches(x, y)
         ]
         return values[0] if len(values) == 1 else sum(values) / self._divisor(len(values))
 
     def forward(self, params: Sequence[Layer], x: Array) -> Any:
         """The outputs, by a network made for this call."""
-        assert self.adapter.forward is not None
+        assert self.described.forward is not None
         network, _ = self._prepared(self._new, params)
         return self.reading.outputs(
-            [self.adapter.forward(network, *part) for part in self.reading.batches(x)]
+            [self.described.forward(network, *part) for part in self.reading.batches(x)]
         )
 
     def first_result(self, params: Sequence[Layer], x: Array, y: Array) -> tuple[list[Any], list[Any]] | Any:
         """What one call returned, or the tensors that the user's names lead to: what inference looks at."""
-        assert self.adapter.call is not None
+        assert self.described.call is not None
         network, _ = self._prepared(self._new, params)
-        result = self.adapter.call(network, *next(self.reading.batches(x, y)))
-        return self._named(network, result, len(params)) if self.adapter.gradients is not None else result
+        result = self.described.call(network, *next(self.reading.batches(x, y)))
+        return self._named(network, result, len(params)) if self.described.gradients is not None else result
 
     def _new(self, params: Sequence[Layer]) -> Any:
-        return self.adapter.make([len(params[0].weight), *(len(layer.bias) for layer in params)])
+        return self.described.make([len(params[0].weight), *(len(layer.bias) for layer in params)])
 
     def _kept(self) -> Networks:
         kept: dict[tuple[int, ...], Any] = {}
@@ -87,7 +85,7 @@ class AdaptedNetwork:
         return network
 
     def _gradient(self, networks: Networks, params: Sequence[Layer], x: Array, y: Array) -> Gradient:
-        one = self._returned if self.adapter.update is None else self._stepped
+        one = self._returned if self.described.update is None else self._stepped
         parts = [one(networks, params, *part) for part in self.reading.batches(x, y)]
         if not self.reading.samples.startswith("single"):
             return parts[0]
@@ -104,28 +102,28 @@ class AdaptedNetwork:
         return 1 if self.sums else samples
 
     def _returned(self, networks: Networks, params: Sequence[Layer], x: Any, y: Any) -> Gradient:
-        assert self.adapter.call is not None
+        assert self.described.call is not None
         network, given = self._prepared(networks, params)
-        result = self.adapter.call(network, x, y)
-        if self.adapter.gradients is not None:
+        result = self.described.call(network, x, y)
+        if self.described.gradients is not None:
             tensors = self._named(network, result, len(params))
         else:
             tensors = self.reading.taken_apart(result, len(params))
         self._require_kept(
             network, given, "the call changed the {} of the network, which it was to differentiate"
         )
-        stored = self.adapter.gradients is not None and result is None
+        stored = self.described.gradients is not None and result is None
         gradient = self.reading.layers(*tensors)
         self._require_apart(network, gradient)
         # What a network stores is its own to overwrite; what it returns is not.
         return [Layer(*(np.array(tensor) for tensor in layer)) for layer in gradient] if stored else gradient
 
     def _stepped(self, networks: Networks, params: Sequence[Layer], x: Any, y: Any) -> Recovered:
-        assert self.adapter.update is not None
+        assert self.described.update is not None
         found: Recovered | None = None
-        for rate in reversed(self.adapter.learning_rates):
+        for rate in reversed(self.described.learning_rates):
             network, _ = self._prepared(networks, params)
-            self.adapter.update(network, x, y, rate)
+            self.described.update(network, x, y, rate)
             after = self.reading.layers(*self._tensors(network, len(params)))
             before = self.reading.layers(*self.reading.tensors(params))
             found = recovery.recovered(before, after, rate, found)
@@ -146,29 +144,29 @@ class AdaptedNetwork:
         return network, given
 
     def _places(self, network: Any, count: int) -> list[Slot]:
-        weights = slots(network, self.adapter.weights, count, "weights")
-        if self.adapter.biases is None:
+        weights = slots(network, self.described.weights, count, "weights")
+        if self.described.biases is None:
             return weights
-        return weights + slots(network, self.adapter.biases, count, "biases")
+        return weights + slots(network, self.described.biases, count, "biases")
 
     def _tensors(self, network: Any, count: int) -> tuple[list[Any], list[Any]]:
         found = [place.get() for place in self._places(network, count)]
         return found[:count], found[count:]
 
     def _named(self, network: Any, result: Any, count: int) -> tuple[list[Any], list[Any]]:
-        assert self.adapter.gradients is not None
+        assert self.described.gradients is not None
         holder = network if result is None else result
         found = [
             [place.get() for place in slots(holder, path, count, "gradients")]
-            for path in self.adapter.gradients
+            for path in self.described.gradients
         ]
         return found[0], (found[1] if len(found) > 1 else [])
 
     def _require_kept(self, network: Any, given: list[Array], detail: str) -> None:
         """Fail where the network's parameters are not what was set, to the bit."""
-        count = len(given) if self.adapter.biases is None else len(given) // 2
+        count = len(given) if self.described.biases is None else len(given) // 2
         weights, biases = tensor_names(count)[::2], tensor_names(count)[1::2]
-        names = weights if self.adapter.biases is None else weights + biases
+        names = weights if self.described.biases is None else weights + biases
         for name, array, place in zip(names, given, self._places(network, count), strict=True):
             now = np.asarray(place.get())
             if now.shape == array.shape and np.array_equal(now, array, equal_nan=True):
