@@ -5,13 +5,20 @@ from typing import Any
 from mlp_ref.activations import identity, relu, sigmoid, tanh
 from mlp_ref.backprop import Workspace, forward, loss_and_gradient
 from mlp_ref.history import History
+from mlp_ref.lbfgs import LBFGS
 from mlp_ref.losses import cross_entropy, mse, softmax_mse
 from mlp_ref.network import MLP
+from mlp_ref.optimisers import SGD, Adam
 from mlp_ref.params import Layer, as_layers, flatten
 from mlp_ref.softmax import softmax, softmax_jacobian, softmax_vjp
+from mlp_ref.stopping import EarlyStopping
 
 __all__ = [
+    "LBFGS",
     "MLP",
+    "SGD",
+    "Adam",
+    "EarlyStopping",
     "History",
     "Layer",
     "Workspace",

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlp_ref import datasets
-from mlp_ref.arguments import CLASSES, PIXELS, read_arguments
+from mlp_ref.arguments import CLASSES, PIXELS, SHARE_HELD_OUT, read_arguments
 from mlp_ref.network import MLP
+from mlp_ref.optimisers import SGD
 
 if TYPE_CHECKING:
     import argparse
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Who reads the output has seen enough, as `head` does. What Python still flushes goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
-    except (OSError, ValueError, ArithmeticError, MemoryError) as error:
+    except (OSError, ImportError, ValueError, ArithmeticError, MemoryError) as error:
         print(f"python -m mlp_ref {options.command}: error: {error}", file=sys.stderr)
         return UNUSABLE
 
@@ -68,10 +69,21 @@ def train(options: argparse.Namespace) -> int:
         epochs=options.epochs,
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
+        optimiser=_optimiser(options),
+        schedule=options.schedule,
+        validation=SHARE_HELD_OUT if options.early_stopping else None,
+        stopping=options.early_stopping,
+        checkpoint=options.checkpoint,
+        resume=options.resume,
         progress=True,
     )
     if history.interrupted:
         print(f"interrupted after {len(history.loss)} of {options.epochs} epochs; the network as it is now:")
+    if options.early_stopping:
+        ended = (
+            f"stopped after {len(history.loss)} epochs; " if history.stopped_by == "early stopping" else ""
+        )
+        print(f"{ended}the parameters are those of epoch {history.best_epoch}, the best one")
     loss, answers = _judge(net, x_test, y_test)
     print(_summary(options.data, loss, answers, y_test))
     if options.save is not None:
@@ -90,6 +102,12 @@ def evaluate(options: argparse.Namespace) -> int:
     print(_summary(options.data, loss, answers, y))
     print(f"\n{_confusion_table(answers, y)}")
     return 0
+
+
+def _optimiser(options: argparse.Namespace) -> str | SGD:
+    return (
+        SGD(options.momentum, nesterov=options.nesterov) if options.solver == "sgd" else str(options.solver)
+    )
 
 
 def _load(options: argparse.Namespace, dtype: DTypeLike) -> tuple[datasets.Split, datasets.Split]:

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING
 
 from mlp_ref.activations import ACTIVATIONS
 from mlp_ref.losses import LOSSES
+from mlp_ref.schedules import SCHEDULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["CLASSES", "PIXELS", "read_arguments"]
+__all__ = ["CLASSES", "PIXELS", "SHARE_HELD_OUT", "read_arguments"]
 
 PIXELS = {"digits": 64, "mnist": 784}
 CLASSES = 10
 HIDDEN_SIZES = (16, 16)
 # Each reaches 95 % on the digits in 20 epochs. At 1, relu's units die and identity diverges.
 LEARNING_RATES = {"sigmoid": 1.0, "tanh": 1.0, "relu": 0.3, "identity": 0.1}
+ADAM_RATE = 0.01
+EPOCHS = {"sgd": 20, "adam": 20, "lbfgs": 200}
+SHARE_HELD_OUT = 0.1
 
 
 def read_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -38,8 +42,24 @@ def read_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace
         parser.error("--data-dir is for --data mnist alone")
     if options.command == "train":
         options.layers = options.layers or [PIXELS[options.data], *HIDDEN_SIZES, CLASSES]
-        options.learning_rate = options.learning_rate or LEARNING_RATES[options.hidden]
+        if options.solver != "sgd" and (options.momentum or options.nesterov):
+            parser.error("--momentum and --nesterov are for --solver sgd alone")
+        if options.nesterov and not options.momentum:
+            parser.error("--nesterov needs --momentum, such as --momentum 0.9")
+        if options.resume and options.checkpoint is None:
+            parser.error("--resume needs --checkpoint DIR, the directory of the training to go on with")
+        if options.checkpoint is not None and options.solver == "lbfgs":
+            parser.error("--checkpoint is for --solver sgd and adam")
+        options.epochs = options.epochs or EPOCHS[options.solver]
+        options.learning_rate = options.learning_rate or _default_rate(options)
     return options
+
+
+def _default_rate(options: argparse.Namespace) -> float:
+    if options.solver == "adam":
+        return ADAM_RATE
+    # Where a gradient stays the same, momentum makes the steps 1 / (1 - momentum) times as long.
+    return float(LEARNING_RATES[options.hidden] * (1 - options.momentum))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,9 +93,8 @@ def _add_training_options(command: argparse.ArgumentParser) -> None:
     add(
         "--epochs",
         type=_whole(1),
-        default=20,
         metavar="N",
-        help="passes over the images (default: %(default)s)",
+        help=f"passes over the images (default: {EPOCHS['sgd']}; {EPOCHS['lbfgs']} for lbfgs)",
     )
     add("--batch-size", type=_whole(1), default=32, metavar="N", help="images a step (default: %(default)s)")
     rates = ", ".join(f"{rate:g} for {hidden}" for hidden, rate in LEARNING_RATES.items())
@@ -83,8 +102,30 @@ def _add_training_options(command: argparse.ArgumentParser) -> None:
         "--learning-rate",
         type=_rate,
         metavar="RATE",
-        help=f"times the mean gradient of a batch (default: {rates})",
+        help=f"times the mean gradient of a batch (default: {rates}, less with momentum; {ADAM_RATE:g} for adam)",
     )
+    add("--solver", choices=list(EPOCHS), default="sgd", help="how to train (default: %(default)s)")
+    add(
+        "--momentum",
+        type=_share,
+        default=0.0,
+        metavar="SHARE",
+        help="of the step before that is kept in the next, for sgd (default: %(default)s)",
+    )
+    add("--nesterov", action="store_true", help="take the momentum in Nesterov's form")
+    add("--schedule", choices=list(SCHEDULES), default="constant", help="of the rate (default: %(default)s)")
+    add(
+        "--early-stopping",
+        action="store_true",
+        help=f"hold out {SHARE_HELD_OUT:.0%} of the images, end when their loss stops falling, and keep the best",
+    )
+    add(
+        "--checkpoint",
+        type=Path,
+        metavar="DIR",
+        help="write the state of the training there after every epoch",
+    )
+    add("--resume", action="store_true", help="go on from the checkpoint in DIR, if there is one")
     add(
         "--hidden", choices=list(ACTIVATIONS), default="sigmoid", help="the activation (default: %(default)s)"
     )
@@ -129,3 +170,13 @@ def _rate(text: str) -> float:
     if not 0 < rate < math.inf:
         raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
     return rate
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to less than 1, got {text!r}")
+    return share

@@ -17,6 +17,7 @@ __all__ = [
     "check_inputs",
     "check_layer_sizes",
     "check_learning_rate",
+    "check_number",
     "check_params",
     "check_positive",
     "check_seed",
@@ -76,6 +77,30 @@ def check_learning_rate(value: object, dtype: np.dtype[Any]) -> float:
     if not (rounded > 0 and np.isfinite(rounded)):
         raise ValueError(f"learning_rate must be positive and finite in {dtype}, got {value!r}")
     return float(value)
+
+
+def check_number(
+    value: object,
+    name: str,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> float:
+    """Return `value` as a float, if it is a finite number, `least` or more, more than `above`, less than `below`."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    limits = {"at least": least, "more than": above, "less than": below}
+    expected = " and ".join(f"{words} {limit:g}" for words, limit in limits.items() if limit is not None)
+    number = float(value)
+    if (
+        not np.isfinite(number)
+        or (least is not None and number < least)
+        or (above is not None and number <= above)
+        or (below is not None and number >= below)
+    ):
+        raise ValueError(f"{name} must be a finite number{', ' * bool(expected)}{expected}, got {value!r}")
+    return number
 
 
 def check_layer_sizes(layer_sizes: object) -> tuple[int, ...]:

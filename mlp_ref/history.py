@@ -22,6 +22,12 @@ class History(SimpleNamespace):
         Accuracy is the share of rows whose likeliest class is right, and is empty for ``"mse"``.
     validation_loss, validation_accuracy : list of float
         Of the validation rows at the end of the epoch; empty without validation data.
+    learning_rate : list of float
+        The rate of each epoch; 1 for L-BFGS, which finds its own.
+    best_epoch : int
+        The epoch, counted from 1, whose figure was best for the early stopping; 0 without one.
+    stopped_by : str
+        ``"early stopping"``, ``"callback"`` or ``"convergence"`` (of L-BFGS); empty where all epochs ran.
     interrupted : bool
         Whether Ctrl-C ended the run.
     """
@@ -30,6 +36,9 @@ class History(SimpleNamespace):
     accuracy: list[float]
     validation_loss: list[float]
     validation_accuracy: list[float]
+    learning_rate: list[float]
+    best_epoch: int
+    stopped_by: str
     interrupted: bool
 
     def __init__(
@@ -39,6 +48,9 @@ class History(SimpleNamespace):
         validation_loss: Iterable[float] = (),
         validation_accuracy: Iterable[float] = (),
         interrupted: bool = False,
+        learning_rate: Iterable[float] = (),
+        best_epoch: int = 0,
+        stopped_by: str = "",
     ) -> None:
         # Not a dataclass, whose module takes longer to import than this package.
         super().__init__(
@@ -46,6 +58,9 @@ class History(SimpleNamespace):
             accuracy=list(accuracy),
             validation_loss=list(validation_loss),
             validation_accuracy=list(validation_accuracy),
+            learning_rate=list(learning_rate),
+            best_epoch=best_epoch,
+            stopped_by=stopped_by,
             interrupted=interrupted,
         )
 

@@ -12,28 +12,30 @@ from mlp_ref.backprop import forward, loss_and_gradient
 from mlp_ref.checks import (
     check_choice,
     check_dtype,
-    check_inputs,
     check_layer_sizes,
-    check_learning_rate,
     check_params,
-    check_positive,
     check_seed,
 )
+from mlp_ref.evaluation import Model
+from mlp_ref.fitting import fit
 from mlp_ref.initialisation import INITIALISATIONS, default_initialisation, initial_parameters
 from mlp_ref.losses import LOSSES
 from mlp_ref.params import Layer, Params, as_layers, flatten
 from mlp_ref.scores import accuracy, r_squared
 from mlp_ref.softmax import softmax
 from mlp_ref.targets import check_targets, likeliest
-from mlp_ref.training import Model, Rows, train
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import DTypeLike
 
     from mlp_ref.history import History
+    from mlp_ref.lbfgs import LBFGS
+    from mlp_ref.optimisers import Optimiser
+    from mlp_ref.schedules import Schedule
+    from mlp_ref.stopping import EarlyStopping
     from mlp_ref.targets import Targets
 
 __all__ = ["MLP"]
@@ -165,23 +167,50 @@ class MLP:
         epochs: int = 20,
         batch_size: int = 32,
         learning_rate: float = 0.01,
-        validation: tuple[Floats, Targets] | None = None,
+        optimiser: str | Optimiser | LBFGS = "sgd",
+        schedule: str | Schedule = "constant",
+        validation: tuple[Floats, Targets] | float | None = None,
+        stopping: EarlyStopping | bool | None = None,
+        callbacks: Sequence[Callable[[MLP, History], object]] = (),
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 1,
+        resume: bool = False,
+        shuffle: bool = True,
         progress: bool = False,
     ) -> History:
-        """Train by stochastic gradient descent, from where the network stands: a second call goes on.
+        """Train from where the network stands, by gradient descent on mini-batches: a second call goes on.
 
         Every epoch takes the rows in a new random order, `batch_size` at a time. A step is
         `learning_rate` times the gradient of the mean loss of its batch, also for a last batch
-        that has fewer rows.
+        that has fewer rows, or what the optimiser makes of it.
 
         Parameters
         ----------
         x : (rows, n_in) array of the dtype of the network
         y : (rows,) integer class labels, or (rows, n_out) array of the dtype of the network
         epochs, batch_size : int
+            With L-BFGS, an epoch is an iteration, and a batch all rows.
         learning_rate : float
-        validation : pair (x, y), optional
-            Evaluated at the end of every epoch.
+            Of the first epoch; L-BFGS finds its own.
+        optimiser : {"sgd", "adam", "lbfgs"}, or an `SGD`, `Adam` or `LBFGS`
+            A name begins anew; an instance goes on where the last training it was used in ended.
+        schedule : {"constant", "inverse_scaling", "adaptive", "cosine"}, or one of `mlp_ref.schedules`
+            How the rate changes from epoch to epoch. Or any function ``(first, at) -> rate``, with a `Moment`.
+        validation : pair (x, y) or float, optional
+            Evaluated at the end of every epoch. A number is the share of the rows that is drawn at
+            random for this and not trained on.
+        stopping : EarlyStopping or bool, optional
+            Ends the training when a figure stops improving; True watches the validation loss.
+        callbacks : sequence of functions ``(net, history)``
+            Each is called at the end of every epoch; the training ends where one returns True.
+        checkpoint : path of a directory, optional
+            Where the state of the training is written every `checkpoint_every` epochs, and at its end.
+        resume : bool
+            Go on from the checkpoint in that directory, or begin where there is none. The result has
+            the bits of a training that was never interrupted; arguments other than `epochs` must be
+            those it began with, and with a schedule that depends on them, the epochs too.
+        shuffle : bool
+            Whether each epoch takes the rows in a new order.
         progress : bool
             Show a bar on a terminal where tqdm is installed, otherwise print a line per epoch.
 
@@ -189,7 +218,7 @@ class MLP:
         -------
         history : History
             With Ctrl-C, what there is until then: the epoch that was interrupted is not in it,
-            but its steps are in the parameters.
+            but its steps are in the parameters, unless early stopping kept the best ones.
 
         Raises
         ------
@@ -197,30 +226,26 @@ class MLP:
             Where the loss or a parameter stops being finite. The parameters are then those of
             the end of the epoch before.
         """
-        data = self._rows(x, y)
-        held_out = None
-        if validation is not None:
-            if not isinstance(validation, tuple | list) or len(validation) != 2:
-                raise TypeError(f"validation must be a pair (x, y), got {type(validation).__name__}")
-            held_out = self._rows(*validation, prefix="validation ")
-        epochs = check_positive(epochs, "epochs")
-        batch_size = check_positive(batch_size, "batch_size")
-        learning_rate = check_learning_rate(learning_rate, self.dtype)
-        return train(
+        return fit(
+            self,
             Model(self._flat, self._layer_sizes, self._hidden, self._loss),
-            data,
+            self._rng,
+            x,
+            y,
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
-            rng=self._rng,
-            validation=held_out,
+            optimiser=optimiser,
+            schedule=schedule,
+            validation=validation,
+            stopping=stopping,
+            callbacks=callbacks,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
+            shuffle=shuffle,
             progress=progress,
         )
-
-    def _rows(self, x: Floats, y: Targets, prefix: str = "") -> Rows:
-        x = check_inputs(x, self._layer_sizes[0], self.dtype, f"{prefix}x")
-        y = check_targets(y, (len(x), self._layer_sizes[-1]), self.dtype, self._loss, f"{prefix}y")
-        return Rows(x, y)
 
     def predict(self, x: Floats) -> Floats | Integers:
         """Return the likeliest class of every row, (batch,); or for ``"mse"`` the outputs, (batch, n_out)."""

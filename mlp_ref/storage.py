@@ -1,4 +1,4 @@
-"""Networks in files: NumPy's .npz format, without pickle, replaced whole or not at all."""
+"""Networks and checkpoints in files: NumPy's .npz format, without pickle, replaced whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,14 +15,26 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["read_arrays", "write_arrays"]
+__all__ = ["CHECKPOINT", "NETWORK", "read_arrays", "write_arrays"]
 
-FORMAT = "mlp_ref network"
+NETWORK, CHECKPOINT = "mlp_ref network", "mlp_ref checkpoint"
+"""What a file of this format may hold."""
+
+CALLED = {NETWORK: "a network saved by mlp_ref", CHECKPOINT: "a checkpoint of mlp_ref"}
+
 VERSION = 1
 
 
-def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
+def write_arrays(
+    path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], kind: str = NETWORK
+) -> None:
     """Write `arrays` to `path`, exactly as named; what was there stays until all of it is written.
+
+    Parameters
+    ----------
+    path : path
+    arrays : mapping
+    kind : {NETWORK, CHECKPOINT}
 
     Raises
     ------
@@ -39,7 +51,7 @@ def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         with draft.open("xb") as file:
-            np.savez(file, allow_pickle=False, format=np.array(FORMAT), version=np.array(VERSION), **arrays)
+            np.savez(file, allow_pickle=False, format=np.array(kind), version=np.array(VERSION), **arrays)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
@@ -47,8 +59,10 @@ def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]
         draft.unlink(missing_ok=True)
 
 
-def read_arrays(path: str | os.PathLike[str], names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    """Return the arrays called `names` of a file that `write_arrays` wrote.
+def read_arrays(
+    path: str | os.PathLike[str], names: tuple[str, ...], kind: str = NETWORK
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays called `names` of a file of this kind that `write_arrays` wrote.
 
     Raises
     ------
@@ -59,22 +73,18 @@ def read_arrays(path: str | os.PathLike[str], names: tuple[str, ...]) -> dict[st
     """
     with Path(path).open("rb") as file:
         if not zipfile.is_zipfile(file):
-            raise ValueError(f"{path} is not a network saved by mlp_ref, or is cut short: no .npz archive")
+            raise ValueError(f"{path} is not {CALLED[kind]}, or is cut short: no .npz archive")
         file.seek(0)
         try:
             with np.load(file, allow_pickle=False) as archive:
                 tag, version = str(archive["format"]), int(archive["version"])
-                arrays = (
-                    {name: archive[name] for name in names} if (tag, version) == (FORMAT, VERSION) else {}
-                )
+                arrays = {name: archive[name] for name in names} if (tag, version) == (kind, VERSION) else {}
         except Exception as error:
             # A file of any other kind, or a torn one, can make the readers below raise nearly anything.
             reason = f"{type(error).__name__}: {error}"
-            raise ValueError(f"{path} is not a network saved by mlp_ref, or is damaged ({reason})") from error
-    if tag != FORMAT:
-        raise ValueError(
-            f"{path} is not a network saved by mlp_ref: its format is {tag!r}, expected {FORMAT!r}"
-        )
+            raise ValueError(f"{path} is not {CALLED[kind]}, or is damaged ({reason})") from error
+    if tag != kind:
+        raise ValueError(f"{path} is not {CALLED[kind]}: its format is {tag!r}, expected {kind!r}")
     if version != VERSION:
         raise ValueError(f"{path} has version {version} of the format, this mlp_ref reads version {VERSION}")
     return arrays

@@ -1,46 +1,28 @@
-"""Mini-batch stochastic gradient descent."""
+"""Training on mini-batches, epoch by epoch."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlp_ref.arrays import Floats, Integers, quiet
-from mlp_ref.backprop import Workspace, forward, loss_and_gradient
-from mlp_ref.history import History
-from mlp_ref.losses import LOSSES
-from mlp_ref.params import Layer, as_layers
+from mlp_ref.backprop import Workspace, loss_and_gradient
+from mlp_ref.course import Course, State
+from mlp_ref.evaluation import Model, Rows, evaluate
+from mlp_ref.lbfgs import LBFGS, minimise
+from mlp_ref.optimisers import Optimiser
 from mlp_ref.progress import reporting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from mlp_ref.targets import Targets
+    from mlp_ref.checkpoints import Checkpoints
+    from mlp_ref.history import History
+    from mlp_ref.plan import Plan
 
-__all__ = ["Model", "Rows", "evaluate", "train"]
-
-
-class Model(NamedTuple):
-    """What training reads and writes of a network; `flat` is changed in place."""
-
-    flat: Floats
-    layer_sizes: Sequence[int]
-    hidden: str
-    loss: str
-
-    @property
-    def params(self) -> list[Layer]:
-        """The layers, views of `flat`."""
-        return as_layers(self.flat, self.layer_sizes)
-
-
-class Rows(NamedTuple):
-    """Checked inputs and targets, row for row."""
-
-    x: Floats
-    y: Targets
+__all__ = ["Model", "Rows", "evaluate", "held_out", "require_rows_to_train_on", "train"]
 
 
 class Batch:
@@ -51,41 +33,110 @@ class Batch:
         self.workspace = Workspace(model.layer_sizes, size, data.x.dtype)
 
 
+def held_out(data: Rows, share: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """Return the rows to train on and, drawn at random, a share of them to judge by: at least one row of each."""
+    count = _count_apart(data, share)
+    order = rng.permutation(len(data.x))
+    parts = order[count:], order[:count]
+    kept, apart = (Rows(data.x[index], data.y[index]) for index in parts)
+    return kept, apart
+
+
+def _count_apart(data: Rows, share: float) -> int:
+    return max(1, round(share * len(data.x)))
+
+
+def require_rows_to_train_on(data: Rows, share: float) -> None:
+    """Raise a ValueError where a share of the rows is all of them."""
+    if _count_apart(data, share) >= len(data.x):
+        raise ValueError(
+            f"validation must leave a row to train on, but {share:g} of {len(data.x)} rows are "
+            f"{_count_apart(data, share)}"
+        )
+
+
 def train(
     model: Model,
     data: Rows,
+    plan: Plan,
     *,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
     rng: np.random.Generator,
     validation: Rows | None = None,
+    callbacks: Sequence[Callable[[History], object]] = (),
+    checkpoints: Checkpoints | None = None,
+    first_random_state: dict[str, object] | None = None,
     progress: bool = False,
 ) -> History:
     """Train `model` in place on checked data, and return what happened; see `MLP.fit`."""
-    rows = len(data.x)
-    batches = {size: Batch(model, data, size) for size in {min(batch_size, rows), rows % batch_size} - {0}}
-    history = History()
-    last_good = model.flat.copy()
+    course = Course(model, plan, len(data.x), validation, callbacks)
     try:
-        with quiet(), reporting(epochs, progress) as report:
-            for _ in range(epochs):
-                order = rng.permutation(rows)
-                loss, accuracy = _epoch(model, data, order, batch_size, batches, learning_rate)
-                if not (math.isfinite(loss) and np.isfinite(model.flat).all()):
-                    model.flat[:] = last_good
-                    raise FloatingPointError(
-                        f"the loss stopped being finite in epoch {len(history.loss) + 1} of this fit, with "
-                        f"learning_rate={learning_rate:g}; the parameters are those of the epoch before: "
-                        "try a smaller learning_rate, or scale down x"
-                    )
-                last_good[:] = model.flat
-                _record(history, model, loss, accuracy, validation)
-                report(history)
+        with quiet(), reporting(plan.epochs, progress) as report:
+            if isinstance(plan.optimiser, LBFGS):
+                minimise(model, data, plan.optimiser, plan.epochs, course, report)
+            else:
+                _descend(
+                    model, data, plan, plan.optimiser, rng, course, checkpoints, first_random_state, report
+                )
     except KeyboardInterrupt:
-        # A step is one operation on the flat vector, so the interrupt came between two steps.
-        history.interrupted = True
-    return history
+        course.history.interrupted = True
+    course.finish()
+    return course.history
+
+
+def _descend(
+    model: Model,
+    data: Rows,
+    plan: Plan,
+    optimiser: Optimiser,
+    rng: np.random.Generator,
+    course: Course,
+    checkpoints: Checkpoints | None,
+    first_random_state: dict[str, object] | None,
+    report: Callable[[History], None],
+) -> None:
+    """Take epochs of steps until the plan, the early stopping or a callback ends them."""
+    rows = len(data.x)
+    sizes = {min(plan.batch_size, rows), rows % plan.batch_size} - {0}
+    batches = {size: Batch(model, data, size) for size in sizes}
+    if checkpoints and checkpoints.state:
+        _resume(model, checkpoints.state, optimiser, rng, course)
+    history = course.history
+    in_order = np.arange(rows)
+    last_good, last_memory = model.flat.copy(), optimiser.memory()
+    while len(history.loss) < plan.epochs and not history.stopped_by:
+        rate = course.rate()
+        order = rng.permutation(rows) if plan.shuffle else in_order
+        try:
+            loss, accuracy = _epoch(model, data, order, plan.batch_size, batches, optimiser, rate)
+        except KeyboardInterrupt:
+            # The vector changes in one operation of a step, so it is between two. The moments may be within one.
+            optimiser.remember(last_memory)
+            raise
+        if not (math.isfinite(loss) and np.isfinite(model.flat).all()):
+            model.flat[:] = last_good
+            optimiser.remember(last_memory)
+            raise FloatingPointError(
+                f"the loss stopped being finite in epoch {len(history.loss) + 1} of this fit, with "
+                f"learning_rate={rate:g}; the parameters are those of the epoch before: "
+                "try a smaller learning_rate, or scale down x"
+            )
+        last_good[:], last_memory = model.flat, optimiser.memory()
+        course.end_epoch(loss, accuracy, rate)
+        report(history)
+        epoch = len(history.loss)
+        if checkpoints and (epoch % checkpoints.every == 0 or epoch == plan.epochs or history.stopped_by):
+            best = course.watch.best_flat if course.watch else None
+            first, now = first_random_state or {}, rng.bit_generator.state
+            checkpoints.write(State(model.flat, best, last_memory, dict(first), dict(now), history))
+
+
+def _resume(
+    model: Model, state: State, optimiser: Optimiser, rng: np.random.Generator, course: Course
+) -> None:
+    model.flat[:] = state.flat
+    optimiser.remember(state.memory)
+    rng.bit_generator.state = state.random_state
+    course.resume(state.history, state.best_flat)
 
 
 def _epoch(
@@ -94,18 +145,18 @@ def _epoch(
     order: Integers,
     batch_size: int,
     batches: Mapping[int, Batch],
-    learning_rate: float,
+    optimiser: Optimiser,
+    rate: float,
 ) -> tuple[float, float]:
     """Take one step per mini-batch; return the mean loss and the share of right rows, or stop at a loss of NaN."""
     flat, params = model.flat, model.params
-    rate = np.array(learning_rate, model.flat.dtype)
     loss_sum, right = 0.0, 0
     shuffled_y = data.y[order]
     for start in range(0, len(order), batch_size):
         index, y = order[start : start + batch_size], shuffled_y[start : start + batch_size]
         batch = batches[len(index)]
         # The indices are a permutation; "clip" only spares NumPy the buffer that "raise" needs.
-        x = data.x.take(index, axis=0, out=batch.x, mode="clip")
+        x: Floats = data.x.take(index, axis=0, out=batch.x, mode="clip")
         workspace = batch.workspace
         loss, _ = loss_and_gradient(params, x, y, model.hidden, model.loss, workspace=workspace)
         if not math.isfinite(loss):
@@ -113,30 +164,5 @@ def _epoch(
         # A row counts once in the epoch's figures, also one of a last, smaller batch.
         loss_sum += loss * len(index)
         right += workspace.count_right()
-        step = workspace.flat_grads
-        step *= rate
-        flat -= step
-    return loss_sum / len(data.x), right / len(data.x)
-
-
-def _record(history: History, model: Model, loss: float, accuracy: float, validation: Rows | None) -> None:
-    figures = [(history.loss, history.accuracy, (loss, accuracy))]
-    if validation is not None:
-        figures.append((history.validation_loss, history.validation_accuracy, evaluate(model, validation)))
-    for losses, accuracies, (new_loss, new_accuracy) in figures:
-        losses.append(new_loss)
-        if model.loss != "mse":
-            accuracies.append(new_accuracy)
-
-
-def evaluate(model: Model, data: Rows) -> tuple[float, float]:
-    """Return the mean loss of checked data and the share of rows whose likeliest class is right."""
-    params = model.params
-    loss_sum, right = 0.0, 0
-    for rows, piece in Workspace(model.layer_sizes, len(data.x), data.x.dtype).by_piece():
-        x, y = data.x[rows], data.y[rows]
-        logits = forward(params, x, model.hidden, workspace=piece)
-        loss, _ = LOSSES[model.loss](logits, y, piece.loss)
-        loss_sum += loss * len(x)
-        right += piece.count_right()
+        optimiser.step(flat, workspace.flat_grads, rate)
     return loss_sum / len(data.x), right / len(data.x)

@@ -234,3 +234,81 @@ def test_what_cannot_work_is_refused_before_training(capsys, tmp_path, monkeypat
     error = capsys.readouterr().err
     assert error.startswith("python -m mlp_ref train: error: ")
     assert message in error
+
+
+class TestTrainingOptions:
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            "--solver adam",
+            "--solver sgd --momentum 0.9 --nesterov",
+            "--solver adam --schedule cosine",
+            "--schedule adaptive",
+        ],
+    )
+    def test_each_way_to_train_learns(self, capsys, arguments):
+        assert main(["train", *arguments.split()]) == 0
+        assert accuracy(capsys.readouterr().out) > 0.9
+
+    def test_lbfgs(self, capsys):
+        pytest.importorskip("scipy", reason="SciPy, whose L-BFGS it is, is not installed")
+        assert main(["train", "--solver", "lbfgs"]) == 0
+        assert accuracy(capsys.readouterr().out) > 0.9
+
+    def test_lbfgs_without_scipy(self, capsys, monkeypatch):
+        monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+        assert main(["train", "--solver", "lbfgs"]) == 2
+        assert "needs SciPy: pip install" in capsys.readouterr().err
+
+    def test_early_stopping_keeps_the_best(self, capsys):
+        assert main(["train", "--solver", "adam", "--early-stopping", "--epochs", "500"]) == 0
+        output = capsys.readouterr().out
+        stopped, best = re.search(r"stopped after (\d+) epochs; .* of epoch (\d+)", output).groups()
+        assert int(best) < int(stopped) < 500
+        losses = [float(loss) for loss in re.findall(r"Validation loss: ([\d.]+)", output)]
+        assert losses[int(best) - 1] == min(losses)
+
+    @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+    def test_a_killed_training_is_resumed_to_the_same_file(self, tmp_path):
+        command = [sys.executable, "-m", "mlp_ref", "train", "--solver", "adam", "--epochs", "40"]
+        command += ["--early-stopping"]
+        whole, killed = tmp_path / "whole.npz", tmp_path / "killed.npz"
+        subprocess.run([*command, "--save", str(whole)], check=True, capture_output=True)
+        command += ["--save", str(killed), "--checkpoint", str(tmp_path / "state"), "--resume"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout:
+                if "Epoch: 5/" in line:
+                    break
+            process.kill()
+        assert not killed.exists()
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        assert "Epoch: 1/" not in done.stdout
+        np.testing.assert_array_equal(MLP.load(killed).flat, MLP.load(whole).flat, strict=True)
+
+    def test_a_checkpoint_is_not_overwritten_unasked(self, capsys, tmp_path):
+        arguments = ["train", "--epochs", "1", "--checkpoint", str(tmp_path)]
+        assert main(arguments) == 0
+        capsys.readouterr()
+        assert main(arguments) == 2
+        assert "is the checkpoint of a training: go on with resume" in capsys.readouterr().err
+        assert main([*arguments, "--resume", "--learning-rate", "0.5"]) == 2
+        assert "learning_rate was 1.0 then, and is 0.5 now" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ("--solver newton", "argument --solver: invalid choice: 'newton'"),
+            ("--momentum 1", "argument --momentum: expected a number from 0 to less than 1, got '1'"),
+            ("--momentum much", "argument --momentum: expected a number from 0 to less than 1, got 'much'"),
+            ("--nesterov", "--nesterov needs --momentum, such as --momentum 0.9"),
+            ("--solver adam --momentum 0.9", "--momentum and --nesterov are for --solver sgd alone"),
+            ("--schedule linear", "argument --schedule: invalid choice: 'linear'"),
+            ("--resume", "--resume needs --checkpoint DIR, the directory of the training to go on with"),
+            ("--solver lbfgs --checkpoint x", "--checkpoint is for --solver sgd and adam"),
+        ],
+    )
+    def test_bad_arguments_end_with_status_2(self, capsys, arguments, message):
+        with pytest.raises(SystemExit) as stop:
+            main(["train", *arguments.split()])
+        assert stop.value.code == 2
+        assert message in capsys.readouterr().err

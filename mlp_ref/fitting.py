@@ -1,0 +1,121 @@
+"""A call of `MLP.fit`: its arguments checked, the held-out rows drawn, a checkpoint found, and the training begun."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from mlp_ref.checks import check_inputs, check_number
+from mlp_ref.evaluation import Model, Rows
+from mlp_ref.lbfgs import LBFGS
+from mlp_ref.plan import checked_plan
+from mlp_ref.targets import check_targets
+from mlp_ref.training import held_out, require_rows_to_train_on, train
+
+if TYPE_CHECKING:
+    import os
+
+    import numpy as np
+
+    from mlp_ref.arrays import Floats
+    from mlp_ref.history import History
+    from mlp_ref.plan import Plan
+    from mlp_ref.targets import Targets
+
+__all__ = ["fit"]
+
+
+def fit(
+    net: Any,
+    model: Model,
+    rng: np.random.Generator,
+    x: Floats,
+    y: Targets,
+    *,
+    validation: object,
+    callbacks: object,
+    checkpoint: str | os.PathLike[str] | None,
+    checkpoint_every: int,
+    resume: bool,
+    progress: bool,
+    **settings: object,
+) -> History:
+    """Train the model of `net` in place; the arguments are those of `MLP.fit`."""
+    data = _checked_rows(model, x, y)
+    apart, share = _checked_validation(model, validation)
+    if share is not None:
+        require_rows_to_train_on(data, share)
+    plan = checked_plan(model.flat.dtype, model.loss, validates=validation is not None, **settings)
+    functions = _checked_callbacks(callbacks)
+    checkpoints: Any = None
+    if checkpoint is not None:
+        # Files take longer to import than the rest of this package, and few trainings write any.
+        from mlp_ref.checkpoints import Checkpoints
+
+        if isinstance(plan.optimiser, LBFGS):
+            raise ValueError("checkpoint cannot hold what L-BFGS remembers: use the optimiser sgd or adam")
+        decisive = _decisive(model, plan, data, apart, share)
+        checkpoints = Checkpoints(checkpoint, checkpoint_every, resume, decisive)
+    elif resume:
+        raise ValueError("resume needs checkpoint, the directory of the training to go on with")
+    first_random_state: Any = rng.bit_generator.state
+    if checkpoints and checkpoints.state:
+        # The held-out rows are drawn again as they were then.
+        first_random_state = checkpoints.state.first_random_state
+        rng.bit_generator.state = first_random_state
+    if share is not None:
+        data, apart = held_out(data, share, rng)
+    return train(
+        model,
+        data,
+        plan,
+        rng=rng,
+        validation=apart,
+        callbacks=[partial(function, net) for function in functions],
+        checkpoints=checkpoints,
+        first_random_state=first_random_state,
+        progress=progress,
+    )
+
+
+def _checked_rows(model: Model, x: object, y: object, prefix: str = "") -> Rows:
+    sizes, dtype = model.layer_sizes, model.flat.dtype
+    inputs = check_inputs(x, sizes[0], dtype, f"{prefix}x")
+    return Rows(inputs, check_targets(y, (len(inputs), sizes[-1]), dtype, model.loss, f"{prefix}y"))
+
+
+def _checked_validation(model: Model, validation: object) -> tuple[Rows | None, float | None]:
+    """Return the rows of a pair, or the share that is to be drawn."""
+    if validation is None:
+        return None, None
+    if isinstance(validation, tuple | list) and len(validation) == 2:
+        return _checked_rows(model, validation[0], validation[1], "validation "), None
+    if isinstance(validation, float):
+        return None, check_number(validation, "validation", above=0, below=1)
+    raise TypeError(
+        f"validation must be a pair (x, y), or a share of the rows such as 0.1, got {type(validation).__name__}"
+    )
+
+
+def _checked_callbacks(callbacks: object) -> Sequence[Callable[..., object]]:
+    if not isinstance(callbacks, Sequence) or not all(callable(callback) for callback in callbacks):
+        raise TypeError(f"callbacks must be a sequence of functions (net, history), got {callbacks!r}")
+    return callbacks
+
+
+def _decisive(
+    model: Model, plan: Plan, data: Rows, apart: Rows | None, share: float | None
+) -> dict[str, str]:
+    """Return what must be the same for a resumed training to end in the same bits."""
+    from mlp_ref.checkpoints import checksum
+
+    return {
+        "layer_sizes": repr(list(model.layer_sizes)),
+        "hidden": model.hidden,
+        "loss": model.loss,
+        "dtype": str(model.flat.dtype),
+        **plan.settings(),
+        "checksum of x and y": checksum(*data),
+        "checksum of validation": checksum(*apart) if apart else repr(share),
+    }

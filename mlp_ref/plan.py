@@ -1,0 +1,69 @@
+"""The settings of a training run, checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mlp_ref.checks import check_learning_rate, check_positive
+from mlp_ref.lbfgs import LBFGS
+from mlp_ref.optimisers import Optimiser, as_optimiser
+from mlp_ref.schedules import Adaptive, Constant, InverseScaling, Schedule, as_schedule
+from mlp_ref.stopping import EarlyStopping, check_stopping
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["Plan", "checked_plan"]
+
+
+class Plan(NamedTuple):
+    """How to train; the arguments of `MLP.fit`, checked."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    optimiser: Optimiser | LBFGS
+    schedule: Schedule
+    stopping: EarlyStopping | None
+    shuffle: bool
+
+    def settings(self) -> dict[str, str]:
+        """Return what decides the bits of a training, each as a text that is the same for the same thing."""
+        texts = {name: _text(value) for name, value in self._asdict().items()}
+        if isinstance(self.schedule, Constant | InverseScaling | Adaptive):
+            del texts["epochs"]  # a longer training begins as a shorter one does
+        return texts
+
+
+def _text(value: object) -> str:
+    """Return a text for a value; a function's has no address in it."""
+    return getattr(value, "__qualname__", None) or repr(value)
+
+
+def checked_plan(
+    dtype: np.dtype[Any],
+    loss: str,
+    *,
+    epochs: object,
+    batch_size: object,
+    learning_rate: object,
+    optimiser: object,
+    schedule: object,
+    stopping: object,
+    shuffle: object,
+    validates: bool,
+) -> Plan:
+    """Return the settings as a Plan, or raise an error that names the one that is wrong."""
+    checked_schedule = as_schedule(schedule)
+    checked_stopping = check_stopping(stopping, validates, loss)
+    if isinstance(checked_schedule, Adaptive) and checked_stopping is None:
+        checked_stopping = EarlyStopping("loss", keep_best=False)
+    return Plan(
+        check_positive(epochs, "epochs"),
+        check_positive(batch_size, "batch_size"),
+        check_learning_rate(learning_rate, dtype),
+        as_optimiser(optimiser),
+        checked_schedule,
+        checked_stopping,
+        bool(shuffle),
+    )
