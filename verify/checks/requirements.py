@@ -92,7 +92,10 @@ def require_right(
     gradient: Gradient, truth: Truth, dtype: str, check: str, detail: Callable[[], str] | None = None
 ) -> Judgement:
     """Judge a gradient; where it is wrong, ``detail`` looks for what to say of it."""
-    judgement = judge(widened(truth, gradient), flat(gradient), dtype)
+    reference = (
+        truth if check == "gradient" else None
+    )  # what else it shows is asked of the first answer alone
+    judgement = judge(widened(truth, gradient), flat(gradient), dtype, reference)
     if judgement.verdict == "wrong":
         verdict = "imprecise" if small(judgement, truth, dtype) else "wrong"
         raise Failed(check, verdict, detail() if detail else CHECKS[check], judgement)

@@ -206,6 +206,12 @@ def evaluate(program: Program, inputs: list[Array], sizes: Sizes) -> list[Array]
     return run(program, RULES, sizes, values)
 
 
+def at_precision(program: Program, inputs: list[Array], sizes: Sizes, bits: int) -> list[Array]:
+    """`evaluate` at a working precision of so many bits."""
+    with flint.ctx.workprec(bits):
+        return evaluate(program, inputs, sizes)
+
+
 def certified(program: Program, inputs: list[Array], sizes: Sizes, dtype: npt.DTypeLike) -> list[Array]:
     """Balls narrow enough to judge results in ``dtype``: radius at most u/1024 of the entry, or eta/1024.
 
@@ -215,8 +221,7 @@ def certified(program: Program, inputs: list[Array], sizes: Sizes, dtype: npt.DT
     info = np.finfo(np.dtype(dtype).type)
     precision = FIRST_PRECISION
     while True:
-        with flint.ctx.workprec(precision):
-            balls = evaluate(program, inputs, sizes)
+        balls = at_precision(program, inputs, sizes, precision)
         if precision >= LAST_PRECISION or all(_narrow(tensor, info) for tensor in balls):
             return balls
         precision *= 4

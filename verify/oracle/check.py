@@ -147,6 +147,7 @@ def check(
         inconclusive=dict(search.inconclusive),
         evaluators={"NumPy with bounds": search.judged.total(), **witnesses},
         closest=search.closest,
+        precision=search.precision.summary(),
         findings=tuple(findings),
         seconds=time.perf_counter() - start,
         interrupted=interrupted,

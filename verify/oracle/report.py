@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import Any
 
 from verify.checks.finding import Finding, columns
+from verify.oracle.precision import Shown, told
 from verify.reference.judge import VERDICTS
 
 
@@ -23,7 +24,7 @@ class Report:
     cases, seed
         How many cases were asked for; the seed that draws the same ones again.
     judged, inconclusive
-        For each regime, how many cases were judged, and in how many of them a bound said nothing.
+        For each regime, how many cases were judged, and how many of them showed nothing.
     evaluators
         For each evaluator, how many cases it ran.
     closest
@@ -36,6 +37,9 @@ class Report:
         Whether it was stopped before its end; what it found until then is there.
     notes
         What was inferred about the target, such as the orientation of its weights.
+    precision
+        For each dtype and kind of tensor, how far the gradients of the verified cases lie at most from the exact
+        ones, certified, in units of the tensor's largest entry: the median over the cases, and the worst.
     """
 
     target: str
@@ -50,6 +54,7 @@ class Report:
     seconds: float
     interrupted: bool = False
     notes: tuple[str, ...] = ()
+    precision: dict[str, dict[str, Shown]] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str:
@@ -81,6 +86,12 @@ class Report:
         if self.closest:
             worst = ", ".join(f"{kind} {ratio:.2f}" for kind, ratio in self.closest.items())
             lines.append(f"  closest to bound {worst}  (1 would be the bound itself)")
+        if self.precision and not self.findings:
+            lines += [
+                f"  {'shown right to' if i == 0 else '':17}{line}"
+                for i, line in enumerate(told(self.precision))
+            ]
+            lines.append(f"{'':19}(certified, of each tensor's largest entry; median over the cases)")
         if self.judged and not self.findings:
             lines.append("  regimes          " + columns(self._regimes()))
         if self.findings:  # one in full: it fits on a screen, and the others are often its consequences

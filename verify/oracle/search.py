@@ -15,6 +15,7 @@ from hypothesis.database import ExampleDatabase
 from verify.case.recipe import Case
 from verify.checks.examine import FOLLOW_UPS, examined
 from verify.checks.finding import Finding, finding_of
+from verify.oracle.precision import Precision
 from verify.reference.truth import SpecLike
 from verify.subject.call import Failed
 from verify.subject.target import Target
@@ -39,6 +40,7 @@ class Search:
         self.judged: Counter[str] = Counter()
         self.inconclusive: Counter[str] = Counter()
         self.closest: dict[str, float] = {}
+        self.precision = Precision()
         self.seen: list[Case] = []
         self._simplest: dict[type[Failed], Finding] = {}
 
@@ -112,6 +114,8 @@ class Search:
         self.inconclusive[case.regime] += judgement.verdict == "inconclusive"
         kind_of_tensor = judgement.tensor.split()[0]
         self.closest[kind_of_tensor] = max(self.closest.get(kind_of_tensor, 0.0), judgement.ratio)
+        if judgement.verdict == "verified":
+            self.precision.add(case.dtype, judgement.right_to)
         self.seen.append(case)
         if self.progress is not None:
             self.progress(min(self.judged.total(), self.cases), self.cases)

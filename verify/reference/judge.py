@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,9 +30,9 @@ class Judgement:
     Attributes
     ----------
     verdict
-        ``verified``: every entry within its bound. ``inconclusive``: within, but some bound says nothing.
-        ``imprecise``: outside, and the error shrinks with the unit roundoff. ``wrong``: outside, and it does
-        not. ``crashed``: no result to compare.
+        ``verified``: every entry within its bound. ``inconclusive``: within, but some entry is off by more than
+        sqrt(u) of its tensor, as its bound allows. ``imprecise``: outside, and the error shrinks with the unit
+        roundoff. ``wrong``: outside, and it does not. ``crashed``: no result to compare.
     tensor, index
         Where the error is largest in units of its bound, and (when outside) in the tensor nearest the output,
         since what is wrong there is wrong first.
@@ -39,6 +40,9 @@ class Judgement:
         Its error, its bound, and the error in units of the bound.
     got, expected
         The entry, and the reference's value of it.
+    right_to
+        For each tensor, the precision to which it was shown right: how far its entries lie at most from the exact
+        gradient, in units of its largest entry.
     """
 
     verdict: str
@@ -49,31 +53,66 @@ class Judgement:
     got: float
     expected: float
     ratio: float
+    right_to: tuple[float, ...] = ()
 
 
-def judge(truth: list[bounds.Pair], tensors: list[Array], dtype: npt.DTypeLike) -> Judgement:
+def judge(
+    truth: list[bounds.Pair], tensors: list[Array], dtype: npt.DTypeLike, reference: Truth | None = None
+) -> Judgement:
     """Compare results with (value, bound) pairs; the verdict is verified, inconclusive or wrong.
 
-    Whether wrong is only imprecise needs more calls of the judged function: `adjudicated`.
+    ``reference``, where it is given, knows how far the values themselves lie from the exact ones; else only the
+    bounds are known to hold that too. Whether wrong is only imprecise needs more calls of the judged function:
+    `verify.checks.adjudicate`.
     """
     names = (["loss"] if len(tensors) % 2 else []) + tensor_names(len(tensors) // 2)
     ends = [0, *itertools.accumulate(value.size for value, _ in truth)]
     # All entries in one array: each operation of NumPy takes as long for one of these tensors as for all of them.
     value, bound = (_joined(parts) for parts in zip(*truth, strict=True))
-    scores = ratios(_distance(_joined(tensors), value), bound)
+    error = _distance(_joined(tensors), value)
+    scores = ratios(error, bound)
     of_tensor = list(map(slice, ends, ends[1:]))
     worst = [float(scores[entries].max(initial=0.0)) for entries in of_tensor]
     outside = [i for i, ratio in enumerate(worst) if not ratio <= 1]
+    right_to: tuple[float, ...] = ()
     if outside:
         verdict, i = "wrong", _nearest_output(outside)
     else:
-        vague = any(vacuous(*pair, dtype) for pair in truth)
+        own = bound if reference is None else _joined(reference.own)
+        farthest = [float((error[entries] + own[entries]).max(initial=0.0)) for entries in of_tensor]
+        vague, right_to = _shown(truth, tensors, dtype, farthest, reference)
         verdict, i = "inconclusive" if vague else "verified", worst.index(max(worst))
     index = np.unravel_index(int(np.argmax(scores[of_tensor[i]])), tensors[i].shape)
     got, expected, allowed = (float(part[index]) for part in (tensors[i], *truth[i]))
-    return Judgement(
-        verdict, names[i], tuple(map(int, index)), abs(got - expected), allowed, got, expected, worst[i]
-    )
+    where = names[i], tuple(map(int, index))
+    return Judgement(verdict, *where, abs(got - expected), allowed, got, expected, worst[i], right_to)
+
+
+def _shown(
+    truth: list[bounds.Pair],
+    tensors: list[Array],
+    dtype: npt.DTypeLike,
+    farthest: list[float],
+    reference: Truth | None,
+) -> tuple[bool, tuple[float, ...]]:
+    """Whether results within their bounds show nothing, and to what precision each tensor was shown right.
+
+    ``farthest``: how far each may lie from the exact one, as far as the reference knows. Where that says nothing, the
+    certified balls are the truth.
+    """
+    share, least_scale = _roots(np.dtype(dtype))
+    scales = [max(float(abs(value).max(initial=0.0)), least_scale) for value, _ in truth]
+    shown = [far / scale if np.isfinite(far) else np.inf for far, scale in zip(farthest, scales, strict=True)]
+    vague = [
+        not precision <= share and vacuous(*pair, dtype) for precision, pair in zip(shown, truth, strict=True)
+    ]
+    if any(vague) and reference is not None:
+        unsure = [not own.max(initial=0.0) <= share * s for own, s in zip(reference.own, scales, strict=True)]
+        if any(map(operator.and_, vague, unsure)):
+            certain = reference.certified(tensors, share, least_scale)
+            shown = [c if v and u else s for c, s, v, u in zip(certain, shown, vague, unsure, strict=True)]
+            vague = [v and not precision <= share for v, precision in zip(vague, shown, strict=True)]
+    return any(vague), tuple(shown)
 
 
 def _joined(tensors: Sequence[Array]) -> Array:

@@ -6,19 +6,26 @@ entry, and a result lies within that, or it does not.
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
-from verify.evaluate import bounds
+from verify.evaluate import balls, bounds
 from verify.reference.derivative import traced
 from verify.reference.spec import Spec
 
 Array = npt.NDArray[Any]
 
+
+_BALL_PRODUCTS, _BALL_PRECISIONS = 300_000, (192, 768, 3072)
+"""Products of a forward pass (0.3 s of balls, forward and back), and the bits that they are tried with."""
 
 Gradient = list[Layer]
 
@@ -42,10 +49,16 @@ def sizes_of(inputs: list[Array]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Truth:
-    """The reference's loss and gradient for one case, as (value, bound) pairs."""
+    """The reference's loss and gradient for one case, as (value, bound) pairs.
+
+    ``dtype`` is that of the results that the bounds are for.
+    """
 
     loss: bounds.Pair
     tensors: list[bounds.Pair]
+    spec: SpecLike | None = field(default=None, repr=False)
+    inputs: list[Array] = field(default_factory=list, repr=False)
+    dtype: npt.DTypeLike = np.float64
 
     @classmethod
     def of(cls, spec: SpecLike, inputs: list[Array], dtype: npt.DTypeLike) -> Truth:
@@ -56,7 +69,38 @@ class Truth:
         sizes = sizes_of(inputs)
         at = bounds.Arithmetic.judging(dtype, sizes)
         loss, *tensors = bounds.evaluate(traced(spec, sizes), inputs, at)
-        return cls(loss, tensors)
+        return cls(loss, tensors, spec, inputs, dtype)
+
+    @functools.cached_property
+    def own(self) -> list[Array]:
+        """How far each tensor of the reference, which is float64, may lie from the exact gradient."""
+        if self.spec is None or np.dtype(self.dtype) == np.float64:
+            return [bound for _, bound in self.tensors]
+        return [bound for _, bound in Truth.of(self.spec, self.inputs, np.float64).tensors]
+
+    def certified(self, tensors: list[Array], enough: float, least_scale: float) -> list[float]:
+        """How far each tensor lies at most from the exact gradient, in units of the exact one's largest entry.
+
+        By certified balls, with more bits until each distance is at most ``enough``. Infinite where the network is so
+        large that balls would take many seconds. No scale is taken to be below ``least_scale``.
+        """
+        found = [math.inf] * len(tensors)
+        if self.spec is None:
+            return found
+        sizes = sizes_of(self.inputs)
+        products = sizes["b"] * sum(math.prod(pair) for pair in itertools.pairwise(list(sizes.values())[1:]))
+        if products > _BALL_PRODUCTS:
+            return found
+        program = traced(self.spec, sizes)
+        for bits in _BALL_PRECISIONS:
+            _, *exact = balls.at_precision(program, self.inputs, sizes, bits)
+            for i, (ball, tensor) in enumerate(zip(exact, tensors, strict=True)):
+                scale = max(float(abs(balls.middle(ball)).max(initial=0.0)), least_scale)
+                share = float(balls.distance(ball, tensor).max(initial=0.0)) / scale
+                found[i] = share if share <= found[i] else found[i]
+            if max(found) <= enough:
+                break
+        return found
 
     @property
     def gradient(self) -> Gradient:

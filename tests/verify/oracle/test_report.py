@@ -9,6 +9,7 @@ import pytest
 
 from verify.case.recipe import Case
 from verify.checks.finding import Finding
+from verify.oracle.precision import Precision, Shown
 from verify.oracle.report import Report, versions
 from verify.reference.judge import Judgement
 
@@ -68,6 +69,22 @@ def test_a_report_that_a_person_reads():
     assert "ordinary 6, ties 4 (1 inconclusive)" in str(report())
     assert "interrupted" in str(report(interrupted=True))
     assert "read as" in str(report(notes=("a note", "another")))
+
+
+def test_the_precision_that_was_shown():
+    precision = Precision()
+    precision.add("float32", (1e-7, 2e-7, 3e-7, 1e-7))
+    precision.add("float32", (4e-5, 2e-6))
+    precision.add("float64", (1e-14, 2e-13))
+    assert precision.summary() == {
+        "float64": {"weight": Shown(1e-14, 1e-14), "bias": Shown(2e-13, 2e-13)},
+        "float32": {"weight": Shown((3e-7 + 4e-5) / 2, 4e-5), "bias": Shown((2e-7 + 2e-6) / 2, 2e-6)},
+    }
+    text = str(report(precision=precision.summary()))
+    assert "shown right to   float64: weight 1e-14 (worst 1e-14), bias 2e-13 (worst 2e-13)" in text
+    assert "                 float32: weight 2e-05 (worst 4e-05), bias 1e-06 (worst 2e-06)" in text
+    data = json.loads(report(precision=precision.summary()).to_json())
+    assert data["precision"]["float32"]["bias"] == pytest.approx([1.1e-6, 2e-6])
 
 
 def test_a_finding_that_a_person_reads():

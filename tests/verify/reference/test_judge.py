@@ -85,6 +85,70 @@ def test_within_a_bound_that_says_nothing_is_inconclusive(bound):
     assert judge(truth, [np.ones((1, 1)), np.zeros(1)], "float64").verdict == "wrong"
 
 
+def test_an_error_below_the_square_root_of_the_roundoff_shows_something_whatever_the_bound():
+    case = Case((784, 16, 16, 10), 32, "float32")
+    truth = Truth.of(Spec(), case.inputs(), "float32")
+    assert any(vacuous(*pair, "float32") for pair in truth.tensors)
+    tensors = flat(right(*case.arrays()))
+    judgement = judge(truth.tensors, tensors, "float32", truth)
+    assert judgement.verdict == "verified"
+    assert 0 < max(judgement.right_to) < 1e-6
+    assert (
+        judge(truth.tensors, tensors, "float32").verdict == "inconclusive"
+    )  # nothing is known of the values
+    value, bound = truth.tensors[0]
+    where = np.unravel_index(np.argmax(bound), bound.shape)
+    for share, verdict in ((0.98, "verified"), (1.02, "inconclusive")):
+        off = [tensor.copy() for tensor in tensors]
+        off[0][where] = value[where] + share * 2.0**-12 * abs(value).max()
+        judgement = judge(truth.tensors, off, "float32", truth)
+        assert (judgement.verdict, judgement.ratio < 1) == (verdict, True)
+        assert judgement.right_to[0] == pytest.approx(share * 2.0**-12, rel=1e-3)
+
+
+def saturated_tanh():
+    """The slope 1 - tanh(20)**2 is 0 in float64; the exact one is 1.7e-17, and so is `mlp_ref`'s."""
+    params = [Layer(np.full((1, 1), 20.0), np.zeros(1)), Layer(np.ones((1, 2)), np.array([0.5, -0.5]))]
+    return params, np.ones((1, 1)), np.eye(2)[:1]
+
+
+def test_where_the_reference_has_no_digit_certified_balls_are_the_truth():
+    params, x, y = saturated_tanh()
+    spec = Spec(hidden="tanh", output="softmax", loss="squared_error")
+    weights = [np.array([[1.0, -0.5]])]
+    params[1] = Layer(weights[0], params[1].bias)
+    inputs = [*flat(params), x, y]
+    truth = Truth.of(spec, inputs, "float64")
+    assert not truth.tensors[0][0].any()
+    precise = flat(loss_and_gradient(params, x, y, "tanh", "softmax_mse")[1])
+    precise = [2 * tensor for tensor in precise]  # mlp_ref takes the mean over both outputs
+    judgement = judge(truth.tensors, precise, "float64", truth)
+    assert judgement.verdict == "verified"
+    assert max(judgement.right_to[:2]) < 1e-12
+    nothing = [np.zeros((1, 1)), np.zeros(1), *precise[2:]]
+    judgement = judge(truth.tensors, nothing, "float64", truth)
+    assert (judgement.verdict, judgement.right_to[0]) == ("inconclusive", pytest.approx(1.0))
+
+
+def test_balls_are_left_out_where_the_network_is_too_large_for_them(monkeypatch):
+    params, x, y = saturated_tanh()
+    truth = Truth.of(Spec(hidden="tanh"), [*flat(params), x, y], "float64")
+    tensors = [value for value, _ in truth.tensors]
+    assert truth.certified(tensors, 0.0, 1e-150)[2] < 1e-15
+    monkeypatch.setattr("verify.reference.truth._BALL_PRODUCTS", 2)
+    assert truth.certified(tensors, 0.0, 1e-150) == [np.inf] * 4
+
+
+def test_what_the_reference_knows_of_itself():
+    case = Case((5, 4, 3), 4, "float32")
+    truth = Truth.of(Spec(), case.inputs(), "float32")
+    fine = Truth.of(Spec(), case.inputs(), "float64")
+    for own, (_, bound), (_, expected) in zip(truth.own, truth.tensors, fine.tensors, strict=True):
+        np.testing.assert_array_equal(own, expected)
+        assert np.all(own < 1e-7 * bound)
+    assert fine.own[0] is fine.tensors[0][1]
+
+
 def test_a_bound_says_something_up_to_the_square_root_of_the_roundoff():
     assert not vacuous(np.array([2.0, 0.0]), np.full(2, 2.1e-8), "float64")
     assert vacuous(np.array([2.0, 0.0]), np.full(2, 2.2e-8), "float64")
