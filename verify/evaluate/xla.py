@@ -1,9 +1,9 @@
-"""JAX itself: ``jax.jit(jax.value_and_grad(loss))``, compiled by XLA for each new shape."""
+"""JAX itself: a gradient or a backward pass compiled by XLA for each new shape."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
+from verify.evaluate.backward import Backward
 
 Array = npt.NDArray[Any]
 Loss = Callable[..., Any]
@@ -30,3 +31,15 @@ def evaluate(loss: Loss, params: list[Layer], x: Array, y: Array) -> tuple[Any, 
         value, gradient = _compiled(loss)(params, x, y)
         layers = [Layer(np.asarray(weight), np.asarray(bias)) for weight, bias in gradient]
         return np.asarray(value), layers
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled_backward(backward: Backward) -> Any:
+    return jax.jit(backward.pullback)
+
+
+def evaluate_backward(backward: Backward, arguments: Sequence[Any], cotangent: Any) -> list[Array]:
+    """The outputs of a backward pass's program as XLA computes them, in the dtypes of the arrays given."""
+    leaves = [*jax.tree.leaves(tuple(arguments)), *backward.cotangents(cotangent)]
+    with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
+        return [np.asarray(result) for result in _compiled_backward(backward)(*leaves)]

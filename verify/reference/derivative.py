@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jax import export
 
 from mlp_ref.params import Layer
-from verify.evaluate.program import Program, flatten
+from verify.evaluate.flattening import flatten
+from verify.evaluate.program import Program
 from verify.reference import network
 from verify.reference.spec import Spec
 

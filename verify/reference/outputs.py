@@ -13,7 +13,8 @@ from jax import export
 
 from mlp_ref.params import Layer
 from verify.evaluate import bounds
-from verify.evaluate.program import Program, flatten
+from verify.evaluate.flattening import flatten
+from verify.evaluate.program import Program
 from verify.reference import network
 from verify.reference.spec import Spec
 from verify.reference.truth import Array, sizes_of

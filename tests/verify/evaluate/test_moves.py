@@ -7,7 +7,8 @@ import pytest
 
 from verify.evaluate import bounds, moves
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic
-from verify.evaluate.program import Size, flatten, run, size
+from verify.evaluate.flattening import flatten
+from verify.evaluate.program import Size, run, size
 
 A = np.arange(24.0).reshape(2, 3, 4)
 

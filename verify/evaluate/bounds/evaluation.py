@@ -100,9 +100,10 @@ def evaluate(program: Program, inputs: list[Array], at: Arithmetic) -> list[Pair
     Parameters
     ----------
     program
-        JAX's derivative: `verify.reference.derivative.traced`.
+        JAX's derivative: `verify.reference.derivative.traced`, `verify.evaluate.backward.traced_backward`.
     inputs
-        weight, bias, weight, bias, ..., x, y: what the judged code was given, held in float64 without rounding.
+        What the judged code was given, held in float64 without rounding, in the program's order: weight, bias, weight,
+        bias, ..., x, y for a network. Integers are float64 here too, truths are bool.
     at
         The arithmetic that the bounds are for.
 
@@ -121,22 +122,25 @@ def evaluate(program: Program, inputs: list[Array], at: Arithmetic) -> list[Pair
     for slot, pair in _literals(program, at):
         values[slot] = pair
     for slot, array in zip(program.inputs, inputs, strict=True):
-        values[slot] = (array, EXACT)
+        values[slot] = (array, _NO_DOUBT if array.dtype == bool else EXACT)
     with np.errstate(all="ignore"):
         pairs = run(program, _RULES_OF_SHIFTS if program.shifts_cancel else RULES, at, values)
-        slack = 1 / (1 - _bound_roundings(program, inputs) * REFERENCE_ROUNDOFF)
+        slack = 1 / (1 - _bound_roundings(program, values) * REFERENCE_ROUNDOFF)
         return [_finished(value, bound, slack) for value, bound in pairs]
 
 
-def _bound_roundings(program: Program, inputs: list[Array]) -> int:
+_NO_DOUBT = np.zeros((), dtype=bool)
+
+
+def _bound_roundings(program: Program, values: list[Any]) -> int:
     """How often the arithmetic of a bound itself can round, one after the other.
 
     Every term of a bound is positive (where one is subtracted, `surely` looks after it), so k roundings change it
     by a factor of at most 1 / (1 - k u). A rule has at most 64, counting eight for a function of NumPy's; a sum or
-    a product of matrices as many more as it has terms, at most one for each entry of a layer's activations.
+    a product of matrices as many more as it has terms, which are entries of an array of the program.
     """
-    longest: int = max(max(array.shape) for array in inputs)
-    return len(program.operations) * (64 + longest**2)
+    most_terms: int = max(pair[0].size for pair in values if pair is not None)
+    return len(program.operations) * (64 + most_terms)
 
 
 def _finished(value: Array, bound: Array, slack: float) -> Pair:
