@@ -3,7 +3,7 @@
 from typing import Any
 
 from mlp_ref.activations import identity, relu, sigmoid, tanh
-from mlp_ref.backprop import Workspace, forward, loss_and_gradient
+from mlp_ref.calls import forward, loss_and_gradient
 from mlp_ref.history import History
 from mlp_ref.lbfgs import LBFGS
 from mlp_ref.losses import cross_entropy, mse, softmax_mse
@@ -12,6 +12,7 @@ from mlp_ref.optimisers import SGD, Adam
 from mlp_ref.params import Layer, as_layers, flatten
 from mlp_ref.softmax import softmax, softmax_jacobian, softmax_vjp
 from mlp_ref.stopping import EarlyStopping
+from mlp_ref.workspace import Workspace
 
 __all__ = [
     "LBFGS",

@@ -1,6 +1,6 @@
 """The command line: ``python -m mlp_ref train`` and ``python -m mlp_ref evaluate FILE``.
 
-Exit status: 0 done, 1 nobody reads the output, 2 the arguments or a file could not be used, 130 interrupted with
+Exit status: 0 done, 1 stdout was closed, 2 the arguments or a file could not be used, 130 interrupted with
 Ctrl-C (after which what was trained is judged, and saved where asked to).
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-UNREAD, UNUSABLE, INTERRUPTED = 1, 2, 130
+CLOSED, UNUSABLE, INTERRUPTED = 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments
-        What follows ``python -m mlp_ref``; by default, that of this process.
+        The words after ``python -m mlp_ref``; by default, those of this process.
     """
     options = read_arguments(arguments)
     try:
@@ -44,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\ninterrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Who reads the output has seen enough, as `head` does. What Python still flushes goes nowhere.
+        # Stdout was closed, as `head` does when it has enough. What Python still flushes goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return UNREAD
+        return CLOSED
     except (OSError, ImportError, ValueError, ArithmeticError, MemoryError) as error:
         print(f"python -m mlp_ref {options.command}: error: {error}", file=sys.stderr)
         return UNUSABLE
@@ -155,8 +155,8 @@ def _describe(net: MLP) -> str:
 
 
 def _summary(data: str, loss: float, answers: NDArray[np.intp], y: NDArray[np.int64]) -> str:
-    right = int(np.sum(answers == y))
-    return f"{data}: test loss {loss:.4f}, test accuracy {right / len(y):.2%} ({right} of {len(y)})"
+    correct = int(np.sum(answers == y))
+    return f"{data}: test loss {loss:.4f}, test accuracy {correct / len(y):.2%} ({correct} of {len(y)})"
 
 
 def _confusion_table(answers: NDArray[np.intp], y: NDArray[np.int64]) -> str:
@@ -167,8 +167,8 @@ def _confusion_table(answers: NDArray[np.intp], y: NDArray[np.int64]) -> str:
     lines = ["answer:" + "".join(f"{digit:{width}}" for digit in range(CLASSES)) + "     right"]
     for digit, row in enumerate(counts):
         cells = "".join(f"{count or '.':>{width}}" for count in row)
-        share = f"{row[digit] / row.sum():.1%}" if row.any() else "none"
-        lines.append(f"{digit:>6}:{cells} {share:>9}")
+        fraction = f"{row[digit] / row.sum():.1%}" if row.any() else "none"
+        lines.append(f"{digit:>6}:{cells} {fraction:>9}")
     return "\n".join(lines)
 
 

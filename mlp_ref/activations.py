@@ -47,14 +47,14 @@ def sigmoid(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats
     if out is None:
         z, out = _checked(z)
         with quiet():
-            return sigmoid(z, out)
+            return sigmoid(z, out) if z.size else out
     a, slope = out
     c = CONSTANTS[a.dtype]
     # With e = exp(z), a is e / (1 + e) and the slope a / (1 + e). The textbook's slope, a * (1 - a),
     # cancels: at z = 20 in float32, a rounds to 1 and the slope to 0 (it is 2e-9).
     # Beyond the limit e would overflow and e / e be NaN; there the slope is below the smallest normal
     # number. To look for the largest z takes half the time of limiting every one. (NaN counts as largest.)
-    if z.size and not z.item(z.argmax()) <= c.exp_limit:
+    if not z.item(z.argmax()) <= c.exp_limit:
         z = np.minimum(z, c.exp_limit, out=a)
     e = np.exp(z, a)
     np.add(e, c.one, slope)

@@ -1,4 +1,4 @@
-"""What may follow ``python -m mlp_ref``: its options, their types and their defaults."""
+"""The command line of ``python -m mlp_ref``: its options, their types and their defaults."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ CLASSES = 10
 HIDDEN_SIZES = (16, 16)
 # Each reaches 95 % on the digits in 20 epochs. At 1, relu's units die and identity diverges.
 LEARNING_RATES = {"sigmoid": 1.0, "tanh": 1.0, "relu": 0.3, "identity": 0.1}
+SAFE_RATE = 0.1  # of an activation that nobody has tried yet
 ADAM_RATE = 0.01
 EPOCHS = {"sgd": 20, "adam": 20, "lbfgs": 200}
 SHARE_HELD_OUT = 0.1
@@ -32,7 +33,7 @@ def read_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace
     Parameters
     ----------
     arguments
-        What follows ``python -m mlp_ref``; by default, that of this process.
+        The words after ``python -m mlp_ref``; by default, those of this process.
     """
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -59,7 +60,7 @@ def _default_rate(options: argparse.Namespace) -> float:
     if options.solver == "adam":
         return ADAM_RATE
     # Where a gradient stays the same, momentum makes the steps 1 / (1 - momentum) times as long.
-    return float(LEARNING_RATES[options.hidden] * (1 - options.momentum))
+    return LEARNING_RATES.get(options.hidden, SAFE_RATE) * (1.0 - float(options.momentum))
 
 
 def _parser() -> argparse.ArgumentParser:

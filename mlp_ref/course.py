@@ -9,6 +9,7 @@ import numpy as np
 
 from mlp_ref.evaluation import Model, Rows, evaluate
 from mlp_ref.history import History
+from mlp_ref.losses import LOSSES
 from mlp_ref.schedules import Adaptive, Moment
 from mlp_ref.stopping import Watch
 
@@ -92,7 +93,7 @@ class Course:
             figures.append((history.validation_loss, history.validation_accuracy, held_out))
         for losses, accuracies, (new_loss, new_accuracy) in figures:
             losses.append(new_loss)
-            if self._model.loss != "mse":
+            if LOSSES[self._model.loss].of_classes:
                 accuracies.append(new_accuracy)
         history.learning_rate.append(rate)
         if self.watch:

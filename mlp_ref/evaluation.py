@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlp_ref.arrays import Floats
-from mlp_ref.backprop import Workspace, forward
+from mlp_ref.calls import forward
 from mlp_ref.losses import LOSSES
 from mlp_ref.params import Layer, as_layers
+from mlp_ref.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ __all__ = ["Model", "Rows", "evaluate"]
 
 
 class Model(NamedTuple):
-    """What training reads and writes of a network; `flat` is changed in place."""
+    """The parts of a network that training reads and writes; `flat` is changed in place."""
 
     flat: Floats
     layer_sizes: Sequence[int]
@@ -39,13 +40,12 @@ class Rows(NamedTuple):
 
 
 def evaluate(model: Model, data: Rows) -> tuple[float, float]:
-    """Return the mean loss of checked data and the share of rows whose likeliest class is right."""
+    """Return the mean loss and the accuracy of checked data."""
     params = model.params
-    loss_sum, right = 0.0, 0
-    for rows, piece in Workspace(model.layer_sizes, len(data.x), data.x.dtype).by_piece():
-        x, y = data.x[rows], data.y[rows]
+    loss_sum, correct = 0.0, 0
+    for piece, x, y in Workspace(model.layer_sizes, len(data.x), data.x.dtype).cut(data.x, data.y):
         logits = forward(params, x, model.hidden, workspace=piece)
         loss, _ = LOSSES[model.loss](logits, y, piece.loss)
         loss_sum += loss * len(x)
-        right += piece.count_right()
-    return loss_sum / len(data.x), right / len(data.x)
+        correct += piece.count_correct()
+    return loss_sum / len(data.x), correct / len(data.x)

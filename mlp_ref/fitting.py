@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlp_ref.checks import check_inputs, check_number
 from mlp_ref.evaluation import Model, Rows
 from mlp_ref.lbfgs import LBFGS
+from mlp_ref.losses import LOSSES
 from mlp_ref.plan import checked_plan
 from mlp_ref.targets import check_targets
 from mlp_ref.training import held_out, require_rows_to_train_on, train
@@ -82,7 +83,9 @@ def fit(
 def _checked_rows(model: Model, x: object, y: object, prefix: str = "") -> Rows:
     sizes, dtype = model.layer_sizes, model.flat.dtype
     inputs = check_inputs(x, sizes[0], dtype, f"{prefix}x")
-    return Rows(inputs, check_targets(y, (len(inputs), sizes[-1]), dtype, model.loss, f"{prefix}y"))
+    of_classes = LOSSES[model.loss].of_classes
+    targets = check_targets(y, (len(inputs), sizes[-1]), dtype, of_classes=of_classes, name=f"{prefix}y")
+    return Rows(inputs, targets)
 
 
 def _checked_validation(model: Model, validation: object) -> tuple[Rows | None, float | None]:

@@ -1,4 +1,4 @@
-"""What a training run leaves behind."""
+"""The losses and accuracies of a training run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class History(SimpleNamespace):
     loss, accuracy : list of float
         Of the training rows: the mean over the epoch, each row as the network saw it just before
         the step it took part in. So they lag behind what the network at the end of the epoch does.
-        Accuracy is the share of rows whose likeliest class is right, and is empty for ``"mse"``.
+        Accuracy is the fraction of rows whose class was predicted, and is empty for ``"mse"``.
     validation_loss, validation_accuracy : list of float
         Of the validation rows at the end of the epoch; empty without validation data.
     learning_rate : list of float
@@ -29,7 +29,7 @@ class History(SimpleNamespace):
     stopped_by : str
         ``"early stopping"``, ``"callback"`` or ``"convergence"`` (of L-BFGS); empty where all epochs ran.
     interrupted : bool
-        Whether Ctrl-C ended the run.
+        True where Ctrl-C ended the run.
     """
 
     loss: list[float]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlp_ref.backprop import Workspace, loss_and_gradient
+from mlp_ref.calls import loss_and_gradient
 from mlp_ref.checks import check_number, check_positive
+from mlp_ref.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlp_ref.arrays import Floats
@@ -69,7 +70,7 @@ def minimise(model: Model, data: Rows, settings: LBFGS, epochs: int, course: Cou
         if not (math.isfinite(intermediate_result.fun) and np.isfinite(model.flat).all()):
             raise StopIteration
         accepted[:] = model.flat
-        course.end_epoch(float(intermediate_result.fun), workspace.count_right() / len(data.x), 1.0)
+        course.end_epoch(float(intermediate_result.fun), workspace.count_correct() / len(data.x), 1.0)
         report(history)
         if history.stopped_by:
             raise StopIteration

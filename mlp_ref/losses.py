@@ -1,75 +1,41 @@
 """Losses: each returns its value and its gradient with respect to the logits.
 
-Shapes: batch rows, n outputs.
-  z (logits), d = z - max(z), e = exp(d), p = e / sum(e), dz: (batch, n)
-  y: (batch, n), rows that are distributions; or (batch,), integer class labels
-  target: the class `y` makes likeliest; "the others" are the other classes of the row: (batch,)
+Shapes: batch rows, n classes or outputs.
+  z (the logits), d, e, p, y, dp, dz: (batch, n)
+  y as integer class labels, and every name that ends in _target, _others or _total: (batch,)
 
-A confident prediction makes ``1 - p[target]``, and everything like it, cancel. So the sum of the
-others is kept apart from the start, and no 1 is ever subtracted.
+Softmax, for every row:
+  d = z - max(z)      e = exp(d)      total = sum(e)      p = e / total
+
+Losses:
+  cross_entropy       mean over the rows of -sum(y * log(p))     dz = (sum(y) * p - y) / batch
+  softmax_mse         mean over all elements of (p - y)**2       dp = 2 * (p - y) / (batch * n)
+                                                                 dz = p * (dp - sum(p * dp))
+  mse                 mean over all elements of (z - y)**2       dz = 2 * (z - y) / (batch * n)
+
+A confident prediction makes ``1 - p`` of the right class, and everything like it, cancel. So each row has a
+target, the class that `y` makes most probable, whose number is kept apart from the sum of the others' from the start:
+no 1 is ever subtracted. In-place lines say what they leave in the array.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mlp_ref.arrays import CONSTANTS, Floats, quiet, real_array, require_finite
+from mlp_ref.arrays import Floats, Integers, quiet, real_array, require_finite
 from mlp_ref.targets import Targets, check_targets
+from mlp_ref.workspace import LossBuffers
 
-__all__ = ["LOSSES", "Loss", "LossRoom", "cross_entropy", "mse", "softmax_mse"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-
-class LossRoom:
-    """The arrays a loss works in: made once for a batch size, used at every step.
-
-    Parameters
-    ----------
-    batch, n : int
-        The shape of the logits.
-    dtype : float32 or float64
-    dz : (batch, n) array, optional
-        Where the gradient goes; it may be the array the logits are in.
-    """
-
-    def __init__(self, batch: int, n: int, dtype: np.dtype[Any], dz: Floats | None = None) -> None:
-        self.dz = np.empty((batch, n), dtype) if dz is None else dz
-        self.flat_dz = self.dz.reshape(-1)
-        self.work = np.empty((batch, n), dtype)
-        self.flat_work = self.work.reshape(-1)
-        self.row_starts = np.arange(0, batch * n, n, dtype=np.intp)
-        # The target and the top are places in the flat arrays; top_column is where in its row the top is.
-        self.top_column, self.target, self.top = np.zeros((3, batch), np.intp)
-        # Every result has a column of its own: NumPy takes three times as long to put a single number, which
-        # is what a batch of one row has, in the place of an operand.
-        columns = np.empty((13, batch), dtype)
-        self.top_z, self.d_target, self.e_target, self.others, self.total = columns[:5]
-        self.y_target, self.y_others, self.y_total, self.row_loss = columns[5:9]
-        self.expected_d, self.excess, self.all_others, self.divisor = columns[9:]
-        self.top_z_column, self.total_column, self.divisor_column = (
-            column[:, None] for column in (self.top_z, self.total, self.divisor)
-        )
-        self.ones = np.ones(n, dtype)
-        self.mean = np.full(batch, 1 / batch, dtype)
-        self.batch = np.array(batch, dtype)
-        self.one = CONSTANTS[dtype].one
-        self.right = np.empty(batch, np.bool_)
-
-    def count_right(self) -> int:
-        """Return in how many rows the target was on top, when a softmax loss was last computed here."""
-        return int(np.count_nonzero(np.equal(self.top, self.target, self.right)))
+__all__ = ["LOSSES", "Loss", "cross_entropy", "mse", "softmax_mse"]
 
 
-class Loss(Protocol):
-    """A function of logits and `y` that returns the loss and its gradient with respect to the logits."""
-
-    def __call__(self, logits: Floats, y: Targets, room: LossRoom | None = None) -> tuple[float, Floats]:
-        """Return ``(loss, dlogits)``."""
-
-
-def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> tuple[float, Floats]:
+def cross_entropy(logits: Floats, y: Targets, buffers: LossBuffers | None = None) -> tuple[float, Floats]:
     """Return the mean over the batch of ``-sum(y * log(softmax(logits)))``, and its gradient.
 
     The gradient of a row is ``sum(y) * p - y``, which is what the softmax's Jacobian makes of
@@ -80,7 +46,7 @@ def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> t
     logits : array of float32 or float64, (batch, n)
     y : (batch,) integer class labels, or (batch, n) array of the dtype of `logits`
         Rows are distributions, one-hot or soft.
-    room : LossRoom, optional
+    buffers : LossBuffers, optional
         Says that the arguments have been checked, and holds the arrays to work in.
 
     Returns
@@ -89,97 +55,104 @@ def cross_entropy(logits: Floats, y: Targets, room: LossRoom | None = None) -> t
         Infinity where it is beyond the range of the dtype.
     dlogits : (batch, n) array of the dtype of `logits`
     """
-    if room is None:
-        return _checked(cross_entropy, "cross_entropy", logits, y)
+    if buffers is None:
+        return _checked("cross_entropy", logits, y)
     if y.ndim == 1:
-        return _cross_entropy_of_labels(logits, y, room)
-    target, e_target, others, row_loss = room.target, room.e_target, room.others, room.row_loss
-    dz = _shift(logits, y, room)
-    expected_d = _expectation(y, dz, room)
-    _exponentials(room)
+        return _cross_entropy_of_labels(logits, y, buffers)
+    target = _targets(y, buffers)
+    d, _ = _differences(logits, buffers)
+    expected_d = _expectation(y, d, buffers)
+    y_target, y_others, y_total, y_of_others = _split(y, target, buffers)
+    e_of_others, e_target, e_others, total = _exponentials(d, target, buffers)
 
     # The loss of a row is sum(y) * log(total) - sum(y * d), and no term of it is negative.
     # total - 1 is the others' sum where the target is on top, however small that sum is.
-    np.subtract(e_target, room.one, room.excess)
-    np.add(room.excess, others, room.all_others)
-    np.log1p(room.all_others, row_loss)
-    row_loss *= room.y_total
-    loss = float(row_loss.dot(room.mean)) - float(expected_d.dot(room.mean))
+    excess = np.subtract(e_target, buffers.one, buffers.excess)
+    total_minus_1 = np.add(excess, e_others, buffers.total_minus_1)
+    log_total = np.log1p(total_minus_1, buffers.log_total)
+    expected_log = np.multiply(log_total, y_total, buffers.row_loss)
+    loss = float(expected_log.dot(buffers.mean)) - float(expected_d.dot(buffers.mean))
 
     # The loss is the mean over the batch: here the chain rule starts.
-    np.multiply(room.total, room.batch, room.divisor)
-    dz *= room.y_total[:, None]
+    np.multiply(total, buffers.batch, buffers.divisor)
     # For the target, sum(y) * p - y is p * (sum of y's others) - y * (sum of p's others).
-    e_target *= room.y_others
-    others *= room.y_target
-    room.flat_dz[target] = np.subtract(e_target, others, others)
-    dz /= room.divisor_column
-    y_others = room.work
-    y_others /= room.batch
-    dz -= y_others
+    gained = np.multiply(e_target, y_others, buffers.gained)
+    lost = np.multiply(e_others, y_target, buffers.lost)
+    dz = e_of_others
+    dz *= buffers.y_total_column  # sum(y) * e, without the target's
+    buffers.flat_dz[target] = np.subtract(gained, lost, gained)
+    dz /= buffers.divisor_column  # sum(y) * p / batch, and the whole of the target's dz
+    y_of_others /= buffers.batch  # y / batch, without the target's
+    dz -= y_of_others  # (sum(y) * p - y) / batch
     return loss, dz
 
 
-def _cross_entropy_of_labels(z: Floats, y: Targets, room: LossRoom) -> tuple[float, Floats]:
+def _cross_entropy_of_labels(z: Floats, y: Targets, buffers: LossBuffers) -> tuple[float, Floats]:
     """Do what `cross_entropy` does for labels: the loss of a row is log1p(others / e[target])."""
-    dz = _shift(z, y, room)
-    dz.take(room.target, out=room.d_target, mode="clip")
-    _exponentials(room)
-    np.divide(room.others, room.e_target, room.row_loss)
-    loss = float(np.log1p(room.row_loss, room.row_loss).dot(room.mean))
+    target = np.add(buffers.row_starts, y, buffers.target)
+    d, _ = _differences(z, buffers)
+    d_target = d.take(target, out=buffers.d_target, mode="clip")
+    e_of_others, e_target, e_others, total = _exponentials(d, target, buffers)
+
+    odds = np.divide(e_others, e_target, buffers.odds)
+    row_loss = np.log1p(odds, buffers.row_loss)
+    loss = float(row_loss.dot(buffers.mean))
     if loss == math.inf:
         # The target's exponential underflows, but its logarithm is known.
-        loss = float((np.log(room.total) - room.d_target).dot(room.mean))
+        loss = float((np.log(total) - d_target).dot(buffers.mean))
 
     # The loss is the mean over the batch: here the chain rule starts.
-    np.multiply(room.total, room.batch, room.divisor)
-    # For the target, p - 1 is minus the sum of the others.
-    room.flat_dz[room.target] = np.negative(room.others, room.others)
-    dz /= room.divisor_column
+    np.multiply(total, buffers.batch, buffers.divisor)
+    # p - y is p, but for the target: there p - 1 is minus the sum of the others.
+    dz = e_of_others  # e, without the target's
+    buffers.flat_dz[target] = np.negative(e_others, buffers.minus_others)  # (p - y) * total
+    dz /= buffers.divisor_column  # (p - y) / batch
     return loss, dz
 
 
-def softmax_mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tuple[float, Floats]:
+def softmax_mse(logits: Floats, y: Targets, buffers: LossBuffers | None = None) -> tuple[float, Floats]:
     """Return the mean over all elements of ``(softmax(logits) - y)**2``, and its gradient.
 
     The gradient goes through the whole Jacobian of softmax; arguments as for `cross_entropy`.
     """
-    if room is None:
-        return _checked(softmax_mse, "softmax_mse", logits, y)
-    soft = y.ndim == 2
-    target, p_target, others, work = room.target, room.e_target, room.others, room.work
-    p = _shift(logits, y, room)
-    if soft:
-        y.take(target, out=room.y_target, mode="clip")
-    _exponentials(room)
-    p_target /= room.total
-    others /= room.total
-    p /= room.total_column
+    if buffers is None:
+        return _checked("softmax_mse", logits, y)
+    target = _targets(y, buffers)
+    d, top = _differences(logits, buffers)
+    e_of_others, e_target, e_others, total = _exponentials(d, target, buffers)
+    p_target = np.divide(e_target, total, buffers.p_target)
+    p_others = np.divide(e_others, total, buffers.p_others)
+    p = e_of_others
+    p /= buffers.total_column  # p, without the target's
 
-    # For the target, p - y is p * (1 - y) - y * (sum of p's others).
-    if soft:
-        np.subtract(p, y, work)
-        others *= room.y_target
-        np.subtract(room.one, room.y_target, room.y_others)
-        room.y_others *= p_target
-        room.flat_work[target] = np.subtract(room.y_others, others, others)
+    if y.ndim == 2:
+        # For the target, p - y is p * (1 - y) - y * (sum of p's others).
+        error = np.subtract(p, y, buffers.work)
+        y_target = y.take(target, out=buffers.y_target, mode="clip")
+        lost = np.multiply(p_others, y_target, buffers.lost)
+        gained = np.subtract(buffers.one, y_target, buffers.gained)  # 1 - y
+        gained *= p_target  # p * (1 - y)
+        buffers.flat_work[target] = np.subtract(gained, lost, gained)  # error is p - y
     else:
-        np.copyto(work, p)
-        room.flat_work[target] = np.negative(others, others)
-    room.flat_dz[target] = p_target
-    loss = float(room.flat_work.dot(room.flat_work)) / work.size
+        # p - y is p, but for the target: there p - 1 is minus the sum of the others.
+        error = buffers.work
+        np.copyto(error, p)
+        buffers.flat_work[target] = np.negative(p_others, buffers.minus_others)  # error is p - y
+    buffers.flat_dz[target] = p_target  # p, with the target's
+    loss = float(buffers.flat_work.dot(buffers.flat_work)) / error.size
 
     # The loss is the mean over all elements: here the chain rule starts.
-    work *= 2 / work.size
+    dp = error
+    dp *= 2 / dp.size  # 2 * (p - y) / (batch * n)
     # Only differences of dp matter to softmax; those to the top's keep their digits when it drowns the others.
-    dp = work
-    dp.take(room.top, out=room.top_z, mode="clip")
-    dp -= room.top_z_column
-    dp -= np.vecdot(p, dp, room.top_z)[:, None]
+    dp.take(top, out=buffers.dp_top, mode="clip")
+    dp -= buffers.dp_top_column
+    np.vecdot(p, dp, buffers.mean_dp)  # sum(p * dp)
+    dp -= buffers.mean_dp_column  # dp - sum(p * dp)
     return loss, np.multiply(p, dp, p)
 
 
-def mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tuple[float, Floats]:
+def mse(logits: Floats, y: Targets, buffers: LossBuffers | None = None) -> tuple[float, Floats]:
     """Return the mean over all elements of ``(logits - y)**2``, and its gradient.
 
     Parameters
@@ -188,7 +161,7 @@ def mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tuple[float
         The outputs of the network, as they are.
     y : array of the dtype of `logits`, (batch, n)
         Any finite numbers.
-    room : LossRoom, optional
+    buffers : LossBuffers, optional
         Says that the arguments have been checked, and holds the arrays to work in.
 
     Returns
@@ -197,68 +170,107 @@ def mse(logits: Floats, y: Targets, room: LossRoom | None = None) -> tuple[float
         Infinity where it is beyond the range of the dtype.
     dlogits : (batch, n) array of the dtype of `logits`
     """
-    if room is None:
-        return _checked(mse, "mse", logits, y)
-    dz = np.subtract(logits, y, room.dz)
-    loss = float(room.flat_dz.dot(room.flat_dz)) / dz.size
+    if buffers is None:
+        return _checked("mse", logits, y)
+    error = np.subtract(logits, y, buffers.dz)
+    loss = float(buffers.flat_dz.dot(buffers.flat_dz)) / error.size
     if loss == math.inf:
-        return _huge_mse(logits, y, room)
+        return _huge_mse(logits, y, buffers)
     # The loss is the mean over all elements: here the chain rule starts.
-    dz *= 2 / dz.size
+    dz = error
+    dz *= 2 / dz.size  # 2 * (z - y) / (batch * n)
     return loss, dz
 
 
-def _huge_mse(logits: Floats, y: Targets, room: LossRoom) -> tuple[float, Floats]:
+def _huge_mse(logits: Floats, y: Targets, buffers: LossBuffers) -> tuple[float, Floats]:
     """Do what `mse` does where the sum of squares overflows, though the mean and the gradient may not."""
-    dz = np.subtract(logits / 4, y / 4, room.dz)
-    top = np.abs(dz).max()
-    np.divide(dz, top, room.work)
-    mean = room.flat_work.dot(room.flat_work) / dz.size
-    dz *= 8 / dz.size
+    quarter = np.subtract(logits / 4, y / 4, buffers.dz)  # (z - y) / 4
+    top = np.abs(quarter).max()
+    np.divide(quarter, top, buffers.work)
+    mean = buffers.flat_work.dot(buffers.flat_work) / quarter.size
+    dz = quarter
+    dz *= 8 / dz.size  # 2 * (z - y) / (batch * n)
     return float(top * 4 * mean * top * 4), dz
 
 
-LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "softmax_mse": softmax_mse, "mse": mse}
+class Loss(NamedTuple):
+    """A row of the table of losses; to call it is to call its formula.
+
+    Attributes
+    ----------
+    formula
+        The function of logits, `y` and buffers that returns the loss and its gradient with respect to the logits.
+    of_classes : bool
+        True where the output is softmax and `y` holds class labels or distributions; False where `y` holds any numbers.
+    """
+
+    formula: Callable[[Floats, Targets, LossBuffers | None], tuple[float, Floats]]
+    of_classes: bool
+
+    def __call__(
+        self, logits: Floats, y: Targets, buffers: LossBuffers | None = None
+    ) -> tuple[float, Floats]:
+        """Return ``(loss, dlogits)``."""
+        return self.formula(logits, y, buffers)
 
 
-def _checked(function: Loss, name: str, logits: Floats, y: Targets) -> tuple[float, Floats]:
+LOSSES = {
+    "cross_entropy": Loss(cross_entropy, of_classes=True),
+    "softmax_mse": Loss(softmax_mse, of_classes=True),
+    "mse": Loss(mse, of_classes=False),
+}
+
+
+def _checked(name: str, logits: Floats, y: Targets) -> tuple[float, Floats]:
     z = real_array(logits, "logits")
     if z.ndim != 2 or z.size == 0:
         raise ValueError(f"logits must have shape (batch, n), neither of them 0, got {z.shape}")
     require_finite(z, "logits")
     batch, n = z.shape
-    y = check_targets(y, (batch, n), z.dtype, name)
+    loss = LOSSES[name]
+    y = check_targets(y, (batch, n), z.dtype, of_classes=loss.of_classes)
     with quiet():
-        return function(np.ascontiguousarray(z), y, LossRoom(batch, n, z.dtype))
+        return loss(np.ascontiguousarray(z), y, LossBuffers(batch, n, z.dtype))
 
 
-def _shift(z: Floats, y: Targets, room: LossRoom) -> Floats:
-    """Find the target and the top of every row, as places in the flat arrays, and return d."""
-    np.add(room.row_starts, y if y.ndim == 1 else y.argmax(axis=1, out=room.target), room.target)
-    top = np.add(room.row_starts, z.argmax(axis=1, out=room.top_column), room.top)
-    z.take(top, out=room.top_z, mode="clip")
-    d: Floats = np.subtract(z, room.top_z_column, room.dz)
-    return d
+def _targets(y: Targets, buffers: LossBuffers) -> Integers:
+    """Return where the target of every row is in the flat arrays."""
+    column = y if y.ndim == 1 else y.argmax(axis=1, out=buffers.target)
+    return np.add(buffers.row_starts, column, buffers.target)
 
 
-def _exponentials(room: LossRoom) -> None:
-    """Turn d into e, with the target's set apart: 0 in its place, so that a row's sum is the others'."""
-    e = np.exp(room.dz, room.dz)
-    e.take(room.target, out=room.e_target, mode="clip")
-    room.flat_dz[room.target] = 0
-    e.dot(room.ones, room.others)
-    np.add(room.others, room.e_target, room.total)
+def _differences(z: Floats, buffers: LossBuffers) -> tuple[Floats, Integers]:
+    """Return d = z - max(z), and where the largest logit of every row is in the flat arrays."""
+    top = np.add(buffers.row_starts, z.argmax(axis=1, out=buffers.top_column), buffers.top)
+    z.take(top, out=buffers.top_z, mode="clip")
+    return np.subtract(z, buffers.top_z_column, buffers.dz), top
 
 
-def _expectation(y: Targets, d: Floats, room: LossRoom) -> Floats:
-    """Return sum(y * d) of every row, and split y into the target's share and, in room.work, the others'."""
-    expected_d: Floats = np.vecdot(y, d, room.expected_d)
+def _exponentials(d: Floats, target: Integers, buffers: LossBuffers) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return e = exp(d) in the place of d with 0 for the target, the target's, the sum of the others', and of all."""
+    e = np.exp(d, d)
+    e_target = e.take(target, out=buffers.e_target, mode="clip")
+    buffers.flat_dz[target] = buffers.zero  # e, without the target's
+    e_others = e.dot(buffers.ones, buffers.e_others)
+    total = np.add(e_others, e_target, buffers.total)
+    return e, e_target, e_others, total
+
+
+def _expectation(y: Targets, d: Floats, buffers: LossBuffers) -> Floats:
+    """Return sum(y * d) of every row."""
+    expected_d: Floats = np.vecdot(y, d, buffers.expected_d)
     if np.isnan(expected_d).any():
         # Where y is 0 and d is -infinity their product is 0 all the same.
         expected_d[:] = np.multiply(y, d, where=y > 0, out=np.zeros_like(d)).sum(axis=1)
-    y.take(room.target, out=room.y_target, mode="clip")
-    np.copyto(room.work, y)
-    room.flat_work[room.target] = 0
-    room.work.dot(room.ones, room.y_others)
-    np.add(room.y_others, room.y_target, room.y_total)
     return expected_d
+
+
+def _split(y: Targets, target: Integers, buffers: LossBuffers) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return of y the target's, the sum of the others', the sum of all, and a copy with 0 for the target."""
+    y_target = y.take(target, out=buffers.y_target, mode="clip")
+    y_of_others = buffers.work
+    np.copyto(y_of_others, y)
+    buffers.flat_work[target] = buffers.zero  # y, without the target's
+    y_others = y_of_others.dot(buffers.ones, buffers.y_others)
+    y_total = np.add(y_others, y_target, buffers.y_total)
+    return y_target, y_others, y_total, y_of_others

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlp_ref.activations import ACTIVATIONS
 from mlp_ref.arrays import Floats, Integers, real_array, require_finite
-from mlp_ref.backprop import forward, loss_and_gradient
+from mlp_ref.calls import forward, loss_and_gradient
 from mlp_ref.checks import (
     check_choice,
     check_dtype,
@@ -23,7 +23,7 @@ from mlp_ref.losses import LOSSES
 from mlp_ref.params import Layer, Params, as_layers, flatten
 from mlp_ref.scores import accuracy, r_squared
 from mlp_ref.softmax import softmax
-from mlp_ref.targets import check_targets, likeliest
+from mlp_ref.targets import check_targets, most_probable
 
 if TYPE_CHECKING:
     import os
@@ -60,7 +60,7 @@ class MLP:
         Of the parameters, and of every input and result.
     seed : int, optional
         Seeds the one generator that draws the parameters and shuffles the rows: the same seed
-        gives the same bits. Without a seed, every network is another.
+        gives the same bits. Without a seed, each network starts from different parameters.
 
     Attributes
     ----------
@@ -150,6 +150,10 @@ class MLP:
         if dtype != self.dtype:
             raise TypeError(f"params must have the dtype of the network, {self.dtype}, got {dtype}")
         self._flat[:] = flatten(params)
+
+    @property
+    def _of_classes(self) -> bool:
+        return LOSSES[self._loss].of_classes
 
     def forward(self, x: Floats) -> Floats:
         """Return the logits, or for ``"mse"`` the outputs: (batch, n_in) in, (batch, n_out) out."""
@@ -248,25 +252,26 @@ class MLP:
         )
 
     def predict(self, x: Floats) -> Floats | Integers:
-        """Return the likeliest class of every row, (batch,); or for ``"mse"`` the outputs, (batch, n_out)."""
+        """Return the most probable class of every row, (batch,); for ``"mse"``, the outputs, (batch, n_out)."""
         outputs = self.forward(x)
-        return outputs if self._loss == "mse" else outputs.argmax(axis=1)
+        return outputs.argmax(axis=1) if self._of_classes else outputs
 
     def predict_proba(self, x: Floats) -> Floats:
         """Return the probability of every class, (batch, n_out); a network with ``"mse"`` has none."""
-        if self._loss == "mse":
+        if not self._of_classes:
             raise ValueError(
-                'predict_proba needs a softmax loss, but this network has loss="mse"; use predict'
+                f'predict_proba needs a softmax loss, but this network has loss="{self._loss}"; use predict'
             )
         return softmax(self.forward(x))
 
     def score(self, x: Floats, y: Targets) -> float:
-        """Return the share of rows whose likeliest class is right, or for ``"mse"`` R², averaged over outputs."""
+        """Return the fraction of rows whose class is predicted, or for ``"mse"`` R², averaged over the outputs."""
         outputs = self.forward(x)
-        y = check_targets(y, (len(outputs), self._layer_sizes[-1]), self.dtype, self._loss)
-        if self._loss == "mse":
+        shape = len(outputs), self._layer_sizes[-1]
+        y = check_targets(y, shape, self.dtype, of_classes=self._of_classes)
+        if not self._of_classes:
             return r_squared(outputs, y)
-        return accuracy(outputs.argmax(axis=1), likeliest(y))
+        return accuracy(outputs.argmax(axis=1), most_probable(y))
 
     def copy(self) -> MLP:
         """Return a network with these parameters and this random state, which shares no memory with this one."""

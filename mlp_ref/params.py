@@ -42,7 +42,7 @@ def parameter_count(layer_sizes: Sequence[int]) -> int:
 def as_layers(flat: Floats, layer_sizes: Sequence[int]) -> list[Layer]:
     """Return the layers as views of the vector `flat`, of `parameter_count` numbers.
 
-    What is written to a layer is written to the vector, and the other way round.
+    Writing to a layer writes to the vector, and the other way round.
     """
     expected = (parameter_count(layer_sizes),)
     if flat.shape != expected:

@@ -14,7 +14,7 @@ __all__ = ["accuracy", "r_squared"]
 
 
 def accuracy(labels: Integers, y: Integers) -> float:
-    """Return the share of `labels` that equal `y`, both (batch,)."""
+    """Return the fraction of `labels` that equal `y`, both (batch,)."""
     return float(np.mean(labels == y))
 
 

@@ -76,7 +76,7 @@ def softmax_vjp(p: Floats, dp: Floats) -> Floats:
     if dp.dtype != p.dtype:
         raise TypeError(f"dp must have the dtype of p, {p.dtype}, got {dp.dtype}")
     with quiet():
-        # Only differences of dp matter; those to the likeliest class's keep their digits when it
+        # Only differences of dp matter; those to the most probable class's keep their digits when it
         # drowns the others. A quarter, because differences and sums of the largest numbers overflow.
         dp = dp / 4
         dp -= np.take_along_axis(dp, p.argmax(axis=-1)[..., None], axis=-1)

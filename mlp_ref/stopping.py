@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlp_ref.checks import check_choice, check_number, check_positive
+from mlp_ref.losses import LOSSES
 
 if TYPE_CHECKING:
     from mlp_ref.arrays import Floats
@@ -51,8 +52,10 @@ def check_stopping(stopping: object, validates: bool, loss: str) -> EarlyStoppin
             f"stopping watches the {stopping.monitor}: give validation, a pair (x, y) or a share of the rows, "
             'or let it watch monitor="loss"'
         )
-    if stopping.monitor == "validation_accuracy" and loss == "mse":
-        raise ValueError('stopping watches the validation_accuracy, which a network with loss="mse" has not')
+    if stopping.monitor == "validation_accuracy" and not LOSSES[loss].of_classes:
+        raise ValueError(
+            f'stopping watches the validation_accuracy, which a network with loss="{loss}" has not'
+        )
     check_positive(stopping.patience, "stopping.patience")
     check_number(stopping.tolerance, "stopping.tolerance", least=0)
     return stopping

@@ -1,4 +1,4 @@
-"""What `y` may be: class labels, rows that are distributions, or, for regression, any finite numbers."""
+"""Targets: class labels, rows that are distributions, or, for regression, any finite numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlp_ref.arrays import Floats, Integers, as_array, real_array, require_finit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Targets", "check_targets", "likeliest"]
+__all__ = ["Targets", "check_targets", "most_probable"]
 
 Targets: TypeAlias = "Floats | Integers"
 
@@ -20,7 +20,7 @@ SUM_TOLERANCE = 2.0**-11
 
 
 def check_targets(
-    y: object, shape: tuple[int, int], dtype: np.dtype[Any], loss: str, name: str = "y"
+    y: object, shape: tuple[int, int], dtype: np.dtype[Any], *, of_classes: bool, name: str = "y"
 ) -> Targets:
     """Return `y` as the loss reads it, or raise an error that says what is wrong with it.
 
@@ -32,9 +32,10 @@ def check_targets(
         The shape of the logits.
     dtype : float32 or float64
         The dtype of the logits.
-    loss : {"cross_entropy", "softmax_mse", "mse"}
+    of_classes : bool
+        True for a softmax loss, False for ``"mse"``.
     name : str
-        What error messages call it.
+        The name of `y` in error messages.
 
     Returns
     -------
@@ -48,17 +49,17 @@ def check_targets(
         raise ValueError(
             f"{name} must have one row per row of {x}: {x} has {batch} but {name} is {array.shape}"
         )
-    if array.ndim == 1 and loss != "mse":
+    if array.ndim == 1 and of_classes:
         return _check_labels(array, n_out, name)
     if array.shape != shape:
-        labels = "" if loss == "mse" else f", or ({batch},) for integer labels"
+        labels = f", or ({batch},) for integer labels" if of_classes else ""
         raise ValueError(f"{name} must have shape {shape}{labels}, got {array.shape}")
     rows = real_array(array, name)
     if rows.dtype != dtype:
         raise TypeError(f"{name} must have the dtype of the parameters, {dtype}, got {rows.dtype}")
     require_finite(rows, name)
     rows = np.ascontiguousarray(rows)
-    if loss == "mse":
+    if not of_classes:
         return rows
     _require_distributions(rows, name)
     return _without_one_hot(rows)
@@ -85,8 +86,8 @@ def _require_distributions(y: Floats, name: str) -> None:
         raise ValueError(f"{name} must have rows that sum to 1, but {name}[{row}] sums to {sums[row]:.6g}")
 
 
-def likeliest(y: Targets) -> Integers:
-    """Return the class that each row of `y` makes likeliest, (batch,)."""
+def most_probable(y: Targets) -> Integers:
+    """Return the most probable class of each row of `y`, (batch,)."""
     return y.astype(np.intp) if y.ndim == 1 else y.argmax(axis=1)
 
 
@@ -94,4 +95,4 @@ def _without_one_hot(y: Floats) -> Targets:
     """Return labels if every one of these distributions is one-hot, and `y` as it is otherwise: labels are faster."""
     # A row sums to 1, so that where each number that is not 0 is 1, it has one.
     one_hot = np.count_nonzero(y) == len(y) == np.count_nonzero(y == 1)
-    return likeliest(y) if one_hot else y
+    return most_probable(y) if one_hot else y

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlp_ref.arrays import Floats, Integers, quiet
-from mlp_ref.backprop import Workspace, loss_and_gradient
+from mlp_ref.calls import loss_and_gradient
 from mlp_ref.course import Course, State
 from mlp_ref.evaluation import Model, Rows, evaluate
 from mlp_ref.lbfgs import LBFGS, minimise
 from mlp_ref.optimisers import Optimiser
 from mlp_ref.progress import reporting
+from mlp_ref.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +27,7 @@ __all__ = ["Model", "Rows", "evaluate", "held_out", "require_rows_to_train_on", 
 
 
 class Batch:
-    """Room for the inputs of one mini-batch, and the workspace of its gradient."""
+    """Buffers for the inputs of one mini-batch, and the workspace of its gradient."""
 
     def __init__(self, model: Model, data: Rows, size: int) -> None:
         self.x = np.empty((size, *data.x.shape[1:]), data.x.dtype)
@@ -148,9 +149,9 @@ def _epoch(
     optimiser: Optimiser,
     rate: float,
 ) -> tuple[float, float]:
-    """Take one step per mini-batch; return the mean loss and the share of right rows, or stop at a loss of NaN."""
+    """Take one step per mini-batch; return the mean loss and the accuracy, or stop at a loss of NaN."""
     flat, params = model.flat, model.params
-    loss_sum, right = 0.0, 0
+    loss_sum, correct = 0.0, 0
     shuffled_y = data.y[order]
     for start in range(0, len(order), batch_size):
         index, y = order[start : start + batch_size], shuffled_y[start : start + batch_size]
@@ -163,6 +164,6 @@ def _epoch(
             return loss, 0.0
         # A row counts once in the epoch's figures, also one of a last, smaller batch.
         loss_sum += loss * len(index)
-        right += workspace.count_right()
+        correct += workspace.count_correct()
         optimiser.step(flat, workspace.flat_grads, rate)
-    return loss_sum / len(data.x), right / len(data.x)
+    return loss_sum / len(data.x), correct / len(data.x)

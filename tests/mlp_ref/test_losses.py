@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlp_ref import cross_entropy, mse, softmax, softmax_jacobian, softmax_mse
-from mlp_ref.losses import LOSSES, LossRoom
+from mlp_ref.losses import LOSSES
+from mlp_ref.workspace import LossBuffers
 
 DTYPES = [np.float32, np.float64]
 CLASS_LOSSES = [cross_entropy, softmax_mse]
@@ -64,10 +65,10 @@ def test_labels_and_one_hot_rows_give_the_same_bits(loss, case):
 
 @given(case=batches(kinds=("one-hot",)))
 def test_the_formula_of_distributions_gives_labels_their_gradient_too(case):
-    """One-hot rows become labels when they are checked; a caller with a room of his own has not had that done."""
+    """One-hot rows become labels when they are checked; a caller with a buffers of his own has not had that done."""
     logits, rows, _ = case
-    room = LossRoom(*logits.shape, logits.dtype)
-    value, dlogits = cross_entropy(logits.copy(), rows, room)
+    buffers = LossBuffers(*logits.shape, logits.dtype)
+    value, dlogits = cross_entropy(logits.copy(), rows, buffers)
     value_of_labels, dlogits_of_labels = cross_entropy(logits, rows.argmax(axis=1))
     rtol = 16 * np.finfo(float).eps
     assert value == pytest.approx(value_of_labels, rel=rtol)
@@ -91,9 +92,9 @@ def test_a_target_far_below_the_top_keeps_its_digits(gap):
 def test_the_gradient_may_take_the_place_of_the_logits():
     z = np.array([[0.0, 1000.0, 999.0], [2.0, 1.0, 0.0]])
     expected = cross_entropy(z, [0, 0])
-    room = LossRoom(2, 3, z.dtype, dz=z)
-    with np.errstate(divide="ignore"):  # as whoever gives a room does
-        loss, dz = cross_entropy(z, np.array([0, 0]), room)
+    buffers = LossBuffers(2, 3, z.dtype, dz=z)
+    with np.errstate(divide="ignore"):  # as whoever gives a buffers does
+        loss, dz = cross_entropy(z, np.array([0, 0]), buffers)
     assert dz is z
     assert loss == expected[0]
     np.testing.assert_array_equal(dz, expected[1])
@@ -173,13 +174,13 @@ def test_mse_overflows_only_where_the_mean_does(dtype):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_room_is_reused_without_a_trace(loss):
     rng = np.random.default_rng(0)
-    room = LossRoom(4, 3, np.dtype(np.float64))
+    buffers = LossBuffers(4, 3, np.dtype(np.float64))
     for _ in range(3):
         z, y = rng.normal(size=(4, 3)), softmax(rng.normal(size=(4, 3)))
-        value, dz = LOSSES[loss](z, y, room)
+        value, dz = LOSSES[loss](z, y, buffers)
         expected_value, expected_dz = LOSSES[loss](z, y)
         assert value == expected_value
-        assert dz is room.dz
+        assert dz is buffers.dz
         np.testing.assert_array_equal(dz, expected_dz, strict=True)
 
 

@@ -17,8 +17,8 @@ from mlp_ref import (
     softmax_mse,
     softmax_vjp,
 )
-from mlp_ref.losses import LossRoom
 from mlp_ref.targets import SUM_TOLERANCE
+from mlp_ref.workspace import LossBuffers
 
 
 def test_rows_that_sum_to_almost_one_weigh_what_they_sum_to():
@@ -72,12 +72,12 @@ def test_a_loss_with_room_of_its_own_allocates_not_even_a_column(loss, soft):
     batch, n = 40_000, 2
     rng = np.random.default_rng(0)
     y = rng.dirichlet(np.ones(n), size=batch) if soft else rng.integers(0, n, batch)
-    room = LossRoom(batch, n, np.dtype(float))
+    buffers = LossBuffers(batch, n, np.dtype(float))
     logits = rng.standard_normal((batch, n))
-    loss(logits, y, room)
+    loss(logits, y, buffers)
     tracemalloc.start()
     try:
-        loss(logits, y, room)
+        loss(logits, y, buffers)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -87,16 +87,16 @@ def test_a_loss_with_room_of_its_own_allocates_not_even_a_column(loss, soft):
 
 def test_rows_that_are_right_are_counted_without_an_array():
     batch = 50_000
-    room = LossRoom(batch, 2, np.dtype(float))
+    buffers = LossBuffers(batch, 2, np.dtype(float))
     labels = np.arange(batch) % 2
     logits = np.zeros((batch, 2))
     logits[np.arange(batch), labels] = 1  # right ...
     logits[:3] *= -1  # ... but for three
-    cross_entropy(logits, labels, room)
-    room.count_right()
+    cross_entropy(logits, labels, buffers)
+    buffers.count_correct()
     tracemalloc.start()
     try:
-        right = room.count_right()
+        right = buffers.count_correct()
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -130,23 +130,23 @@ def test_impossible_classes_cost_nothing_row_by_row():
     second = top - 2 * np.spacing(top)
     logits = np.array([[top, second, -top], [0.0, 0.0, 0.0]])
     y = np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])
-    room = LossRoom(2, 3, np.dtype(float))
+    buffers = LossBuffers(2, 3, np.dtype(float))
     with np.errstate(all="ignore"):
-        cross_entropy(logits, y, room)
+        cross_entropy(logits, y, buffers)
     # Of each row, the sum of y * (logits - top): nothing of the class that is infinitely far, nor of the other row.
-    np.testing.assert_array_equal(room.expected_d, [-np.spacing(top), 0.0], strict=True)
+    np.testing.assert_array_equal(buffers.expected_d, [-np.spacing(top), 0.0], strict=True)
 
 
 def test_a_huge_squared_error_is_put_in_the_place_given():
-    room = LossRoom(1, 2, np.dtype(float))
+    buffers = LossBuffers(1, 2, np.dtype(float))
     with np.errstate(all="ignore"):
-        _, dlogits = mse(np.array([[1e200, -1e200]]), np.zeros((1, 2)), room)
-    assert dlogits is room.dz
+        _, dlogits = mse(np.array([[1e200, -1e200]]), np.zeros((1, 2)), buffers)
+    assert dlogits is buffers.dz
 
 
 def test_a_room_holds_numbers_of_its_dtype_alone():
-    room = LossRoom(3, 2, np.dtype(np.float32))
-    kinds = {array.dtype for array in vars(room).values()}
+    buffers = LossBuffers(3, 2, np.dtype(np.float32))
+    kinds = {array.dtype for array in vars(buffers).values()}
     assert kinds == {np.dtype(np.float32), np.dtype(np.intp), np.dtype(np.bool_)}
 
 

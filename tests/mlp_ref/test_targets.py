@@ -1,25 +1,25 @@
 import numpy as np
 import pytest
 
-from mlp_ref.targets import check_targets, likeliest
+from mlp_ref.targets import check_targets, most_probable
 
 F64 = np.dtype(np.float64)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.uint64, np.int64])
 def test_labels_of_every_integer_dtype_are_taken(dtype):
-    y = check_targets(np.array([2, 0], dtype), (2, 3), F64, "cross_entropy")
+    y = check_targets(np.array([2, 0], dtype), (2, 3), F64, of_classes=True)
     np.testing.assert_array_equal(y, np.array([2, 0], np.intp), strict=True)
 
 
 def test_rows_may_miss_a_sum_of_one_by_rounding():
     y = np.full((2, 1000), np.float32(1 / 1000))
-    np.testing.assert_array_equal(check_targets(y, (2, 1000), y.dtype, "softmax_mse"), y, strict=True)
+    np.testing.assert_array_equal(check_targets(y, (2, 1000), y.dtype, of_classes=True), y, strict=True)
 
 
 def test_mse_takes_any_finite_number():
     y = np.array([[-3.0, 1e300]])
-    np.testing.assert_array_equal(check_targets(y, (1, 2), F64, "mse"), y, strict=True)
+    np.testing.assert_array_equal(check_targets(y, (1, 2), F64, of_classes=False), y, strict=True)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_mse_takes_any_finite_number():
 )
 def test_bad_targets_are_refused(y, error, message):
     with pytest.raises(error, match=message):
-        check_targets(y, (2, 3), F64, "cross_entropy")
+        check_targets(y, (2, 3), F64, of_classes=True)
 
 
 @pytest.mark.parametrize(
@@ -56,19 +56,18 @@ def test_bad_targets_are_refused(y, error, message):
 )
 def test_bad_targets_of_regression_are_refused(y, error, message):
     with pytest.raises(error, match=message):
-        check_targets(y, (2, 1), F64, "mse")
+        check_targets(y, (2, 1), F64, of_classes=False)
 
 
-@pytest.mark.parametrize("loss", ["cross_entropy", "softmax_mse"])
-def test_one_hot_rows_become_labels_and_soft_rows_stay(loss):
+def test_one_hot_rows_become_labels_and_soft_rows_stay():
     hard = np.eye(3)[[2, 0]]
-    labels = check_targets(hard, (2, 3), F64, loss)
+    labels = check_targets(hard, (2, 3), F64, of_classes=True)
     np.testing.assert_array_equal(labels, np.array([2, 0], np.intp), strict=True)
     for soft in ([[0.5, 0.5, 0], [1, 0, 0]], [[1 - 1e-9, 0, 0], [1, 0, 0]], [[1, 1e-9, 0], [1, 0, 0]]):
-        np.testing.assert_array_equal(check_targets(soft, (2, 3), F64, loss), soft)
-    np.testing.assert_array_equal(check_targets(hard, (2, 3), F64, "mse"), hard, strict=True)
+        np.testing.assert_array_equal(check_targets(soft, (2, 3), F64, of_classes=True), soft)
+    np.testing.assert_array_equal(check_targets(hard, (2, 3), F64, of_classes=False), hard, strict=True)
 
 
-def test_likeliest_reads_labels_and_rows():
-    np.testing.assert_array_equal(likeliest(np.array([2, 1])), [2, 1])
-    np.testing.assert_array_equal(likeliest(np.array([[0.1, 0.9], [0.8, 0.2]])), [1, 0])
+def test_most_probable_reads_labels_and_rows():
+    np.testing.assert_array_equal(most_probable(np.array([2, 1])), [2, 1])
+    np.testing.assert_array_equal(most_probable(np.array([[0.1, 0.9], [0.8, 0.2]])), [1, 0])

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from mlp_ref import MLP, backprop, loss_and_gradient, softmax, training
+from mlp_ref import MLP, loss_and_gradient, softmax, training
 from mlp_ref.params import flatten
+from mlp_ref.workspace import ROWS_AT_ONCE
 
 
 def problem(n=50, dtype=np.float64):
@@ -15,9 +16,9 @@ def new_net(**options):
     return MLP([4, 5, 4], **{"dtype": np.float64, "seed": 0, **options})
 
 
-@pytest.mark.parametrize("rows_at_once", [backprop.ROWS_AT_ONCE, 3])
+@pytest.mark.parametrize("rows_at_once", [ROWS_AT_ONCE, 3])
 def test_an_epoch_is_the_notebook_s_algorithm(rows_at_once, monkeypatch):
-    monkeypatch.setattr(backprop, "ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr("mlp_ref.workspace.ROWS_AT_ONCE", rows_at_once)
     x, y = problem(10)
     net, twin = new_net(), new_net()
     history = net.fit(x, y, epochs=2, batch_size=4, learning_rate=0.5)

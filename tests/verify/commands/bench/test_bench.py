@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlp_ref import backprop
 from verify.commands.bench import cells, peers
 from verify.commands.bench.cells import Cell, Task
 from verify.commands.bench.crew import PeerFailed, cores_for, crew, environment
@@ -103,7 +102,7 @@ def test_every_peer_computes_the_gradient(name, dtype, hidden):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_batch_in_pieces_has_the_same_gradient_within_the_bound(dtype, monkeypatch):
-    monkeypatch.setattr(backprop, "ROWS_AT_ONCE", 4)
+    monkeypatch.setattr("mlp_ref.workspace.ROWS_AT_ONCE", 4)
     task = Task("gradient", SMALL, dtype)
     assert truth_of(task).fault(*result_of(GRADIENTS["mlp_ref_call"], task), dtype) is None
 

@@ -29,25 +29,25 @@ def products(task: Task) -> Step:
     """The matrix products of one gradient, made as and where `mlp_ref` makes them, with nothing between them."""
     params, x, _ = task.arrays()
     workspace = Workspace(task.cell.layer_sizes, len(x), x.dtype)
-    pieces = [(x[rows], room) for rows, room in workspace.by_piece()]
-    for _, room in pieces:
-        for array in (*room.a, *room.slopes):
+    pieces = [(x[rows], piece) for rows, piece in workspace.by_piece()]
+    for _, piece in pieces:
+        for array in (*piece.a, *piece.slopes):
             array.fill(1)
 
     def step() -> None:
-        for inputs, room in pieces:
+        for inputs, piece in pieces:
             a = inputs
             for (weight, _), z, after in zip(
-                params, [*room.z, room.logits], [*room.a, room.logits], strict=True
+                params, [*piece.z, piece.logits], [*piece.a, piece.logits], strict=True
             ):
-                room.multiply(a, weight, z)
+                piece.multiply(a, weight, z)
                 a = after
-            dz = room.logits
+            dz = piece.logits
             for i in range(len(params) - 1, 0, -1):
-                room.multiply(room.a[i - 1].T, dz, room.grads[i].weight)
-                room.multiply(dz, params[i].weight.T, room.z[i - 1])
-                dz = room.slopes[i - 1]
-            room.multiply(inputs.T, dz, room.grads[0].weight)
+                piece.multiply(piece.a[i - 1].T, dz, piece.grads[i].weight)
+                piece.multiply(dz, params[i].weight.T, piece.z[i - 1])
+                dz = piece.slopes[i - 1]
+            piece.multiply(inputs.T, dz, piece.grads[0].weight)
 
     return step
 

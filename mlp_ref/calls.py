@@ -1,0 +1,153 @@
+"""The functions a user calls: they check their arguments, and take a long batch in pieces."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlp_ref import backprop
+from mlp_ref.activations import ACTIVATIONS
+from mlp_ref.arrays import Floats, quiet
+from mlp_ref.checks import check_choice, check_inputs, check_params
+from mlp_ref.losses import LOSSES
+from mlp_ref.targets import check_targets
+from mlp_ref.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mlp_ref.params import Layer, Params
+    from mlp_ref.targets import Targets
+
+__all__ = ["forward", "loss_and_gradient"]
+
+
+def forward(
+    params: Params, x: Floats, hidden: str = "sigmoid", *, workspace: Workspace | None = None
+) -> Floats:
+    """Return the logits of the network: affine layers with the activation `hidden` between them.
+
+    Parameters
+    ----------
+    params : list of Layer
+        First layer first; float32 or float64.
+    x : (batch, n_in) array of the dtype of `params`
+    hidden : {"sigmoid", "tanh", "relu", "identity"}
+    workspace : Workspace, optional
+        Says that the arguments have been checked, and holds every array of the computation.
+
+    Returns
+    -------
+    logits : (batch, n_out) array of the dtype of `params`
+
+    Raises
+    ------
+    ValueError
+        Where `workspace` is for other layer sizes, another number of rows or another dtype.
+    FloatingPointError
+        Where the numbers outgrow the dtype, so that a logit is not finite.
+    """
+    if workspace is None:
+        params, sizes, dtype = check_params(params)
+        check_choice(hidden, "hidden", ACTIVATIONS)
+        x = check_inputs(x, sizes[0], dtype)
+        workspace = Workspace(sizes, len(x), dtype)
+        with quiet():
+            logits = forward(params, x, hidden, workspace=workspace)
+        if not np.isfinite(logits).all():
+            _raise_overflow(params, x, hidden, workspace)
+        return logits
+    workspace.require_fit(params, x)
+    if not workspace.pieces:
+        return backprop.forward(params, x, hidden, workspace)
+    logits = np.empty((len(x), workspace.layer_sizes[-1]), x.dtype)
+    for piece, rows_of_x, rows_of_logits in workspace.cut(x, logits):
+        rows_of_logits[:] = backprop.forward(params, rows_of_x, hidden, piece)
+    return logits
+
+
+def loss_and_gradient(
+    params: Params,
+    x: Floats,
+    y: Targets,
+    hidden: str = "sigmoid",
+    loss: str = "cross_entropy",
+    *,
+    workspace: Workspace | None = None,
+) -> tuple[float, list[Layer]]:
+    """Return the loss of a batch and its gradient with respect to the parameters.
+
+    Parameters
+    ----------
+    params : list of Layer
+        First layer first; float32 or float64.
+    x : (batch, n_in) array of the dtype of `params`
+    y : (batch,) integer class labels, or (batch, n_out) array of the dtype of `params`
+        Labels or distributions for the softmax losses, any finite numbers for ``"mse"``.
+    hidden : {"sigmoid", "tanh", "relu", "identity"}
+    loss : {"cross_entropy", "softmax_mse", "mse"}
+    workspace : Workspace, optional
+        Says that the arguments have been checked, and holds every array of the computation, the
+        returned gradient among them: the next call overwrites it.
+
+    Returns
+    -------
+    loss : float
+        The mean over the batch.
+    grads : list of Layer
+        Like `params`.
+
+    Raises
+    ------
+    ValueError
+        Where `workspace` is for other layer sizes, another number of rows or another dtype.
+    FloatingPointError
+        Where the numbers outgrow the dtype, so that the gradient is not finite.
+    """
+    if workspace is None:
+        params, sizes, dtype = check_params(params)
+        check_choice(hidden, "hidden", ACTIVATIONS)
+        check_choice(loss, "loss", LOSSES)
+        x = check_inputs(x, sizes[0], dtype)
+        y = check_targets(y, (len(x), sizes[-1]), dtype, of_classes=LOSSES[loss].of_classes)
+        workspace = Workspace(sizes, len(x), dtype)
+        with quiet():
+            value, grads = loss_and_gradient(params, x, y, hidden, loss, workspace=workspace)
+        if math.isnan(value) or not np.isfinite(workspace.flat_grads).all():
+            _raise_overflow(params, x, hidden, workspace)
+        return value, grads
+    workspace.require_fit(params, x)
+    if len(y) != len(x):
+        raise ValueError(f"y must have one row per row of x: x has {len(x)} but y has {len(y)}")
+    if not workspace.pieces:
+        return backprop.loss_and_gradient(params, x, y, hidden, loss, workspace)
+    # The means of the pieces, weighted by their rows.
+    value = 0.0
+    workspace.clear()
+    for piece, rows_of_x, rows_of_y in workspace.cut(x, y):
+        mean, _ = backprop.loss_and_gradient(params, rows_of_x, rows_of_y, hidden, loss, piece)
+        fraction = len(rows_of_x) / len(x)
+        value += fraction * mean
+        workspace.add_mean(piece, fraction)
+    return value, workspace.grads
+
+
+def _raise_overflow(params: Params, x: Floats, hidden: str, workspace: Workspace) -> None:
+    """Raise a FloatingPointError that names the first layer whose numbers are not finite."""
+    with quiet():
+        i = min(_finite_layers(params, rows, hidden) for _, rows, _ in workspace.cut(x, x))
+    if i < len(params):
+        raise FloatingPointError(
+            f"x @ weight + bias outgrows {x.dtype} in params[{i}]: scale down x or the parameters"
+        )
+    raise FloatingPointError(f"the gradient outgrows {x.dtype}: scale down x, y or the parameters")
+
+
+def _finite_layers(params: Params, x: Floats, hidden: str) -> int:
+    """Return how many layers, from the first on, have finite numbers."""
+    for i, layer in enumerate(params):
+        z = backprop.affine(x, layer)
+        if not np.isfinite(z).all():
+            return i
+        x, _ = ACTIVATIONS[hidden](z)
+    return len(params)
