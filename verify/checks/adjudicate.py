@@ -1,24 +1,31 @@
-"""Tell a mistake from a rounding error, by calling the same code at a higher precision."""
+"""Tell a mistake from a rounding error, by making the same calls at a higher precision."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from mlp_ref.params import Layer
-from verify.case.recipe import Case
+from verify.case.call import Call
+from verify.checks.examine import function_for
+from verify.checks.further_calls import FURTHER_CALLS
 from verify.evaluate import balls
+from verify.evaluate.program import Program
 from verify.reference.derivative import traced
 from verify.reference.judge import Judgement, small
-from verify.reference.truth import Array, GradientFunction, SpecLike, Truth, flat, tensor_names
+from verify.reference.outputs import traced_outputs
+from verify.reference.spec import Spec
+from verify.reference.tensor import tensors_of
+from verify.reference.truth import Array, SpecLike, flat
+from verify.subject.target import Target
 
 
-def adjudicated(gradient: GradientFunction, spec: SpecLike, case: Case, judgement: Judgement) -> Judgement:
-    """A judgement of "wrong", turned into "imprecise" where the error shrinks with the unit roundoff.
+def adjudicate(target: Target, spec: SpecLike, call: Call, check: str, judgement: Judgement) -> Judgement:
+    """Return a judgement of "wrong", or "imprecise" where the error shrinks with the unit roundoff.
 
-    The same code is called at the next higher precision with the same numbers; the truth is the certified one.
+    The same calls are made at the next higher precision with the same numbers; the truth is the certified one.
     A mistake stays as it is; a rounding error shrinks by the ratio of the unit roundoffs, and anything better
     than the square root of that ratio counts. Where the code cannot run at the higher precision, an error
     under sqrt(u) of the tensor's scale is called imprecise.
@@ -26,34 +33,90 @@ def adjudicated(gradient: GradientFunction, spec: SpecLike, case: Case, judgemen
     Code that errs on some calls only must not pass for imprecise: an error that a second call at the same
     precision does not repeat is no rounding error, and the worse of two calls at the higher one counts.
     """
-    params, x, y = case.arrays()
-    i = tensor_names(len(params)).index(judgement.tensor)
-    low_dtype = np.dtype(case.dtype)
-    high_dtype = np.dtype(np.float64) if case.dtype == "float32" else np.dtype(np.longdouble)
+    result = _Result.of(target, spec, call, check, judgement)
+    low_dtype = np.dtype(call.case.dtype)
+    high_dtype = np.dtype(np.float64) if low_dtype == np.float32 else np.dtype(np.longdouble)
     shrinks = np.sqrt(float(np.finfo(high_dtype.type).eps / np.finfo(low_dtype.type).eps))
     finer = shrinks < 1  # a long double may be a double
     wrong, imprecise = replace(judgement, verdict="wrong"), replace(judgement, verdict="imprecise")
-
-    def called_in(dtype: np.dtype[Any]) -> Array | None:
-        """The tensor in question, of another call; None where that fails, or gives another dtype or shape."""
-        layers = [Layer(weight.astype(dtype), bias.astype(dtype)) for weight, bias in params]
-        labels = y.copy() if y.dtype.kind in "iu" else y.astype(dtype)
-        try:
-            with np.errstate(all="ignore"):
-                tensor = np.array(flat(gradient(layers, x.astype(dtype), labels))[i])
-        except Exception:  # whatever it raises, it cannot run like this
-            return None
-        return tensor if tensor.dtype == dtype and tensor.shape == flat(params)[i].shape else None
-
-    low = called_in(low_dtype)
+    low = result.again(low_dtype)
     if low is None:
         return wrong
     repeated = abs(float(low[judgement.index]) - judgement.expected)
     if finer and not repeated >= shrinks * judgement.error:  # NaN is wrong too
         return wrong
-    high = [tensor for tensor in (called_in(high_dtype), called_in(high_dtype)) if tensor is not None]
+    high = [array for array in (result.again(high_dtype), result.again(high_dtype)) if array is not None]
     if not finer or len(high) < 2:
-        return imprecise if small(judgement, Truth.of(spec, case.inputs(), case.dtype), case.dtype) else wrong
-    truth = balls.certified(traced(spec, case.sizes), case.inputs(), case.sizes, high_dtype)[i + 1]
-    left = np.max([balls.distance(truth, tensor) for tensor in high])
+        return imprecise if small(judgement, low_dtype) else wrong
+    truth = result.certified(high_dtype)
+    left = np.max([balls.distance(truth, array) for array in high])
     return imprecise if left <= shrinks * balls.distance(truth, low).max() else wrong
+
+
+@dataclass(frozen=True)
+class _Result:
+    """One array that a check judged: how it is computed again, and where the truth about it is."""
+
+    compute: Callable[[Any], Any]
+    shape: tuple[int, ...]
+    program: Program
+    inputs: list[Array]
+    sizes: dict[str, int]
+    output: int
+
+    @classmethod
+    def of(cls, target: Target, spec: SpecLike, call: Call, check: str, judgement: Judgement) -> _Result:
+        last = FURTHER_CALLS[check](call) if check in FURTHER_CALLS else call
+        inputs, sizes = last.inputs(), {**call.case.sizes, "b": len(last.arrays().x)}
+        if check == "forward":
+            assert isinstance(spec, Spec)
+            program = traced_outputs(spec, len(call.case.layer_sizes) - 1)
+            shape: tuple[int, ...] = (sizes["b"], call.case.layer_sizes[-1])
+            return cls(_forward(target, call), shape, program, inputs[:-1], sizes, 0)
+        program = traced(spec, sizes)
+        if check == "loss":
+            return cls(_loss(target, call), (), program, inputs, sizes, 0)
+        i = tensors_of(len(call.case.layer_sizes) - 1).index(judgement.tensor)
+        shape = flat(call.arrays().params)[i].shape
+        return cls(_tensor(target, call, last, check, i), shape, program, inputs, sizes, i + 1)
+
+    def again(self, dtype: np.dtype[Any]) -> Array | None:
+        """Compute it again; None where that fails, or gives another dtype or shape."""
+        try:
+            with np.errstate(all="ignore"):
+                array = np.array(self.compute(dtype))
+        except Exception:  # whatever it raises, it cannot run like this
+            return None
+        return array if array.dtype == dtype and array.shape == self.shape else None
+
+    def certified(self, dtype: np.dtype[Any]) -> Any:
+        """Return certified balls of it, narrow enough for results in ``dtype``."""
+        return balls.certified(self.program, self.inputs, self.sizes, dtype)[self.output]
+
+
+def _tensor(target: Target, call: Call, last: Call, check: str, i: int) -> Callable[[Any], Any]:
+    def compute(dtype: Any) -> Any:
+        function = function_for(target, check)
+        if last is not call or check in FURTHER_CALLS:
+            function(*call.arrays(dtype))
+        return flat(function(*last.arrays(dtype)))[i]
+
+    return compute
+
+
+def _loss(target: Target, call: Call) -> Callable[[Any], Any]:
+    def compute(dtype: Any) -> Any:
+        assert target.loss is not None
+        value = np.asarray(target.loss(*call.arrays(dtype)), dtype=dtype)  # a loss may be a Python float
+        return value.reshape(()) if value.size == 1 else value
+
+    return compute
+
+
+def _forward(target: Target, call: Call) -> Callable[[Any], Any]:
+    def compute(dtype: Any) -> Any:
+        assert target.forward is not None
+        arrays = call.arrays(dtype)
+        return target.forward(arrays.params, arrays.x)
+
+    return compute

@@ -1,37 +1,28 @@
-"""What is asked of a gradient function: the right numbers, and the manners that keep them right.
-
-A gradient that is right once is wrong all the same when it changes its inputs, returns arrays that a later call
-overwrites, or answers from a stale cache. Each such property is a check with a name.
-"""
+"""Put a case to a gradient function: every check, and those whose turn it is."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy.typing as npt
-
+from verify.case.call import Call
 from verify.case.recipe import Case
-from verify.checks.follow_ups import FURTHER_CALLS, require_right_loss, require_right_outputs
-from verify.checks.requirements import (
-    require_linear,
-    require_own_memory,
-    require_right,
-    require_unchanged,
-)
+from verify.checks.answer import Answer
+from verify.checks.table import CHECKS
 from verify.reference.judge import Judgement
-from verify.reference.truth import SpecLike, Truth
-from verify.subject.call import as_gradient, called
+from verify.reference.truth import GradientFunction, SpecLike
+from verify.subject.call import Failed
 from verify.subject.target import Target
-
-Array = npt.NDArray[Any]
-
-
-FOLLOW_UPS = ("gradient", "repeat", "second_call", "batch_order", "split_batch")
-"""The checks that need a call of their own; each case is given one of them (the first needs none)."""
 
 
 def examined(target: Target, spec: SpecLike, case: Case, follow_up: str = "gradient") -> Judgement:
     """Put one case, and one follow-up, to a gradient function.
+
+    Parameters
+    ----------
+    target, spec
+        The gradient function, and what it is judged as the gradient of.
+    case
+        The case.
+    follow_up
+        One of ``verify.checks.table.FOLLOW_UPS``.
 
     Returns
     -------
@@ -43,19 +34,19 @@ def examined(target: Target, spec: SpecLike, case: Case, follow_up: str = "gradi
     Failed
         With the check that it did not pass.
     """
-    call = target.gradient if follow_up == "gradient" or target.session is None else target.session()
-    arrays, untouched = case.arrays(), case.arrays()
-    gradient = as_gradient(called(call, arrays), arrays.params)
-    require_unchanged(arrays, untouched)
-    require_own_memory(gradient, arrays)
-    truth = Truth.of(spec, case.inputs(), case.dtype)
-    require_linear(gradient, truth, case.dtype)
-    judgement = require_right(gradient, truth, case.dtype, "gradient")
-    if follow_up == "gradient":  # these are calls of their own, as the other follow-ups are
-        if target.loss is not None:
-            require_right_loss(target.loss, truth, case)
-        if target.forward is not None:
-            require_right_outputs(target.forward, spec, case)
-    else:
-        FURTHER_CALLS[follow_up](call, spec, case, gradient, truth)
+    answer = Answer.of(target, spec, function_for(target, follow_up), Call(case))
+    judgement: Judgement | None = None
+    for check in CHECKS.values():
+        if check.ask is not None and check.turn in ("", follow_up):
+            try:
+                judgement = check.ask(answer) or judgement
+            except Failed as failure:
+                failure.detail = failure.detail or CHECKS[failure.check].question
+                raise
+    assert judgement is not None  # of the check called gradient
     return judgement
+
+
+def function_for(target: Target, follow_up: str) -> GradientFunction:
+    """Return the function to call: one of a session of its own, where a check calls twice."""
+    return target.gradient if follow_up == "gradient" or target.session is None else target.session()

@@ -21,7 +21,7 @@ class Finding:
     Attributes
     ----------
     verdict, check
-        A name from ``verify.reference.judge.VERDICTS`` and one from ``verify.checks.requirements.CHECKS``.
+        A name from ``verify.reference.judge.VERDICTS`` and one from ``verify.checks.table.CHECKS``.
     detail
         What the check asked, or what happened, in one sentence.
     case

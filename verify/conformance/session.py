@@ -9,9 +9,8 @@ import pytest
 
 from verify.case.draw import suited
 from verify.case.recipe import REGIMES
-from verify.checks.examine import FOLLOW_UPS
 from verify.checks.finding import Finding
-from verify.checks.requirements import CHECKS
+from verify.checks.table import CHECKS, FOLLOW_UPS
 from verify.oracle.check import check
 from verify.subject.options import judged
 from verify.subject.target import Target
@@ -35,13 +34,12 @@ class Conformance:
     @property
     def checks(self) -> tuple[str, ...]:
         """The checks that the target can be put to."""
-        absent = {
-            "loss": self.target.loss or self.arguments["loss"],
-            "forward": self.target.forward or self.arguments["forward"],
-            "parameters": self.target.session,
-            "learning_rate": self.target.session,
-        }
-        return tuple(name for name in CHECKS if absent.get(name, True) is not None)
+        given = {"loss": self.arguments["loss"], "forward": self.arguments["forward"]}
+        return tuple(
+            name
+            for name, check in CHECKS.items()
+            if not check.needs or getattr(self.target, check.needs) or given.get(check.needs)
+        )
 
     def findings(self, check_name: str, regime: str) -> tuple[Finding, ...]:
         """What a search for failures of a check found in a regime, of this check or of another."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from verify.checks.requirements import CHECKS
+from verify.checks.table import CHECKS
 from verify.conformance.session import prepared
 
 

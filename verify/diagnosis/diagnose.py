@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from verify.case.recipe import DTYPES
 from verify.checks.finding import Finding
+from verify.checks.table import CHECKS
 from verify.diagnosis import search
 from verify.diagnosis.feedback import random_feedback
 from verify.diagnosis.hypothesis import Witness
@@ -23,11 +24,6 @@ from verify.reference.spec import Spec
 from verify.reference.truth import GradientFunction, SpecLike
 from verify.subject.load import as_target
 from verify.subject.target import Target
-
-_ABOUT_THE_GRADIENT = (
-    *("gradient", "runs", "result", "dtype", "inputs", "aliasing"),
-    *("learning_rate", "repeat", "second_call", "batch_order", "split_batch"),
-)
 
 
 @dataclass(frozen=True)
@@ -130,7 +126,7 @@ def with_diagnosis(
     What a finding says already stays, first; a mere localisation is not added to it.
     """
     findings = list(findings)
-    about = [i for i, f in enumerate(findings) if f.check in _ABOUT_THE_GRADIENT]
+    about = [i for i, f in enumerate(findings) if CHECKS[f.check].of_gradient]
     if not about or not isinstance(target.judged_as(spec), Spec):
         return findings
     worst = max(about, key=lambda i: VERDICTS.index(findings[i].verdict.replace("crashed", "wrong")))

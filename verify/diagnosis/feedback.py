@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from verify.case.call import Call
 from verify.case.recipe import Case
 from verify.diagnosis.hypothesis import Witness
 from verify.diagnosis.mistakes import backprop
-from verify.diagnosis.observation import Call, layers_of, observed
+from verify.diagnosis.observation import layers_of, observed
 from verify.reference.judge import judge
 from verify.reference.truth import GradientFunction
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from mlp_ref.params import Layer
+from verify.case.call import Call
 from verify.diagnosis.bounded import Bounded, bounded
 from verify.diagnosis.mistakes import backprop
 from verify.diagnosis.mistakes.mistake import Mistake, composed, wrong_gradient
-from verify.diagnosis.observation import Call, Observation, Seen, Tensors, identical, layers_of, paired
+from verify.diagnosis.observation import Observation, Seen, Tensors, identical, layers_of, paired
 from verify.reference.judge import vacuous
 from verify.reference.spec import Spec
 from verify.reference.truth import Truth, flat

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy.typing as npt
 
 from verify.diagnosis.hypothesis import Witness
 from verify.diagnosis.observation import Seen, layers_of, paired
-from verify.reference.truth import Truth, tensor_names
+from verify.reference.tensor import Tensor, tensors_of
+from verify.reference.truth import Truth
 
 Array = npt.NDArray[Any]
 
@@ -46,21 +48,20 @@ def status(witness: Witness) -> str:
         return "every entry is right when it is returned"
     seen, wrong = telling
     depth = len(seen.call.case.layer_sizes) - 1
-    right = [name for i, name in enumerate(tensor_names(depth)) if i not in wrong]
-    where = f"in {'-'.join(map(str, seen.call.case.layer_sizes))}, batch {seen.call.rows},"
+    right = [name for i, name in enumerate(tensors_of(depth)) if i not in wrong]
+    where = f"in {'-'.join(map(str, seen.call.case.layer_sizes))}, batch {seen.call.batch},"
     if not right:
         return f"{where} no tensor is right"
     follows = "; the last layer is, so the output delta is right" if max(wrong) < 2 * depth - 2 else ""
     return f"{where} the {_listed(right)} are right{follows}"
 
 
-def _listed(names: list[str]) -> str:
+def _listed(tensors: Sequence[Tensor]) -> str:
     """``weight and bias of layer 1``, where both are there."""
-    layers: dict[str, list[str]] = {}
-    for name in names:
-        kind, layer = name.split(" of ")
-        layers.setdefault(layer, []).append(kind)
-    return ", ".join(f"{' and '.join(kinds)} of {layer}" for layer, kinds in layers.items())
+    layers: dict[int, list[str]] = {}
+    for tensor in tensors:
+        layers.setdefault(tensor.layer, []).append(tensor.kind)
+    return ", ".join(f"{' and '.join(kinds)} of layer {layer}" for layer, kinds in layers.items())
 
 
 def localised(witness: Witness, tried: str) -> str:
@@ -75,7 +76,7 @@ def localised(witness: Witness, tried: str) -> str:
         last = max(i // 2 for i in wrong)
         first = min(i for i in wrong if i // 2 == last)
         lines.append(f"  {status(witness)}")
-        lines.append(f"  the first that is wrong, from the output: {tensor_names(depth)[first]}")
+        lines.append(f"  the first that is wrong, from the output: {tensors_of(depth)[first]}")
         lines += [f"  {pattern}" for pattern in _patterns(witness, seen, first)]
     changing = [o for o in witness.observations if not o.repeats]
     if changing:
@@ -94,7 +95,7 @@ def _patterns(witness: Witness, seen: Seen, i: int) -> list[str]:
     assert seen.returned is not None
     got = seen.returned[i // 2][i % 2]
     value, bound = witness.truth(seen.call).tensors[i]
-    name = tensor_names(len(seen.returned))[i]
+    name = tensors_of(len(seen.returned))[i]
     if got.shape != value.shape:
         if got.ndim == 2 and got.T.shape == value.shape and np.all(abs(got.T - value) <= bound):
             return [f"the {name} is right, but transposed"]
@@ -147,7 +148,7 @@ def _factor(got: Array, value: Array, bound: Array, axis: int | None) -> Array |
 
 def _rows(witness: Witness, seen: Seen, i: int, got: Array) -> list[str]:
     """Whether the tensor is that of a single row of the batch, or of all rows but one."""
-    rows, case = seen.call.rows, seen.call.case
+    rows, case = seen.call.batch, seen.call.case
     if rows < 3:
         return []
     *params, x, y = seen.call.inputs()

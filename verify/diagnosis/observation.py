@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.case.arrays import Arrays
+from verify.case.call import Call
 from verify.case.recipe import LABELS, Case
 from verify.reference.spec import Spec
 from verify.reference.truth import GradientFunction
@@ -59,24 +60,6 @@ def _of_depth(sizes: tuple[int, ...], layers: int | None) -> tuple[int, ...]:
         if layers is None
         else (sizes[0], *(hidden[i % len(hidden)] for i in range(layers - 1)), sizes[-1])
     )
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call: which case's arrays, and how many of their rows."""
-
-    case: Case
-    rows: int
-
-    def arrays(self) -> Arrays:
-        """What the gradient function is given."""
-        params, x, y = self.case.arrays()
-        return Arrays(params, x[: self.rows], y[: self.rows])
-
-    def inputs(self) -> list[Array]:
-        """The same numbers in float64, labels as rows: weight, bias, ..., x, y."""
-        *params, x, y = self.case.inputs()
-        return [*params, x[: self.rows], y[: self.rows]]
 
 
 @dataclass
@@ -129,9 +112,9 @@ def identical(first: Tensors | None, second: Tensors | None) -> bool:
 def calls(case: Case) -> list[Call]:
     """The same call twice, one of the same shapes with other numbers, and one of fewer rows."""
     return [
-        Call(case, case.batch),
-        Call(case, case.batch),
-        Call(replace(case, seed=case.seed + 1), case.batch),
+        Call(case),
+        Call(case),
+        Call(replace(case, seed=case.seed + 1)),
         Call(replace(case, seed=case.seed + 2), (case.batch + 1) // 2),
     ]
 

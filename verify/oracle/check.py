@@ -11,13 +11,15 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
+from verify.case.call import Call
 from verify.case.draw import cases as drawn_cases
 from verify.case.draw import suited
 from verify.case.recipe import DTYPES, LAYOUTS, REGIMES, Case
-from verify.checks.adjudicate import adjudicated
+from verify.checks.adjudicate import adjudicate
 from verify.checks.cross_check import cross_check
-from verify.checks.examine import FOLLOW_UPS, examined
+from verify.checks.examine import examined
 from verify.checks.finding import Finding, finding_of
+from verify.checks.table import CHECKS, FOLLOW_UPS
 from verify.diagnosis.diagnose import with_diagnosis
 from verify.diagnosis.recognise import with_recognition
 from verify.diagnosis.reproduce import reproduction
@@ -73,7 +75,7 @@ def check(
     dtypes, regimes, layouts, labels
         What is drawn: see `verify.cases`. Not given: what the target takes.
     checks
-        Which of ``verify.checks.examine.FOLLOW_UPS`` to make; each case is given one.
+        Which of ``verify.checks.table.FOLLOW_UPS`` to make; each case is given one.
     loss, forward
         The user's own ``loss(params, x, y) -> float`` and ``forward(params, x) -> (batch, n_out)``, the outputs
         after the output activation; judged too where given.
@@ -167,7 +169,7 @@ def examine(
     case
         The case.
     check
-        One of ``verify.checks.requirements.CHECKS``.
+        One of ``verify.checks.table.CHECKS``.
 
     Returns
     -------
@@ -183,10 +185,10 @@ def examine(
 
 
 def settled(target: Target, spec: SpecLike, finding: Finding) -> Finding:
-    """A finding about the gradient's numbers, with "wrong" and "imprecise" told apart by a higher precision."""
-    if finding.check != "gradient" or finding.judgement is None:
+    """A finding about numbers, with "wrong" and "imprecise" told apart by a higher precision."""
+    if (not CHECKS[finding.check].turn and finding.check != "gradient") or finding.judgement is None:
         return finding
-    judgement = adjudicated(target.gradient, spec, finding.case, finding.judgement)
+    judgement = adjudicate(target, spec, Call(finding.case), finding.check, finding.judgement)
     return replace(finding, verdict=judgement.verdict, judgement=judgement)
 
 

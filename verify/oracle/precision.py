@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from verify.reference.truth import tensor_names
+from verify.reference.tensor import tensors_of
 
 
 class Shown(NamedTuple):
@@ -25,9 +25,9 @@ class Precision:
     def add(self, dtype: str, right_to: Sequence[float]) -> None:
         """Count a case: the precision of each of its tensors, in the order of the gradient's."""
         of_dtype = self._shares.setdefault(dtype, {"weight": [], "bias": []})
-        names = tensor_names(len(right_to) // 2)
+        tensors = tensors_of(len(right_to) // 2)
         for kind, shares in of_dtype.items():
-            shares.append(max(s for name, s in zip(names, right_to, strict=True) if name.startswith(kind)))
+            shares.append(max(s for tensor, s in zip(tensors, right_to, strict=True) if tensor.kind == kind))
 
     def summary(self) -> dict[str, dict[str, Shown]]:
         """For each dtype and kind of tensor, the median over the cases and the worst of them."""

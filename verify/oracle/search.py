@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
 from verify.case.recipe import Case
-from verify.checks.examine import FOLLOW_UPS, examined
+from verify.checks.examine import examined
 from verify.checks.finding import Finding, finding_of
+from verify.checks.table import FOLLOW_UPS
 from verify.oracle.precision import Precision
 from verify.reference.truth import SpecLike
 from verify.subject.call import Failed
@@ -112,7 +113,7 @@ class Search:
             ) from failure.__cause__
         self.judged[case.regime] += 1
         self.inconclusive[case.regime] += judgement.verdict == "inconclusive"
-        kind_of_tensor = judgement.tensor.split()[0]
+        kind_of_tensor = judgement.tensor.kind
         self.closest[kind_of_tensor] = max(self.closest.get(kind_of_tensor, 0.0), judgement.ratio)
         if judgement.verdict == "verified":
             self.precision.add(case.dtype, judgement.right_to)

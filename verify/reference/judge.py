@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.evaluate import bounds
-from verify.reference.truth import Array, Truth, tensor_names
+from verify.reference.tensor import LOSS, Tensor, tensors_of
+from verify.reference.truth import Array, Truth
 
 VERDICTS = ("verified", "inconclusive", "imprecise", "wrong", "crashed")
 """From best to worst; see `Judgement`."""
@@ -43,10 +45,12 @@ class Judgement:
     right_to
         For each tensor, the precision to which it was shown right: how far its entries lie at most from the exact
         gradient, in units of its largest entry.
+    scale
+        The largest entry of the tensor, in the reference.
     """
 
     verdict: str
-    tensor: str
+    tensor: Tensor
     index: tuple[int, ...]
     error: float
     bound: float
@@ -54,18 +58,35 @@ class Judgement:
     expected: float
     ratio: float
     right_to: tuple[float, ...] = ()
+    scale: float = math.nan
 
 
 def judge(
-    truth: list[bounds.Pair], tensors: list[Array], dtype: npt.DTypeLike, reference: Truth | None = None
+    truth: list[bounds.Pair],
+    tensors: list[Array],
+    dtype: npt.DTypeLike,
+    reference: Truth | None = None,
+    names: Sequence[Tensor] | None = None,
 ) -> Judgement:
     """Compare results with (value, bound) pairs; the verdict is verified, inconclusive or wrong.
 
-    ``reference``, where it is given, knows how far the values themselves lie from the exact ones; else only the
-    bounds are known to hold that too. Whether wrong is only imprecise needs more calls of the judged function:
-    `verify.checks.adjudicate`.
+    Telling wrong from imprecise needs more calls of the judged function: `verify.checks.adjudicate`.
+
+    Parameters
+    ----------
+    truth
+        (value, bound) pairs.
+    tensors
+        The results, of the shapes of the values.
+    dtype
+        The dtype of the results.
+    reference
+        Knows how far the values themselves lie from the exact ones. Not given: only the bounds hold that too.
+    names
+        Their names. Not given: those of a network's gradient, after the loss where the number of tensors is odd.
     """
-    names = (["loss"] if len(tensors) % 2 else []) + tensor_names(len(tensors) // 2)
+    if names is None:
+        names = [LOSS][: len(tensors) % 2] + tensors_of(len(tensors) // 2)
     ends = [0, *itertools.accumulate(value.size for value, _ in truth)]
     # All entries in one array: each operation of NumPy takes as long for one of these tensors as for all of them.
     value, bound = (_joined(parts) for parts in zip(*truth, strict=True))
@@ -76,7 +97,7 @@ def judge(
     outside = [i for i, ratio in enumerate(worst) if not ratio <= 1]
     right_to: tuple[float, ...] = ()
     if outside:
-        verdict, i = "wrong", _nearest_output(outside)
+        verdict, i = "wrong", min(outside, key=lambda i: _from_output(names[i]))
     else:
         own = bound if reference is None else _joined(reference.own)
         farthest = [float((error[entries] + own[entries]).max(initial=0.0)) for entries in of_tensor]
@@ -84,8 +105,18 @@ def judge(
         verdict, i = "inconclusive" if vague else "verified", worst.index(max(worst))
     index = np.unravel_index(int(np.argmax(scores[of_tensor[i]])), tensors[i].shape)
     got, expected, allowed = (float(part[index]) for part in (tensors[i], *truth[i]))
-    where = names[i], tuple(map(int, index))
-    return Judgement(verdict, *where, abs(got - expected), allowed, got, expected, worst[i], right_to)
+    return Judgement(
+        verdict,
+        names[i],
+        tuple(map(int, index)),
+        abs(got - expected),
+        allowed,
+        got,
+        expected,
+        worst[i],
+        right_to,
+        float(abs(truth[i][0]).max(initial=0.0)),
+    )
 
 
 def _shown(
@@ -131,9 +162,9 @@ def _distance(a: Array, b: Array) -> Array:
         return np.asarray(abs(a - b))
 
 
-def _nearest_output(outside: list[int]) -> int:
-    """The tensor to report: in the last layer that is wrong, its weight if that is wrong."""
-    return min(outside, key=lambda i: (-(i // 2), i % 2))
+def _from_output(tensor: Tensor) -> tuple[int, bool]:
+    """A sort key: the last layer first, of each layer its weight before its bias."""
+    return -tensor.layer, tensor.kind == "bias"
 
 
 def vacuous(value: Array, bound: Array, dtype: npt.DTypeLike) -> bool:
@@ -153,9 +184,6 @@ def _roots(dtype: np.dtype[Any]) -> tuple[float, float]:
     return float(np.sqrt(float(info.eps) / 2)), float(np.sqrt(info.tiny))
 
 
-def small(judgement: Judgement, truth: Truth, dtype: npt.DTypeLike) -> bool:
-    """Whether an error outside its bound is under sqrt(u) of its tensor's scale: a hint of mere imprecision."""
-    names = ["loss", *tensor_names(len(truth.tensors) // 2)]
-    value, _ = dict(zip(names, [truth.loss, *truth.tensors], strict=True))[judgement.tensor]
-    scale = float(np.max(abs(value), initial=0.0))
-    return bool(judgement.error <= np.sqrt(float(np.finfo(np.dtype(dtype).type).eps) / 2) * scale)
+def small(judgement: Judgement, dtype: npt.DTypeLike) -> bool:
+    """Tell if an error outside its bound is under sqrt(u) of its tensor's scale: a hint of mere imprecision."""
+    return bool(judgement.error <= _roots(np.dtype(dtype))[0] * judgement.scale)

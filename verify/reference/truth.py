@@ -36,11 +36,6 @@ GradientFunction = Callable[[list[Layer], Array, Array], Any]
 SpecLike = Spec | Callable[..., Any]
 
 
-def tensor_names(depth: int) -> list[str]:
-    """``["weight of layer 1", "bias of layer 1", ...]``, in the order of the gradient's tensors."""
-    return [f"{kind} of layer {i + 1}" for i in range(depth) for kind in ("weight", "bias")]
-
-
 def sizes_of(inputs: list[Array]) -> dict[str, int]:
     """The batch ``b`` and the widths ``n0, n1, ...`` of weight, bias, ..., x, y."""
     *params, x, _ = inputs

@@ -7,7 +7,8 @@ import pytest
 
 from mlp_ref.params import Layer
 from verify.case.recipe import LAYOUTS
-from verify.checks.examine import FOLLOW_UPS, examined
+from verify.checks.examine import examined
+from verify.checks.table import FOLLOW_UPS
 from verify.reference.spec import Spec
 from verify.subject.call import Recovered
 from verify.subject.target import Target

@@ -5,7 +5,7 @@ from collections import Counter
 from mlp_ref import loss_and_gradient
 from verify.case.draw import cases
 from verify.case.recipe import Case
-from verify.checks.examine import FOLLOW_UPS
+from verify.checks.table import FOLLOW_UPS
 from verify.oracle.search import Search, follow_up_of
 from verify.reference.spec import Spec
 from verify.subject.target import Target

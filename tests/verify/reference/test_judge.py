@@ -8,12 +8,15 @@ import pytest
 
 from mlp_ref import loss_and_gradient
 from mlp_ref.params import Layer
+from verify.case.call import Call
 from verify.case.recipe import Case
-from verify.checks import adjudicate as judging
-from verify.checks.adjudicate import adjudicated
+from verify.checks import adjudicate as adjudicating
+from verify.checks.adjudicate import adjudicate
 from verify.reference.judge import judge, ratios, small, vacuous
 from verify.reference.spec import Spec
-from verify.reference.truth import Truth, flat, sizes_of, tensor_names
+from verify.reference.tensor import tensors_of
+from verify.reference.truth import Truth, flat, sizes_of
+from verify.subject.target import Target
 
 VALUE, BOUND = np.array([[1.0, -2.0], [0.5, 0.0]]), np.full((2, 2), 1e-12)
 TRUTH = [(VALUE, BOUND), (np.array([3.0, 4.0]), np.array([1e-12, 0.0]))]
@@ -176,7 +179,7 @@ def test_one_step_beyond_a_bound_is_more_than_1(bound):
 
 
 def test_names_and_sizes():
-    assert tensor_names(2) == [f"{kind} of layer {i}" for i in (1, 2) for kind in ("weight", "bias")]
+    assert tensors_of(2) == [f"{kind} of layer {i}" for i in (1, 2) for kind in ("weight", "bias")]
     assert sizes_of(Case((3, 4, 2), 5).inputs()) == {"b": 5, "n0": 3, "n1": 4, "n2": 2}
 
 
@@ -245,7 +248,7 @@ def settled(gradient, case):
     truth = Truth.of(Spec(), case.inputs(), case.dtype)
     judgement = judge(truth.tensors, flat(gradient(*case.arrays())), case.dtype)
     assert judgement.verdict == "wrong"
-    return adjudicated(gradient, Spec(), case, judgement).verdict
+    return adjudicate(Target(gradient), Spec(), Call(case), "gradient", judgement).verdict
 
 
 CASE = Case((4, 5, 3), 6, seed=7)
@@ -302,13 +305,13 @@ def test_code_for_one_dtype_is_judged_by_the_size_of_its_error():
 
 
 def test_without_a_long_double_no_mistake_is_called_imprecise(monkeypatch):
-    monkeypatch.setattr(judging.np, "longdouble", np.float64)
+    monkeypatch.setattr(adjudicating.np, "longdouble", np.float64)
     assert settled(doubled_bias, CASE) == "wrong"
     assert settled(small_mistake, CASE) == "wrong"
 
 
 def test_without_a_long_double_a_rounding_error_need_not_repeat(monkeypatch):
-    monkeypatch.setattr(judging.np, "longdouble", np.float64)
+    monkeypatch.setattr(adjudicating.np, "longdouble", np.float64)
     calls = itertools.count(3)
 
     def less_each_time(params, x, y):
@@ -433,9 +436,9 @@ def test_what_is_found_cannot_be_changed():
 def test_small_means_the_square_root_of_the_roundoff():
     truth = Truth((np.array(1.0), np.array(0.0)), [(np.array([[1.0]]), np.zeros((1, 1)))] * 2)
     judgement = judge(truth.tensors, [np.array([[1 + 1e-8]]), np.array([[1.0]])], "float64")
-    assert small(judgement, truth, "float64")
+    assert small(judgement, "float64")
     judgement = judge(truth.tensors, [np.array([[1 + 2e-8]]), np.array([[1.0]])], "float64")
-    assert not small(judgement, truth, "float64")
+    assert not small(judgement, "float64")
 
 
 def test_small_is_relative_to_the_tensors_own_scale():
@@ -446,11 +449,11 @@ def test_small_is_relative_to_the_tensors_own_scale():
             results = [v for v, _ in tensors]
             results[i] = value * (1 + factor)
             judgement = judge(tensors, results, "float64")
-            assert judgement.tensor == tensor_names(2)[i]
-            assert small(judgement, truth, "float64") == expected
+            assert judgement.tensor == tensors_of(2)[i]
+            assert small(judgement, "float64") == expected
     for error, expected in ((2.0**-10, True), (np.nextafter(2.0**-10, 1), False)):
         judgement = judge([truth.loss], [np.array(error)], "float32")
-        assert small(dataclasses.replace(judgement, error=error), truth, "float32") == expected
+        assert small(dataclasses.replace(judgement, error=error), "float32") == expected
     for error, expected in ((4e-8, True), (4.4e-8, False)):
         judgement = judge([truth.loss], [truth.loss[0] + error], "float64")
-        assert small(judgement, truth, "float64") == expected
+        assert small(judgement, "float64") == expected

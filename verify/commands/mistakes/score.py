@@ -48,7 +48,7 @@ class Score:
     after
         How many cases it took to catch it; 0 where it was not caught.
     regime, check
-        Where, and by which of ``verify.checks.requirements.CHECKS``.
+        Where, and by which of ``verify.checks.table.CHECKS``.
     diagnosed
         What the diagnosis named.
     alternatives

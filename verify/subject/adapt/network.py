@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
-from verify.reference.truth import Gradient, GradientFunction, tensor_names
+from verify.reference.tensor import tensors_of
+from verify.reference.truth import Gradient, GradientFunction
 from verify.subject.adapt import recovery
 from verify.subject.adapt.description import Description
 from verify.subject.adapt.places import Slot, slots
@@ -165,7 +166,7 @@ class AdaptedNetwork:
     def _require_kept(self, network: Any, given: list[Array], detail: str) -> None:
         """Fail where the network's parameters are not what was set, to the bit."""
         count = len(given) if self.described.biases is None else len(given) // 2
-        weights, biases = tensor_names(count)[::2], tensor_names(count)[1::2]
+        weights, biases = tensors_of(count)[::2], tensors_of(count)[1::2]
         names = weights if self.described.biases is None else weights + biases
         for name, array, place in zip(names, given, self._places(network, count), strict=True):
             now = np.asarray(place.get())
@@ -181,7 +182,7 @@ class AdaptedNetwork:
             raise Failed("inputs" if "changed" in detail else "parameters", "wrong", detail.format(name))
 
     def _require_apart(self, network: Any, gradient: Gradient) -> None:
-        names = tensor_names(len(gradient))
+        names = tensors_of(len(gradient))
         kept = [np.asarray(place.get()) for place in self._places(network, len(gradient))]
         for name, tensor in zip(names, (tensor for layer in gradient for tensor in layer), strict=True):
             if any(np.may_share_memory(tensor, array) and np.shares_memory(tensor, array) for array in kept):

@@ -5,7 +5,7 @@ import pytest
 from mlp_ref import forward
 from mlp_ref.params import Layer
 from verify.checks.examine import examined
-from verify.checks.requirements import CHECKS
+from verify.checks.table import CHECKS
 from verify.subject.target import Target
 
 from .examining import CASE, SPEC, failure, loss, outputs, right
@@ -111,7 +111,7 @@ def test_an_answer_that_depends_on_the_call_is_told():
         return [Layer(w * len(calls) ** 2, b) for w, b in right(params, x, y)]
 
     failed = failure(gradient, "repeat")
-    assert (failed.check, failed.detail) == ("repeat", CHECKS["repeat"])
+    assert (failed.check, failed.detail) == ("repeat", CHECKS["repeat"].question)
 
 
 def test_dependence_on_the_order_of_the_batch_is_told():

@@ -1,0 +1,88 @@
+"""The questions that need another call: repeated, with other values, in another order, with part of the batch.
+
+Each is one more call of the same function; the answer is right if it is within its bound, as the first is. What the
+two answers have in common tells more: a stale cache, an accumulation, memory that both share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from verify.case.call import Call
+from verify.checks.answer import Answer, require_within, share_memory
+from verify.reference.judge import judge
+from verify.reference.spec import Spec
+from verify.reference.tensor import tensors_of
+from verify.reference.truth import Array, flat
+from verify.subject.call import Failed, widened
+
+FURTHER_CALLS: dict[str, Callable[[Call], Call]] = {
+    "repeat": lambda call: call,
+    "second_call": lambda call: Call(replace(call.case, seed=call.case.seed + 1)),
+    "batch_order": lambda call: Call(call.case, reverse=True),
+    "split_batch": lambda call: Call(call.case, rows=(call.case.batch + 1) // 2),
+}
+"""For each check, the call that is made after the first."""
+
+
+def require_further_call(check: str, first: Answer) -> None:
+    """Make the further call of a check, and judge its answer.
+
+    Parameters
+    ----------
+    check
+        A name from ``FURTHER_CALLS``.
+    first
+        The answer to the first call.
+    """
+    call = FURTHER_CALLS[check](first.call)
+    kept = [tensor.copy() for tensor in flat(first.gradient)]
+    second = Answer.of(first.target, first.spec, first.function, call)
+    same = call == first.call or (call.reverse and isinstance(first.spec, Spec))
+    if same:  # the numbers are those of the first call; a user's own loss may depend on the order of the rows
+        second.__dict__["truth"] = first.truth
+    # Not bit by bit: a library may sum in another order when the same numbers lie elsewhere in memory.
+    pairs, tensors = second.pairs, flat(second.gradient)
+    if judge(pairs, tensors, second.dtype).verdict == "wrong":
+        require_within(check, pairs, tensors, second.dtype, detail=_how(kept, second, same))
+    for name, before, now in zip(tensors_of(len(kept) // 2), kept, flat(first.gradient), strict=True):
+        if before.tobytes() != now.tobytes():
+            raise Failed(check, "wrong", f"a second call overwrote the first call's gradient of the {name}")
+    _require_apart(first, second)
+
+
+def _how(first: list[Array], second: Answer, same: bool) -> str:
+    """Say how a wrong second answer comes from the first, where it does."""
+    now = flat(second.gradient)
+    if not same and all(np.array_equal(a, b) for a, b in zip(now, first, strict=True)):
+        return "it answers a second call, with other values, as it answered the first: a stale cache"
+    if not _adds_up(first, second):
+        return ""
+    which = "the second answer" if same else "the second call's answer"
+    return f"it accumulates: {which} is the sum of both"
+
+
+def _adds_up(first: list[Array], second: Answer) -> bool:
+    """Tell if an answer is the first plus its own truth: within the bound, and two roundings of the sum."""
+    if not any(tensor.any() for tensor in first):
+        return False
+    sums = [np.asarray(tensor, dtype=np.float64) for tensor in flat(second.gradient)]
+    u = float(np.finfo(np.dtype(second.dtype).type).eps)
+    pairs = [
+        (value, bound + u * abs(total))
+        for (value, bound), total in zip(widened(second.truth, second.gradient), sums, strict=True)
+    ]
+    added = [total - before for total, before in zip(sums, first, strict=True)]
+    return judge(pairs, added, second.dtype).verdict == "verified"
+
+
+def _require_apart(first: Answer, second: Answer) -> None:
+    tensors = zip(tensors_of(len(first.gradient)), flat(first.gradient), flat(second.gradient), strict=True)
+    for name, before, now in tensors:
+        if share_memory(before, now):
+            raise Failed(
+                "aliasing", "wrong", f"two calls return the same memory as the gradient of the {name}"
+            )

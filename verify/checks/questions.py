@@ -1,0 +1,111 @@
+"""The questions asked of every answer: its inputs, its memory, its numbers; and of the user's loss and outputs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from verify.case.arrays import Arrays
+from verify.checks.answer import Answer, require_within, share_memory
+from verify.reference.judge import Judgement, judge
+from verify.reference.outputs import outputs
+from verify.reference.spec import Spec
+from verify.reference.tensor import LOSS, OUTPUTS, Tensor, tensors_of
+from verify.reference.truth import Array, flat
+from verify.subject.call import Failed, Recovered, called, widened
+
+
+def inputs(answer: Answer) -> None:
+    """Ask if params, x and y are, to the bit, what they were before the call."""
+    _require_unchanged(answer.arrays, answer.call.arrays(), "call")
+
+
+def _require_unchanged(arrays: Arrays, untouched: Arrays, what: str) -> None:
+    names = [*tensors_of(len(arrays.params)), Tensor("x"), Tensor("y")]
+    for name, now, before in zip(names, _all(arrays), _all(untouched), strict=True):
+        if now.tobytes() != before.tobytes():
+            changed = f"the {name}" if name.layer else name
+            raise Failed("inputs", "wrong", f"the {what} changed {changed} that it was given")
+
+
+def _all(arrays: Arrays) -> list[Array]:
+    return [*flat(arrays.params), arrays.x, arrays.y]
+
+
+def aliasing(answer: Answer) -> None:
+    """Ask if each tensor of the gradient has memory of its own."""
+    names, results = tensors_of(len(answer.gradient)), flat(answer.gradient)
+    for i, (name, tensor) in enumerate(zip(names, results, strict=True)):
+        for other, array in zip([*names, "x", "y"], _all(answer.arrays), strict=True):
+            if share_memory(tensor, array):
+                raise Failed(
+                    "aliasing", "wrong", f"the gradient of the {name} shares memory with the input {other}"
+                )
+        for other, array in zip(names[:i], results[:i], strict=True):
+            if share_memory(tensor, array):
+                detail = f"the gradients of the {other} and of the {name} share memory"
+                raise Failed("aliasing", "wrong", detail)
+
+
+def learning_rate(answer: Answer) -> None:
+    """Ask if steps with two learning rates show one gradient: each within its bound of the same number."""
+    gradient = answer.gradient
+    if not isinstance(gradient, Recovered) or gradient.other is None:
+        return
+    bounds = zip(answer.pairs, widened(answer.truth, gradient.other), strict=True)
+    pairs = [
+        (np.asarray(other, dtype=np.float64), bound + other_bound)
+        for other, ((_, bound), (_, other_bound)) in zip(flat(gradient.other), bounds, strict=True)
+    ]
+    judgement = judge(pairs, flat(gradient), answer.dtype)
+    if judgement.verdict == "wrong":
+        rates = " and ".join(f"{rate:g}" for rate in gradient.rates)
+        detail = (
+            f"the update is not linear in the learning rate: steps at {rates} show different gradients "
+            "(decay outside the rate? parameters updated before they are used?)"
+        )
+        raise Failed("learning_rate", "wrong", detail, judgement)
+
+
+def gradient(answer: Answer) -> Judgement:
+    """Ask if every entry of the gradient is within its bound of JAX's."""
+    return require_within(
+        "gradient", answer.pairs, flat(answer.gradient), answer.dtype, reference=answer.truth
+    )
+
+
+def loss(answer: Answer) -> None:
+    """Ask if the user's own loss gives JAX's value, and leaves its inputs as they were."""
+    function = answer.target.loss
+    if function is None:
+        return
+    arrays = answer.call.arrays()
+    value = called(function, arrays, "loss")
+    _require_unchanged(arrays, answer.call.arrays(), "loss")
+    number = np.asarray(value)
+    if number.dtype.kind not in "fiub":
+        raise Failed("loss", "crashed", f"the loss returned {type(value).__name__}, not a number")
+    if number.size != 1:
+        raise Failed("loss", "wrong", f"the loss has shape {number.shape}; it must be one number")
+    require_within("loss", [answer.truth.loss], [number.reshape(())], answer.dtype, [LOSS])
+
+
+def forward(answer: Answer) -> None:
+    """Ask if the user's own forward pass gives the outputs of JAX's, and leaves its inputs as they were."""
+    function, case = answer.target.forward, answer.call.case
+    if function is None:
+        return
+    if not isinstance(answer.spec, Spec):
+        raise TypeError(
+            "forward= can be judged only where spec is a Spec: a JAX loss does not say its outputs"
+        )
+    arrays = answer.call.arrays()
+    result = called(function, (arrays.params, arrays.x), "forward pass")
+    _require_unchanged(arrays, answer.call.arrays(), "forward pass")
+    found = np.asarray(result)
+    expected = (case.batch, case.layer_sizes[-1])
+    if found.dtype.kind not in "fiub":
+        raise Failed("forward", "crashed", f"the forward pass returned {type(result).__name__}, not an array")
+    if found.shape != expected:
+        raise Failed("forward", "wrong", f"the outputs have shape {found.shape}; they must have {expected}")
+    pair = outputs(answer.spec, answer.call.inputs(), answer.dtype)
+    require_within("forward", [pair], [found], answer.dtype, [OUTPUTS])

@@ -1,0 +1,91 @@
+"""The table of checks: what is asked of a gradient function, in the order in which a case is put to it.
+
+A gradient that is right once is wrong all the same when it changes its inputs, returns arrays that a later call
+overwrites, or answers from a stale cache. Each such property is a check with a name. To add one, write its function in
+`questions` (or its call in `further_calls`), and a line here.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from verify.checks import questions
+from verify.checks.answer import Answer
+from verify.checks.further_calls import FURTHER_CALLS, require_further_call
+from verify.reference.judge import Judgement
+
+
+@dataclass(frozen=True)
+class Check:
+    """One property of a gradient function.
+
+    Parameters
+    ----------
+    question
+        The property, in words.
+    ask
+        Raises Failed where the property does not hold. None: `verify.subject` asks, as it makes the call.
+    turn
+        The turn of a case in which it is asked, where that takes a call of its own: one from ``FOLLOW_UPS``.
+        Empty: at every case.
+    needs
+        The field of a Target that must be given, if any.
+    of_gradient
+        Whether a mistake in the gradient can make it fail, so that a diagnosis is worth trying.
+    """
+
+    question: str
+    ask: Callable[[Answer], Judgement | None] | None = None
+    turn: str = ""
+    needs: str = ""
+    of_gradient: bool = True
+
+
+def _further(name: str, question: str) -> Check:
+    return Check(question, functools.partial(require_further_call, name), turn=name)
+
+
+CHECKS: dict[str, Check] = {
+    "runs": Check("returns without raising"),
+    "result": Check("returns one (dweight, dbias) a layer, of the shapes of the parameters"),
+    "dtype": Check("returns the dtype of the parameters"),
+    "parameters": Check(
+        "a network keeps the parameters it is given, to the bit", needs="session", of_gradient=False
+    ),
+    "inputs": Check("leaves params, x and y as they were", questions.inputs),
+    "aliasing": Check(
+        "returns arrays that share no memory with its inputs, with each other or with an earlier answer",
+        questions.aliasing,
+    ),
+    "learning_rate": Check(
+        "the update is linear in the learning rate", questions.learning_rate, needs="session"
+    ),
+    "gradient": Check("equals JAX's gradient, every entry within its bound", questions.gradient),
+    "loss": Check(
+        "the loss value equals JAX's, within its bound",
+        questions.loss,
+        turn="gradient",
+        needs="loss",
+        of_gradient=False,
+    ),
+    "forward": Check(
+        "the outputs equal those of JAX's forward pass, every entry within its bound",
+        questions.forward,
+        turn="gradient",
+        needs="forward",
+        of_gradient=False,
+    ),
+    "repeat": _further("repeat", "answers the same call again with the same gradient"),
+    "second_call": _further(
+        "second_call",
+        "answers a second call, same shapes and other values, correctly; the first answer stays as it was",
+    ),
+    "batch_order": _further("batch_order", "does not depend on the order of the rows"),
+    "split_batch": _further("split_batch", "is right for a part of the batch, after the whole"),
+}
+"""Every check, in the order in which a case is put to them."""
+
+FOLLOW_UPS = ("gradient", *FURTHER_CALLS)
+"""The turns: each case is given one of the checks that need a call of their own (the first needs none)."""
