@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import math
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from verify.case.recipe import Case
+from verify.checks.entries import TensorEntries, summarised
 from verify.reference.judge import Judgement
 from verify.subject.call import Failed
 
 _ON_SCREEN = 14
 """Lines of a diagnosis that a report shows: with the rest of it, they fit on a screen of 40."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A case, and the tensors that a gradient function returned for it, for pictures."""
+
+    case: Case
+    entries: tuple[TensorEntries, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, case: Case, judgement: Judgement) -> Example | None:
+        """The case with a summary of what was judged; None where the entries were not kept."""
+        return cls(case, summarised(judgement.entries)) if judgement.entries is not None else None
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,10 @@ class Finding:
         What is wrong, in words, and the names of the mistakes; empty where none is proved.
     reproduce
         Lines of Python that show the failure in a fresh interpreter.
+    entries
+        The tensors of the simplest case, for pictures; empty where the finding is not about a number.
+    larger
+        A larger case that fails too, of the fresh ones, with its tensors: patterns show there.
     """
 
     verdict: str
@@ -45,6 +63,8 @@ class Finding:
     diagnosis: str = ""
     mistakes: tuple[str, ...] = ()
     reproduce: str = ""
+    entries: tuple[TensorEntries, ...] = field(default=(), repr=False)
+    larger: Example | None = field(default=None, repr=False)
 
     @property
     def regime(self) -> str:
@@ -138,4 +158,10 @@ def columns(items: list[str], width: int = 80) -> str:
 
 def finding_of(failure: Failed, case: Case) -> Finding:
     """A failure at a case, as a Finding."""
-    return Finding(failure.verdict, failure.check, failure.detail, case, failure.judgement)
+    judgement = failure.judgement
+    finding = Finding(failure.verdict, failure.check, failure.detail, case, judgement)
+    if judgement is None or judgement.entries is None:
+        return finding
+    # A summary in the place of the entries: a finding is kept, and written as JSON.
+    entries = summarised(judgement.entries)
+    return replace(finding, judgement=replace(judgement, entries=None), entries=entries)

@@ -18,11 +18,12 @@ from verify.case.recipe import DTYPES, LAYOUTS, REGIMES, Case
 from verify.checks.adjudicate import adjudicate
 from verify.checks.cross_check import cross_check
 from verify.checks.examine import examined
-from verify.checks.finding import Finding, finding_of
+from verify.checks.finding import Example, Finding, finding_of
 from verify.checks.table import CHECKS, FOLLOW_UPS
 from verify.diagnosis.diagnose import with_diagnosis
 from verify.diagnosis.recognise import with_recognition
 from verify.diagnosis.reproduce import reproduction
+from verify.oracle.errors import Errors
 from verify.oracle.report import Report
 from verify.oracle.search import Progress, Search
 from verify.reference.judge import VERDICTS, Judgement
@@ -130,7 +131,10 @@ def check(
     try:
         search.run(strategy, seed, database)
         witnesses = cross_check(spec, search.sample(xla), search.sample(certified))
-        findings = [_completed(target, spec, finding, draw, regimes, seed) for finding in search.findings]
+        findings: list[Finding] = []
+        for finding in search.findings:  # the first one's fresh cases are counted with the others
+            errors = Errors() if findings else search.errors
+            findings.append(_completed(target, spec, finding, draw, regimes, seed, errors))
         if diagnose:
             findings = with_diagnosis(with_recognition(findings, target, spec), target, spec, labels)
     except KeyboardInterrupt:
@@ -154,6 +158,8 @@ def check(
         seconds=time.perf_counter() - start,
         interrupted=interrupted,
         notes=target.notes,
+        errors=search.errors.histograms(),
+        nearest=search.nearest and Example.of(*search.nearest),
     )
 
 
@@ -199,16 +205,22 @@ def _completed(
     draw: Callable[..., st.SearchStrategy[Case]],
     regimes: Sequence[str],
     seed: int,
+    errors: Errors,
 ) -> Finding:
-    """A finding with its verdict settled, the regimes that it fails in, and the lines that reproduce it."""
+    """A finding with its verdict settled, the regimes that it fails in, and the lines that reproduce it.
+
+    The errors of the fresh cases that show those regimes are added to ``errors``.
+    """
     follow_up = finding.check if finding.check in FOLLOW_UPS else "gradient"
-    failing = {}
+    failing, larger = {}, None
     for regime in suited(regimes, labels=finding.case.labels, layers=target.layers):
-        fresh = Search(target, spec, SURVEY)
+        fresh = Search(target, spec, SURVEY, errors=errors)
         tried, failed = fresh.survey(draw(regimes=[regime]), seed, follow_up)
         failing[regime] = (failed, tried)
+        larger = larger or fresh.largest
     return replace(
         settled(target, spec, finding),
         regimes=failing,
+        larger=larger and Example.of(*larger),
         reproduce=reproduction(target, spec, finding.case, finding.check),
     )

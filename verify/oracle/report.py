@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import Any
 
-from verify.checks.finding import Finding, columns
+from verify.checks.finding import Example, Finding, columns
+from verify.oracle.errors import Histogram
 from verify.oracle.precision import Shown, told
 from verify.reference.judge import VERDICTS
 
@@ -40,6 +41,10 @@ class Report:
     precision
         For each dtype and kind of tensor, how far the gradients of the verified cases lie at most from the exact
         ones, certified, in units of the tensor's largest entry: the median over the cases, and the worst.
+    errors
+        How large the errors of all cases' entries were, counted by regime, in two units.
+    nearest
+        The case that came closest to its bounds; None where none was judged.
     """
 
     target: str
@@ -55,6 +60,8 @@ class Report:
     interrupted: bool = False
     notes: tuple[str, ...] = ()
     precision: dict[str, dict[str, Shown]] = field(default_factory=dict)
+    errors: tuple[Histogram, ...] = field(default=(), repr=False)
+    nearest: Example | None = field(default=None, repr=False)
 
     @property
     def verdict(self) -> str:
@@ -108,6 +115,14 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: what ``to_json`` writes."""
+        plain = self.with_entries()
+        for part in [plain, *plain["findings"]]:
+            for name in ("nearest", "entries", "larger"):
+                part.pop(name, None)
+        return plain
+
+    def with_entries(self) -> dict[str, Any]:
+        """Plain data, with the entries that pictures are drawn from: what ``to_html`` shows."""
         plain = asdict(self)
         plain.update(verdict=self.verdict, ok=self.ok, versions=versions())
         for finding, data in zip(self.findings, plain["findings"], strict=True):

@@ -16,7 +16,9 @@ from verify.case.recipe import Case
 from verify.checks.examine import examined
 from verify.checks.finding import Finding, finding_of
 from verify.checks.table import FOLLOW_UPS
+from verify.oracle.errors import Errors
 from verify.oracle.precision import Precision
+from verify.reference.judge import Judgement
 from verify.reference.truth import SpecLike
 from verify.subject.call import Failed
 from verify.subject.target import Target
@@ -35,6 +37,7 @@ class Search:
         cases: int,
         progress: Progress | None = None,
         follow_ups: Sequence[str] = FOLLOW_UPS,
+        errors: Errors | None = None,
     ) -> None:
         self.target, self.spec, self.cases, self.progress = target, spec, cases, progress
         self.follow_ups = tuple(follow_ups)
@@ -42,6 +45,9 @@ class Search:
         self.inconclusive: Counter[str] = Counter()
         self.closest: dict[str, float] = {}
         self.precision = Precision()
+        self.errors = Errors() if errors is None else errors
+        self.nearest: tuple[Case, Judgement] | None = None
+        self.largest: tuple[Case, Judgement] | None = None
         self.seen: list[Case] = []
         self._simplest: dict[type[Failed], Finding] = {}
 
@@ -94,9 +100,14 @@ class Search:
         def survey(case: Case) -> None:
             tried.append(case)
             try:
-                examined(self.target, self.spec, case, follow_up)
-            except Failed:
+                judgement: Judgement | None = examined(self.target, self.spec, case, follow_up)
+            except Failed as failure:
                 failed.append(case)
+                judgement = failure.judgement
+            if judgement is not None:
+                self.errors.add(case.regime, case.dtype, judgement.entries)
+                if case in failed and (self.largest is None or _size(case) > _size(self.largest[0])):
+                    self.largest = case, judgement
 
         survey()
         return len(tried), len(failed)
@@ -117,9 +128,16 @@ class Search:
         self.closest[kind_of_tensor] = max(self.closest.get(kind_of_tensor, 0.0), judgement.ratio)
         if judgement.verdict == "verified":
             self.precision.add(case.dtype, judgement.right_to)
+        self.errors.add(case.regime, case.dtype, judgement.entries)
+        if self.nearest is None or judgement.ratio > self.nearest[1].ratio:
+            self.nearest = case, judgement
         self.seen.append(case)
         if self.progress is not None:
             self.progress(min(self.judged.total(), self.cases), self.cases)
+
+
+def _size(case: Case) -> tuple[int, int]:
+    return len(case.layer_sizes), sum(case.layer_sizes)
 
 
 def follow_up_of(case: Case, follow_ups: Sequence[str] = FOLLOW_UPS) -> str:

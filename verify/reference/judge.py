@@ -11,8 +11,8 @@ import itertools
 import math
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,21 @@ from verify.reference.truth import Array, Truth
 
 VERDICTS = ("verified", "inconclusive", "imprecise", "wrong", "crashed")
 """From best to worst; see `Judgement`."""
+
+
+class Entries(NamedTuple):
+    """Every entry of a comparison, tensor after tensor in one vector each.
+
+    ``names`` and ``shapes`` are those of the tensors; ``got``, ``expected`` and ``bound`` their entries, and
+    ``ratios`` the errors in units of the bounds, 0 where a bound is infinite.
+    """
+
+    names: Sequence[Tensor]
+    shapes: Sequence[tuple[int, ...]]
+    got: Array
+    expected: Array
+    bound: Array
+    ratios: Array
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,8 @@ class Judgement:
         gradient, in units of its largest entry.
     scale
         The largest entry of the tensor, in the reference.
+    entries
+        All entries, for pictures; None where they were not kept.
     """
 
     verdict: str
@@ -59,6 +76,7 @@ class Judgement:
     ratio: float
     right_to: tuple[float, ...] = ()
     scale: float = math.nan
+    entries: Entries | None = field(default=None, repr=False, compare=False)
 
 
 def judge(
@@ -90,7 +108,8 @@ def judge(
     ends = [0, *itertools.accumulate(value.size for value, _ in truth)]
     # All entries in one array: each operation of NumPy takes as long for one of these tensors as for all of them.
     value, bound = (_joined(parts) for parts in zip(*truth, strict=True))
-    error = _distance(_joined(tensors), value)
+    found = _joined(tensors)
+    error = _distance(found, value)
     scores = ratios(error, bound)
     of_tensor = list(map(slice, ends, ends[1:]))
     worst = [float(scores[entries].max(initial=0.0)) for entries in of_tensor]
@@ -105,6 +124,7 @@ def judge(
         verdict, i = "inconclusive" if vague else "verified", worst.index(max(worst))
     index = np.unravel_index(int(np.argmax(scores[of_tensor[i]])), tensors[i].shape)
     got, expected, allowed = (float(part[index]) for part in (tensors[i], *truth[i]))
+    entries = Entries(names, [tensor.shape for tensor in tensors], found, value, bound, scores)
     return Judgement(
         verdict,
         names[i],
@@ -116,6 +136,7 @@ def judge(
         worst[i],
         right_to,
         float(abs(truth[i][0]).max(initial=0.0)),
+        entries,
     )
 
 

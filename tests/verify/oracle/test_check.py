@@ -362,3 +362,40 @@ def test_the_configuration_of_jax_stays_as_it_was():
     verify.check(right, cases=5, xla=1, certified=1)
     assert dict(jax.config.values) == before
     assert jnp.ones(1).dtype == np.float32
+
+
+class TestPictures:
+    """What a report keeps for pictures."""
+
+    def test_of_a_verified_gradient(self):
+        report = verify.check(right, cases=40, xla=0, certified=0)
+        assert report.nearest is not None
+        largest = max(tensor.worst[0].ratio for tensor in report.nearest.entries)
+        assert largest == pytest.approx(max(report.closest.values()))
+        in_bound, in_u = report.errors
+        assert set(in_bound.counts) == set(in_u.counts) == set(report.judged)
+        at_one = in_bound.edges.index(0)
+        assert all(sum(counts[at_one:]) == 0 for counts in in_bound.counts.values())
+
+    def test_of_a_wrong_gradient(self):
+        def doubled(params, x, y):
+            return [(2 * dweight, 2 * dbias) for dweight, dbias in right(params, x, y)]
+
+        report = verify.check(doubled, cases=40, xla=0, certified=0, diagnose=False)
+        (finding,) = report.findings
+        assert [tensor.name for tensor in finding.entries] == ["weight of layer 1", "bias of layer 1"]
+        assert all(tensor.factor == pytest.approx(2) for tensor in finding.entries if any(tensor.shape))
+        assert finding.larger.case.layer_sizes > finding.case.layer_sizes
+        assert len(finding.larger.entries) == 2 * len(finding.larger.case.layer_sizes) - 2
+        in_bound, _ = report.errors
+        assert sum(map(sum, in_bound.counts.values())) > 0
+        assert sum(counts[-1] for counts in in_bound.counts.values()) > 0
+        assert "entries" not in report.to_dict()["findings"][0]
+        assert report.with_entries()["findings"][0]["entries"][0]["name"] == "weight of layer 1"
+
+    def test_a_finding_that_is_not_about_numbers_has_none(self):
+        report = verify.check(lambda params, x, y: None, cases=10, diagnose=False)
+        assert report.findings[0].entries == ()
+        assert report.findings[0].larger is None
+        assert report.nearest is None
+        assert report.errors == ()
