@@ -23,12 +23,11 @@ from typing import Any
 
 import jax
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as hypothesis_seed
 
 import verify
 from mlp_ref import Layer, loss_and_gradient
 from verify.case.recipe import DTYPES, REGIMES, Case
+from verify.case.run import drawn_cases
 from verify.checks.cross_check import worst_xla_error
 from verify.evaluate import balls, bounds, xla
 from verify.reference.derivative import loss_function, traced
@@ -49,22 +48,7 @@ DEFAULT = mlp_ref_targets.SPECS["sigmoid", "cross_entropy"]
 
 def drawn(spec: Spec, n: int, seed: int, **options: Any) -> list[Case]:
     """The first n cases that ``verify.check`` would draw."""
-    found: list[Case] = []
-
-    @hypothesis_seed(seed)
-    @settings(
-        max_examples=n,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(verify.cases(spec, **options))
-    def collect(case: Case) -> None:
-        found.append(case)
-
-    collect()
-    return found
+    return drawn_cases(verify.cases(spec, **options), n, seed)
 
 
 def all_specs() -> list[Spec]:

@@ -7,12 +7,11 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from hypothesis import HealthCheck, Phase, Verbosity, given, settings
-from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
 from verify.case.recipe import Case
+from verify.case.run import drawn_cases, run_cases
 from verify.checks.examine import examined
 from verify.checks.finding import Finding, finding_of
 from verify.checks.table import FOLLOW_UPS
@@ -65,52 +64,28 @@ class Search:
     ) -> None:
         """Search, and shrink what fails."""
 
-        @hypothesis_seed(seed)
-        @settings(
-            max_examples=self.cases,
-            database=database,
-            deadline=None,
-            phases=[Phase.generate, Phase.shrink, *([Phase.reuse] if database is not None else [])],
-            suppress_health_check=list(HealthCheck),
-            verbosity=Verbosity.quiet,
-            print_blob=False,
-        )
-        @given(strategy)
-        def search(case: Case) -> None:
+        def judge(case: Case) -> None:
             self.judge(case, follow_up_of(case, self.follow_ups))
 
         with contextlib.suppress(Failed, ExceptionGroup):  # Hypothesis ends on the simplest case of each kind
-            search()
+            run_cases(strategy, judge, cases=self.cases, seed=seed, simplify=True, database=database)
 
     def survey(self, strategy: st.SearchStrategy[Case], seed: int, follow_up: str) -> tuple[int, int]:
         """Try fresh cases without searching on: how many were tried, and how many failed."""
-        failed: list[Case] = []
-        tried: list[Case] = []
-
-        @hypothesis_seed(seed)
-        @settings(
-            max_examples=self.cases,
-            database=None,
-            deadline=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-            verbosity=Verbosity.quiet,
-        )
-        @given(strategy)
-        def survey(case: Case) -> None:
-            tried.append(case)
+        tried = drawn_cases(strategy, self.cases, seed)
+        failed = 0
+        for case in tried:
             try:
                 judgement: Judgement | None = examined(self.target, self.spec, case, follow_up)
+                fails = False
             except Failed as failure:
-                failed.append(case)
-                judgement = failure.judgement
+                judgement, fails = failure.judgement, True
+                failed += 1
             if judgement is not None:
                 self.errors.add(case.regime, case.dtype, judgement.entries)
-                if case in failed and (self.largest is None or _size(case) > _size(self.largest[0])):
+                if fails and (self.largest is None or _size(case) > _size(self.largest[0])):
                     self.largest = case, judgement
-
-        survey()
-        return len(tried), len(failed)
+        return len(tried), failed
 
     def judge(self, case: Case, follow_up: str = "gradient") -> None:
         """Judge one case; raise Failed, of a type of its own for each kind of failure, where it fails."""

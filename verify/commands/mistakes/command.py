@@ -196,32 +196,20 @@ def _others(chosen: list[Mistake], spec: Spec, args: argparse.Namespace) -> list
 
 def _small_cases(spec: Spec, seed: int) -> list[Case]:
     """Twenty small cases of the oracle's own distribution, without the extremes where any difference quotient fails."""
-    from hypothesis import HealthCheck, Phase, given, settings
-    from hypothesis import seed as hypothesis_seed
-
     from verify.case.draw import cases
+    from verify.case.run import drawn_cases
 
-    found: list[Case] = []
     regimes = [
         name for name in REGIMES if name not in ("saturated", "extreme_logits", "ties", "wide", "deep")
     ]
+    strategy = cases(spec, dtypes=["float64"], layouts=["C"], regimes=regimes)
+    small = [case for case in drawn_cases(strategy, 400, seed) if _parameters(case) <= SMALL]
+    return list(dict.fromkeys(small))[:20]
 
-    @hypothesis_seed(seed)
-    @settings(
-        max_examples=400,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(cases(spec, dtypes=["float64"], layouts=["C"], regimes=regimes))
-    def collect(case: Case) -> None:
-        sizes = case.layer_sizes
-        if sum((a + 1) * b for a, b in itertools.pairwise(sizes)) <= SMALL and case not in found:
-            found.append(case)
 
-    collect()
-    return found[:20]
+def _parameters(case: Case) -> int:
+    """The number of parameters of the network of a case."""
+    return sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(case.layer_sizes))
 
 
 def _summary(results: dict[str, Any]) -> int:

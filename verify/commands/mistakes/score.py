@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +9,10 @@ from typing import Any
 
 import flint
 import numpy as np
-from hypothesis import HealthCheck, Phase, Verbosity, given, settings
-from hypothesis import seed as hypothesis_seed
 
-from verify.case.draw import cases as drawn_cases
+from verify.case.draw import cases as drawn_from
 from verify.case.recipe import LABELS, Case
+from verify.case.run import run_cases
 from verify.checks.examine import examined
 from verify.diagnosis.diagnose import explain
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
@@ -103,7 +101,9 @@ def scored(spec: Spec, *mistakes: Mistake, cases: int = 1000, seed: int = 0) -> 
 
 
 class _Caught(Exception):
-    pass
+    def __init__(self, case: Case, check: str) -> None:
+        super().__init__()
+        self.case, self.check = case, check
 
 
 def caught_after(
@@ -112,33 +112,20 @@ def caught_after(
     """How many cases the search of `verify.check` takes to catch it; with the case, and the check that did."""
     target = Target(wrong_gradient(spec, *mistakes))
     tried = 0
-    caught: tuple[int, Case | None, str] = 0, None, ""
 
-    @hypothesis_seed(seed)
-    @settings(
-        max_examples=cases,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        verbosity=Verbosity.quiet,
-        report_multiple_bugs=False,
-    )
-    @given(drawn_cases(spec))
-    def search(case: Case) -> None:
-        nonlocal tried, caught
-        if not caught[0]:
-            tried += 1
-            try:
-                examined(target, spec, case, follow_up_of(case))
-            except Failed as failure:
-                caught = tried, case, failure.check
-        if caught[0]:
-            raise _Caught
+    def judge(case: Case) -> None:
+        nonlocal tried
+        tried += 1
+        try:
+            examined(target, spec, case, follow_up_of(case))
+        except Failed as failure:
+            raise _Caught(case, failure.check) from failure
 
-    with contextlib.suppress(_Caught, ExceptionGroup):
-        search()
-    return caught
+    try:
+        run_cases(drawn_from(spec), judge, cases=cases, seed=seed)
+    except _Caught as caught:
+        return tried, caught.case, caught.check
+    return 0, None, ""
 
 
 def small_cases(spec: Spec) -> list[Case]:

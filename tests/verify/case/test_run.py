@@ -1,0 +1,38 @@
+"""One runner draws, simplifies and ends for everybody."""
+
+import pytest
+from hypothesis import strategies as st
+
+from verify.case.run import drawn_cases, run_cases
+
+
+def test_the_same_seed_draws_the_same_cases():
+    first, again, other = (drawn_cases(st.integers(), 20, seed) for seed in (1, 1, 2))
+    assert first == again != other
+    assert len(first) == 20
+
+
+def test_a_failure_ends_the_run_on_the_simplest_case_where_asked():
+    def fails_from_ten(n):
+        seen.append(n)
+        if n >= 10:
+            raise ValueError(n)
+
+    for simplify in (False, True):
+        seen = []
+        with pytest.raises(ValueError, match=r"^\d+$") as raised:
+            run_cases(st.integers(0, 10**6), fails_from_ten, cases=50, seed=0, simplify=simplify)
+        assert (raised.value.args[0] == 10) == simplify
+        assert sum(n >= 10 for n in seen) > 1 or not simplify
+
+
+def test_each_kind_of_failure_is_simplified_apart():
+    def fails(n):
+        if n >= 1000:
+            raise KeyError(n)
+        if n >= 10:
+            raise ValueError(n)
+
+    with pytest.raises(ExceptionGroup) as raised:
+        run_cases(st.integers(0, 10**6), fails, cases=300, seed=0, simplify=True)
+    assert {error.args for error in raised.value.exceptions} == {(10,), (1000,)}

@@ -1,0 +1,71 @@
+"""The one runner of Hypothesis: it draws cases from a strategy, gives each to a function, and simplifies failures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import seed as hypothesis_seed
+from hypothesis import strategies as st
+from hypothesis.database import ExampleDatabase
+
+T = TypeVar("T")
+
+
+def run_cases(
+    strategy: st.SearchStrategy[T],
+    each: Callable[[T], None],
+    *,
+    cases: int,
+    seed: int,
+    simplify: bool = False,
+    database: ExampleDatabase | None = None,
+) -> None:
+    """Give each of the drawn cases to a function.
+
+    Parameters
+    ----------
+    strategy
+        The strategy that draws: `verify.cases`.
+    each
+        Called with each case. It ends the run by raising an exception.
+    cases
+        How many cases to draw.
+    seed
+        The same seed draws the same cases.
+    simplify
+        Whether to search for the simplest case that raises the same exception.
+    database
+        A Hypothesis example database that remembers failures.
+
+    Raises
+    ------
+    Exception
+        As ``each`` raised it; an ExceptionGroup where the simplified cases raised several kinds.
+    """
+    phases = [Phase.generate, *[Phase.shrink] * simplify, *[Phase.reuse] * (database is not None)]
+
+    @hypothesis_seed(seed)
+    @settings(
+        max_examples=cases,
+        database=database,
+        deadline=None,
+        phases=phases,
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        print_blob=False,
+        report_multiple_bugs=simplify,
+    )
+    @given(strategy)
+    def run(case: T) -> None:
+        each(case)
+
+    run()
+
+
+def drawn_cases(strategy: st.SearchStrategy[T], cases: int, seed: int) -> list[T]:
+    """Return the first cases that a strategy draws."""
+    drawn: list[T] = []
+    run_cases(strategy, drawn.append, cases=cases, seed=seed)
+    return drawn
