@@ -1,11 +1,14 @@
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
+from verify.__main__ import main
+
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -45,3 +48,25 @@ def test_tests_that_are_named_exist(page):
 def test_readme_has_blocks_to_run():
     """Guards the test above against a pattern that no longer matches anything."""
     assert list(python_blocks((ROOT / "README.md").read_text(encoding="utf-8")))
+
+
+@each_page
+def test_links_lead_to_files_that_exist(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_report_in_the_readme_is_what_the_command_prints(tmp_path, monkeypatch, capsys):
+    """Word for word, but for the seconds and the place of the file."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = (block for block in python_blocks(text) if block.lstrip("\n").startswith("# my_net.py"))
+    (tmp_path / "my_net.py").write_text(block.lstrip("\n"), encoding="utf-8")
+    command, shown = re.search(
+        r"^\$ python -m verify (check my_net\.py.*?)\n(.*?)^```$", text, re.M | re.S
+    ).groups()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert main(command.split()) == 1
+    printed = capsys.readouterr().out.replace(str(tmp_path), "/home/you")
+    seconds = re.compile(r"in \d+\.\d s")
+    assert seconds.sub("", printed) == seconds.sub("", shown)
