@@ -69,7 +69,7 @@ RULES: dict[str, Rule] = {
     **{name: _moved(move) for name, move in moves.MOVES.items()},
     "convert_element_type": _convert_element_type,
 }
-_RULES_OF_SHIFTS = {**RULES, "stop_gradient": _cancelling_shift}
+RULES_OF_SHIFTS = {**RULES, "stop_gradient": _cancelling_shift}
 
 
 def literal(at: Arithmetic, value: Any) -> Pair:
@@ -124,7 +124,7 @@ def evaluate(program: Program, inputs: list[Array], at: Arithmetic) -> list[Pair
     for slot, array in zip(program.inputs, inputs, strict=True):
         values[slot] = (array, _NO_DOUBT if array.dtype == bool else EXACT)
     with np.errstate(all="ignore"):
-        pairs = run(program, _RULES_OF_SHIFTS if program.shifts_cancel else RULES, at, values)
+        pairs = run(program, RULES_OF_SHIFTS if program.shifts_cancel else RULES, at, values)
         slack = 1 / (1 - _bound_roundings(program, values) * REFERENCE_ROUNDOFF)
         return [_finished(value, bound, slack) for value, bound in pairs]
 

@@ -1,0 +1,64 @@
+"""Values with samples: drawn once, measured without underflow."""
+
+import numpy as np
+import pytest
+
+from verify.evaluate.bounds import EXACT, Arithmetic
+from verify.evaluate.rounding.deviating import Deviating, Sampling, root_mean_square
+
+
+def sampling(dtype=np.float64):
+    return Sampling(Arithmetic.judging("float32", {}), 4000, 10.0, np.random.default_rng(0), dtype, True)
+
+
+def test_its_own_roundings_are_drawn_once():
+    a = Deviating(np.zeros(3), own=np.array([1.0, 2.0, 0.0]))
+    first = a.drawn(sampling())
+    assert first is not None
+    assert a.drawn(sampling()) is first  # every use sees the same
+    np.testing.assert_allclose(first.std(axis=0), [1, 2, 0], rtol=0.05)
+    assert a.own is None
+
+
+def test_they_add_to_what_it_was_handed():
+    handed = 3 * np.random.default_rng(1).standard_normal((4000, 2))
+    a = Deviating(np.zeros(2), handed, np.array(4.0))
+    drawn = a.drawn(sampling())
+    assert drawn is not None
+    np.testing.assert_allclose(drawn.std(axis=0), [5, 5], rtol=0.05)
+
+
+def test_what_is_exact_has_no_samples():
+    a = Deviating(np.ones(2))
+    assert a.drawn(sampling()) is None
+    assert a.excursion(sampling()) == (a.value, EXACT)
+    np.testing.assert_array_equal(a.spread(), [0, 0])
+
+
+def test_an_excursion_is_as_far_as_the_band_reaches():
+    at = sampling()
+    _, error = Deviating(np.ones(2), np.full((4000, 2), 3.0)).excursion(at)
+    np.testing.assert_allclose(error, [30 * at.at.u] * 2)
+    flips = np.zeros((4000, 2), bool)
+    flips[7, 1] = True
+    _, doubt = Deviating(np.ones(2, bool), flips).excursion(at)
+    np.testing.assert_array_equal(doubt, [False, True])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_square_underflows_or_overflows(dtype):
+    info = np.finfo(dtype)
+    sizes = np.array([0, float(info.tiny), 1e-30, 1, 1e25, float(info.max) / 4])
+    samples = (np.array([[1], [-1], [1], [1]]) * sizes).astype(dtype)
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(root_mean_square(samples), sizes, rtol=1e-6)
+        np.testing.assert_allclose(
+            root_mean_square(samples.reshape(4, 2, 3).transpose(0, 2, 1)), sizes.reshape(2, 3).T, rtol=1e-6
+        )
+
+
+def test_what_is_no_number_stays_none():
+    with np.errstate(all="ignore"):
+        found = root_mean_square(np.array([[1.0, np.nan, np.inf]] * 2))
+    assert found[0] == 1
+    assert not np.isfinite(found[1:]).any()

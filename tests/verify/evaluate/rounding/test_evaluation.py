@@ -1,0 +1,203 @@
+"""The standard deviation that rounding gives each entry, and the quantile that makes it a band."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from mlp_ref import loss_and_gradient
+from tests.verify.evaluate.working import evaluate as in_working_precision
+from verify.case.recipe import Case
+from verify.evaluate.bounds import EXACT, RULES, Arithmetic
+from verify.evaluate.program import NoRule
+from verify.evaluate.rounding import SAMPLES, evaluate, evaluation, reach
+from verify.reference.derivative import traced
+from verify.reference.spec import Spec
+from verify.reference.truth import flat
+
+DEFAULT = Spec()
+
+
+def bands(case, spec=DEFAULT, quantile=10.0, **options):
+    at = Arithmetic.judging(case.dtype, case.sizes)
+    return evaluate(traced(spec, case.sizes), case.inputs(), at, quantile, **options)
+
+
+# --- the quantile
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0, -0.1, float("nan")])
+def test_a_probability_lies_between_0_and_1(probability):
+    with pytest.raises(ValueError, match="probability must lie between 0 and 1; got"):
+        reach(probability)
+
+
+def test_the_quantile_in_closed_form():
+    for probability, samples in itertools.product((1e-3, 1e-12, 1e-21), (16, 64, 128)):
+        q = reach(probability, samples)
+        assert 2 * (1 + q**2 / samples) ** (-samples / 2) == pytest.approx(probability)
+    assert reach(1e-20, 10**7) == pytest.approx(np.sqrt(2 * np.log(2e20)), rel=1e-4)  # Azuma's
+
+
+@pytest.mark.parametrize("roundings", ["normal", "signs", "uniform"])
+def test_errors_exceed_the_quantile_no_more_often_than_promised(roundings):
+    """Whatever the roundings are like, as long as none exceeds its size."""
+    rng = np.random.default_rng(0)
+    samples, runs, n = 8, 40_000, 6
+    sizes = rng.uniform(0.5, 2, size=n)
+    draw = {
+        "normal": lambda shape: rng.standard_normal(shape),
+        "signs": lambda shape: rng.choice([-1.0, 1.0], size=shape),
+        "uniform": lambda shape: rng.uniform(-1, 1, size=shape),
+    }[roundings]
+    errors = abs(draw((runs, n)) @ sizes)
+    estimated = np.sqrt(np.mean((rng.standard_normal((runs, samples, n)) @ sizes) ** 2, axis=1))
+    for probability in (0.1, 0.01):
+        assert np.mean(errors > reach(probability, samples) * estimated) <= probability
+
+
+# --- the size of an operation's own roundings
+
+
+def own(name, parameters, *operands, dtype="float32"):
+    at = Arithmetic.judging(dtype, {})
+    pairs = [(operand, EXACT) for operand in operands]
+    value, error = RULES[name](at, parameters, *pairs)
+    return evaluation._own(name, parameters, pairs, value, error, at)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_sum_in_any_order_loses_no_more(seed):
+    """n - 1 additions, each off by u of its partial sum: the root of the sum of squares, over all orders."""
+    terms = np.random.default_rng(seed).standard_normal(6) * 10.0 ** np.arange(6).clip(max=seed % 3)
+    worst = max(
+        np.sqrt(sum(np.sum(terms[list(order[:k])]) ** 2 for k in range(2, 7)))
+        for order in itertools.permutations(range(6))
+    )
+    assert worst <= own("reduce_sum", {"axes": (0,)}, terms)
+    products = np.sqrt(worst**2 + np.sum(terms**2))
+    found = own("dot_general", {"dimension_numbers": (((0,), (0,)), ((), ()))}, terms, np.ones(6))
+    assert products <= found <= np.sqrt(6) * abs(terms).sum() * (1 + 1e-6)
+
+
+def test_a_single_rounding_has_the_size_that_the_bound_gives_it():
+    a, b = np.array([3.0]), np.array([-2.0])
+    assert own("mul", {}, a, b) == pytest.approx(6)
+    assert own("exp", {}, a) == pytest.approx(8 * np.exp(3))
+    assert own("reduce_sum", {"axes": (0,)}, np.array([2.0, 3.0])) == pytest.approx(5)
+
+
+# --- whole programs
+
+
+@pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize("output", [("softmax", "cross_entropy"), ("identity", "squared_error")])
+def test_random_roundings_spread_as_far_as_it_says(hidden, output):
+    """Each operation's value, off by a normal number of its size, in 1000 runs of plain NumPy."""
+    spec, case = Spec(hidden, *output), Case((5, 4, 3), 4, "float32", labels="soft")
+    program, at = traced(spec, case.sizes), Arithmetic.judging("float32", case.sizes)
+    rng = np.random.default_rng(0)
+    runs = []
+    for _ in range(1000):
+        values = dict.fromkeys(range(program.slots))
+        values |= {
+            slot: np.asarray(v, dtype=None if np.asarray(v).dtype == bool else float)
+            for slot, v in program.constants
+        }
+        values |= dict(zip(program.inputs, case.inputs(), strict=True))
+        for name, parameters, slots, [result] in program.operations:
+            pairs = [
+                (values[slot], np.zeros((), bool) if values[slot].dtype == bool else EXACT) for slot in slots
+            ]
+            value, error = RULES[name](at, parameters, *pairs)
+            if error is not EXACT and error.dtype != bool:
+                size = evaluation._own(name, parameters, pairs, value, error, at)
+                value = value + at.u * size * rng.standard_normal(value.shape)
+            values[result] = value
+        runs.append([values[slot] for slot in program.outputs[1:]])
+    for (value, sigma), samples in zip(bands(case, spec, samples=1024), zip(*runs, strict=True), strict=True):
+        spread = np.sqrt(np.mean((np.array(samples) - value) ** 2, axis=0))
+        np.testing.assert_allclose(sigma, spread, rtol=0.35, atol=1e-3 * sigma.max())
+        assert np.median(abs(sigma / spread - 1)) < 0.08
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sizes", [(5, 4, 3), (100, 30, 10)])
+def test_right_gradients_are_within_few_sigma(sizes, dtype):
+    case = Case(sizes, 16, dtype)
+    _, grads = loss_and_gradient(*case.arrays())
+    for tensor, (value, sigma) in zip(flat(grads), bands(case), strict=True):
+        assert abs(tensor - value).max() > 0
+        assert np.all(abs(tensor - value) <= 2 * sigma)
+        assert np.all(sigma > 0)
+        assert np.all(sigma < 1e3 * np.finfo(dtype).eps * abs(value).max())
+
+
+def test_it_speaks_for_jaxs_formula_in_working_precision():
+    case = Case((30, 20, 10), 8, "float32")
+    at = Arithmetic.alone("float32", case.sizes)
+    _, *results = in_working_precision(traced(Spec(), case.sizes), case.inputs(), at)
+    for result, (value, sigma) in zip(results, bands(case), strict=True):
+        assert np.all(abs(result - value) <= 2 * sigma)
+
+
+def test_the_same_inputs_have_the_same_band():
+    case = Case((5, 4, 3), 4, "float32")
+    for (_, once), (_, again) in zip(bands(case), bands(case), strict=True):
+        np.testing.assert_array_equal(once, again)
+
+
+def test_a_unit_at_the_kink_is_in_doubt():
+    """At a pre-activation of exactly 0, either slope may be taken, and the band holds both."""
+    case = Case((4, 3, 3), 2, "float64", "ties")
+    spec = Spec("leaky_relu")
+    either, as_here = bands(case, spec, quantile=12.0), bands(case, spec, quantile=12.0, either=False)
+    weight = case.inputs()[2]
+    assert (
+        12 * either[1][1][0] > 0.99 * abs(weight[0]).min() * 1e-3
+    )  # the bias of the unit that is at the kink
+    assert as_here[1][1][0] < 1e-12
+    np.testing.assert_array_equal(either[3][0], as_here[3][0])
+    assert either[3][1].max() < 1e-12  # above it, the value is 0 from either side
+
+
+def test_parts_of_the_samples_add_up(monkeypatch):
+    case = Case((20, 10, 5), 8, "float32")
+    whole = bands(case, either=False, samples=64)
+    monkeypatch.setattr(evaluation, "_PART", 1500)
+    assert len(evaluation._parts(64, False, 200)) == 10
+    parts = bands(case, either=False, samples=64)
+    for (_, once), (_, in_parts) in zip(whole, parts, strict=True):
+        assert np.median(in_parts / once) == pytest.approx(1, abs=0.1)
+        assert not np.array_equal(once, in_parts)
+
+
+def test_large_products_of_deviations_are_counted_in_coarse_arithmetic(monkeypatch):
+    case = Case((8, 6, 3), 4, "float32")
+    program = traced(Spec(), case.sizes)
+    at = Arithmetic.of("float16", case.sizes, 2.0**-53)
+    found = evaluate(program, case.inputs(), at, 10.0, SAMPLES, False)
+    monkeypatch.setattr(evaluation, "COARSE", 1.0)
+    without = evaluate(program, case.inputs(), at, 10.0, SAMPLES, False)
+    for (_, counted), (_, left_out) in zip(found, without, strict=True):
+        assert 1 < np.median(counted / left_out) < 1.5
+
+
+def test_nothing_is_known_where_the_format_overflows():
+    case = Case((3, 2), 2, "float32")
+    inputs = [1e38 * array for array in case.inputs()[:-1]] + case.inputs()[-1:]
+    at = Arithmetic.judging("float32", case.sizes)
+    pairs = evaluate(traced(Spec(), case.sizes), inputs, at, 10.0)
+    assert all(np.isinf(sigma).any() for _, sigma in pairs)
+
+
+def test_a_primitive_without_a_rule_is_named():
+    import jax.numpy as jnp
+
+    def loss(params, x, y):
+        [(weight, bias)] = params
+        return jnp.sum(jnp.cumsum(x @ weight + bias[jnp.newaxis, :], axis=0) * y)
+
+    case = Case((3, 2), 2)
+    with pytest.raises(NoRule, match="cumsum"):
+        evaluate(traced(loss, case.sizes), case.inputs(), Arithmetic.judging("float64", case.sizes), 10.0)

@@ -1,0 +1,282 @@
+"""Every rule: what it makes of small deviations is what the function itself makes of them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from verify.evaluate import moves
+from verify.evaluate.bounds import EXACT, RULES, Arithmetic
+from verify.evaluate.program import NoRule
+from verify.evaluate.rounding.deviating import Deviating, Sampling
+from verify.evaluate.rounding.passing import PASSING
+
+SAMPLES = 16
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    with np.errstate(all="ignore"):  # as the evaluation does
+        yield
+
+
+ELEMENTWISE = {
+    **dict.fromkeys(("add", "add_any", "sub", "mul", "div", "max", "min"), 2),
+    **dict.fromkeys(("neg", "abs", "square", "one_minus_square", "exp", "expm1", "log", "log1p", "sqrt"), 1),
+    **dict.fromkeys(("logistic", "tanh", "sign"), 1),
+    "clamp": 3,
+}
+OTHERS = {
+    *moves.MOVES,
+    *(
+        "gt",
+        "ge",
+        "lt",
+        "le",
+        "eq",
+        "ne",
+        "and",
+        "or",
+        "not",
+        "select_n",
+        "is_finite",
+        "convert_element_type",
+    ),
+    *("reduce_sum", "reduce_max", "reduce_min", "dot_general", "integer_pow"),
+}
+
+
+def sampling(either=True, dtype="float32"):
+    at = Arithmetic.judging(dtype, {"b": 2, "n0": 3})
+    return Sampling(at, SAMPLES, 10.0, np.random.default_rng(0), np.float64, either)
+
+
+def drawn(rng, shape, positive=False):
+    """A value, and samples of a standard deviation of 3 u of it."""
+    value = rng.uniform(0.3, 2, size=shape)
+    value = value if positive else value * rng.choice([-1, 1], size=shape)
+    return Deviating(value, 3 * rng.standard_normal((SAMPLES, *shape)))
+
+
+def carried(name: str, at: Sampling, parameters: Any, *values: Any) -> Any:
+    return RULES[name](at.at, parameters, *[(np.asarray(value), EXACT) for value in values])[0]
+
+
+def assert_first_order(name, parameters, operands):
+    """The samples of the result are, to the first order in u, what the function gives for each sample."""
+    at = sampling()
+    value = carried(name, at, parameters, *[operand.value for operand in operands])
+    found = PASSING[name](at, parameters, value, operands)
+    assert found is not None
+    assert found.shape == (SAMPLES, *value.shape)
+    for k in range(SAMPLES):
+        moved = [o.value if o.deviation is None else o.value + at.at.u * o.deviation[k] for o in operands]
+        exact = (carried(name, at, parameters, *moved) - value) / at.at.u
+        np.testing.assert_allclose(found[k], exact, atol=1e-4 * max(1, abs(exact).max()), rtol=1e-4)
+
+
+def test_every_rule_of_the_bound_has_one_here():
+    assert set(PASSING) == set(RULES) == {*ELEMENTWISE, *OTHERS}
+
+
+@pytest.mark.parametrize("name", sorted(set(ELEMENTWISE) - {"sign"}))
+def test_elementwise(name):
+    rng = np.random.default_rng(1)
+    operands = [drawn(rng, (3, 4), name in ("log", "log1p", "sqrt")) for _ in range(ELEMENTWISE[name])]
+    if name == "clamp":
+        operands[0], operands[2] = Deviating(np.full((3, 4), -0.7)), Deviating(np.full((3, 4), 0.7))
+    assert_first_order(name, {}, operands)
+
+
+@pytest.mark.parametrize("exact", [0, 1])
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "max"])
+def test_one_operand_may_be_exact(name, exact):
+    rng = np.random.default_rng(2)
+    operands = [drawn(rng, (3, 4)) for _ in range(2)]
+    operands[exact] = Deviating(operands[exact].value)
+    assert_first_order(name, {}, operands)
+    assert PASSING[name](sampling(), {}, operands[exact].value, [operands[exact]] * 2) is None
+
+
+def test_a_scalar_beside_an_array():
+    rng = np.random.default_rng(3)
+    assert_first_order("mul", {}, [drawn(rng, ()), drawn(rng, (3, 4))])
+
+
+@pytest.mark.parametrize("power", [-2, -1, 0, 1, 2, 3])
+def test_integer_powers(power):
+    assert_first_order("integer_pow", {"y": power}, [drawn(np.random.default_rng(4), (5,))])
+
+
+@pytest.mark.parametrize("name", ["reduce_sum", "reduce_max", "reduce_min"])
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
+def test_reductions(name, axes):
+    assert_first_order(name, {"axes": axes}, [drawn(np.random.default_rng(5), (3, 4))])
+
+
+@pytest.mark.parametrize(
+    ("shapes", "numbers"),
+    [
+        (((3, 4), (4, 2)), (((1,), (0,)), ((), ()))),
+        (((4, 3), (4, 2)), (((0,), (0,)), ((), ()))),
+        (((3, 4), (2, 4)), (((1,), (1,)), ((), ()))),
+        (((4,), (4,)), (((0,), (0,)), ((), ()))),
+        (((5, 3, 4), (5, 4, 2)), (((2,), (1,)), ((0,), (0,)))),
+        (((3, 4, 2), (2, 4, 5)), (((1, 2), (1, 0)), ((), ()))),
+    ],
+)
+@pytest.mark.parametrize("which", ["both", "first", "second"])
+def test_products_of_matrices(shapes, numbers, which):
+    rng = np.random.default_rng(6)
+    operands = [drawn(rng, shape) for shape in shapes]
+    if which != "both":
+        operands[which == "first"].deviation = None
+    assert_first_order("dot_general", {"dimension_numbers": numbers}, operands)
+
+
+MOVES: list[tuple[str, dict[str, Any], list[tuple[int, ...]]]] = [
+    ("transpose", {"permutation": (1, 0)}, [(3, 4)]),
+    ("reshape", {"out_shape": (12,)}, [(3, 4)]),
+    ("squeeze", {"out_shape": (3,)}, [(3, 1)]),
+    ("expand_dims", {"out_shape": (1, 3)}, [(3,)]),
+    ("broadcast_in_dim", {"out_shape": (3, 4), "broadcast_dimensions": (0,)}, [(3,)]),
+    ("broadcast_in_dim", {"out_shape": (3, 4), "broadcast_dimensions": ()}, [()]),
+    ("rev", {"dimensions": (1,)}, [(3, 4)]),
+    ("concatenate", {"dimension": 1}, [(3, 4), (3, 2)]),
+    ("slice", {"start_indices": (0, 1), "limit_indices": (3, 4), "strides": None}, [(3, 4)]),
+    ("slice", {"start_indices": (0, 1), "limit_indices": (3, 4), "strides": (2, 1)}, [(3, 4)]),
+    ("stop_gradient", {}, [(3,)]),
+    ("copy", {}, [(3,)]),
+    ("copy_p", {}, [(3,)]),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters", "shapes"), MOVES)
+def test_moves(name, parameters, shapes):
+    rng = np.random.default_rng(7)
+    assert_first_order(name, parameters, [drawn(rng, shape) for shape in shapes])
+
+
+def test_padding_with_a_constant():
+    rng = np.random.default_rng(8)
+    parameters = {"padding_config": ((1, 0, 1), (0, 2, 0)), "out_shape": (6, 6)}
+    assert_first_order("pad", parameters, [drawn(rng, (3, 4)), Deviating(np.zeros(()))])
+    with pytest.raises(NoRule, match="pads with a computed number"):
+        PASSING["pad"](sampling(), parameters, np.zeros((6, 6)), [drawn(rng, (3, 4)), drawn(rng, ())])
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("iota", {}), ("dim_as_value", {})])
+def test_what_has_no_operand_is_exact(name, parameters):
+    assert PASSING[name](sampling(), parameters, np.zeros(3), []) is None
+
+
+def test_a_function_bends_within_its_band():
+    """The slope is that of the chord as far out as the quantile reaches, not of the tangent."""
+    at = sampling()
+    deviation = np.full((SAMPLES, 1), 0.05 / at.at.u)
+    operand = Deviating(np.ones(1), deviation)
+    found = PASSING["exp"](at, {}, np.exp(np.ones(1)), [operand])
+    assert found is not None
+    out = at.reach * 0.05
+    np.testing.assert_allclose(at.reach * at.at.u * found, np.e * np.expm1(out), rtol=1e-6)
+
+
+def test_a_divisor_that_may_be_0_leaves_nothing_known():
+    at = sampling()
+    b = Deviating(np.array([1e-7, 1.0]), np.full((SAMPLES, 2), 1.0))
+    found = PASSING["div"](at, {}, np.array([1e7, 1.0]), [Deviating(np.ones(2)), b])
+    assert found is not None
+    assert not np.isfinite(found[:, 0]).any()
+    assert np.isfinite(found[:, 1]).all()
+
+
+# --- choices
+
+
+def test_outcomes_in_doubt_fall_on_either_side():
+    at = sampling()
+    z = Deviating(np.array([1.0, 1e-8, 0.0, -1e-8, -1.0]), np.ones((SAMPLES, 5)))
+    zero = Deviating(np.zeros(5))
+    flips = PASSING["gt"](at, {}, z.value > 0, [z, zero])
+    assert flips is not None
+    share = flips.mean(axis=0)
+    assert share[0] == share[4] == 0
+    assert np.all((share[1:4] > 0) & (share[1:4] < 1))
+    assert PASSING["gt"](sampling(either=False), {}, z.value > 0, [z, zero]) is None
+    assert PASSING["eq"](at, {}, np.ones(5, bool), [z, z]) is None  # a number is itself
+    far = Deviating(z.value + 5, z.deviation)
+    assert PASSING["gt"](at, {}, far.value > 0, [far, zero]) is None
+
+
+def test_what_is_selected_in_doubt_is_either_branch():
+    at = sampling()
+    flips = np.arange(SAMPLES)[:, np.newaxis] % 2 == 0
+    which = Deviating(np.array([True, False]), flips & np.array([True, True]))
+    low, high = Deviating(np.array([1.0, 1.0])), Deviating(np.array([3.0, 3.0]), np.ones((SAMPLES, 2)))
+    found = PASSING["select_n"](at, {}, np.array([3.0, 1.0]), [which, low, high])
+    assert found is not None
+    np.testing.assert_allclose(at.at.u * found[0], [-2.0, 2.0 + at.at.u])
+    np.testing.assert_allclose(found[1], [1.0, 0.0])
+    sure = Deviating(which.value)
+    assert PASSING["select_n"](at, {}, np.array([3.0, 1.0]), [sure, low, low]) is None
+    with pytest.raises(NoRule, match="more than two branches"):
+        PASSING["select_n"](at, {}, low.value, [sure, low, low, low])
+
+
+def test_logic_of_outcomes_in_doubt():
+    at = sampling()
+    flips = np.zeros((SAMPLES, 4), bool)
+    flips[0] = True
+    a, b = (
+        Deviating(np.array([True, True, False, False]), flips),
+        Deviating(np.array([True, False, True, False])),
+    )
+    for name, result in (("and", a.value & b.value), ("or", a.value | b.value)):
+        found = PASSING[name](at, {}, result, [a, b])
+        assert found is not None
+        function = np.logical_and if name == "and" else np.logical_or
+        np.testing.assert_array_equal(found[0] ^ result, function(~a.value, b.value))
+        assert not found[1:].any()
+    found = PASSING["not"](at, {}, ~a.value, [a])
+    assert found is not None
+    np.testing.assert_array_equal(found, flips)
+    assert PASSING["and"](at, {}, b.value, [b, b]) is None
+
+
+def test_outcomes_as_numbers():
+    at = sampling()
+    flips = np.zeros((SAMPLES, 2), bool)
+    flips[0] = True
+    found = PASSING["convert_element_type"](
+        at, {"new_dtype": np.float64}, np.array([1.0, 0.0]), [Deviating(np.array([True, False]), flips)]
+    )
+    assert found is not None
+    np.testing.assert_allclose(at.at.u * found[0], [-1, 1])
+    assert not found[1:].any()
+    number = Deviating(np.array([2.5, 3.0]), np.ones((SAMPLES, 2)))
+    whole = PASSING["convert_element_type"](at, {"new_dtype": np.int64}, np.array([2.0, 3.0]), [number])
+    assert whole is not None
+    assert not whole[:, 0].any()
+    np.testing.assert_allclose(np.unique(at.at.u * whole[:, 1]), [0, 1])
+
+
+def test_a_sign_in_doubt():
+    at = sampling()
+    z = Deviating(np.array([1.0, 1e-8]), np.ones((SAMPLES, 2)))
+    found = PASSING["sign"](at, {}, np.ones(2), [z])
+    assert found is not None
+    assert not found[:, 0].any()
+    np.testing.assert_allclose(np.unique(at.at.u * abs(found[:, 1])), [0, 2])
+    assert PASSING["sign"](sampling(either=False), {}, np.ones(2), [z]) is None
+    assert PASSING["is_finite"](at, {}, np.ones(2, bool), [z]) is None
+
+
+def test_the_larger_of_two_in_doubt_deviates_as_the_wilder_one():
+    samples = np.arange(1.0, SAMPLES + 1)[:, np.newaxis]
+    a, b = Deviating(np.array([1.0]), samples), Deviating(np.array([1.0 - 1e-8]), 10 * samples)
+    found = PASSING["max"](sampling(), {}, np.array([1.0]), [a, b])
+    assert found is not None
+    np.testing.assert_array_equal(found, 10 * samples)
+    found = PASSING["max"](sampling(either=False), {}, np.array([1.0]), [a, b])
+    assert found is not None
+    np.testing.assert_array_equal(found, samples)

@@ -1,0 +1,273 @@
+"""JAX's derivative under random rounding: for each entry the standard deviation that rounding gives it.
+
+The model. Each operation rounds as in the standard model, ``fl(x op y) = (x op y) (1 + d) + t``, within the same sizes
+as in `verify.evaluate.bounds`; but the errors, given those before them, have mean zero. To the first order in u, the
+error of an entry is then a martingale, ``E = sum_i c_i d_i`` with ``abs(d_i) <= s_i``: by Hoeffding's lemma, for any
+distribution of the ``d_i``,
+
+    P(abs(E) > t sigma) <= 2 exp(-t**2 / 2),    sigma**2 = sum_i (c_i s_i)**2
+
+(Azuma's inequality; M. P. Connolly, N. J. Higham and T. Mary, Stochastic rounding and its probabilistic backward error
+analysis, SIAM J. Sci. Comput. 43, 2021, for rounding errors; no independence is needed). sigma is estimated from K
+evaluations in which each ``d_i`` is a normal number with standard deviation ``s_i``: their deviations from the
+reference are normal with standard deviation sigma, so that ``K S**2 / sigma**2``, S their root mean square, is
+chi-squared with K degrees of freedom, and independent of E. With its moment generating function,
+
+    P(abs(E) > q S) <= 2 (1 + q**2 / K) ** (-K / 2),
+
+the tail of a Student's t in closed form, without any claim that E itself is normal. `reach` solves it for q.
+
+A sum of n terms in an order that is not known: every partial sum, of any bracketing, is at most the larger of the
+positive and of the negative terms together, ``M = (sum abs(t) + abs(sum t)) / 2``. n - 1 additions and n products
+(whose squared errors are at most ``2 M**2``) make ``s = sqrt(n + 1) u M``, or ``sqrt(n) u sum abs(t)`` if that is less.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from verify.evaluate.bounds import RULES, literal
+from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
+from verify.evaluate.bounds.evaluation import RULES_OF_SHIFTS
+from verify.evaluate.program import Operation, Program, require_rules
+from verify.evaluate.rounding.deviating import Deviating, Sampling
+from verify.evaluate.rounding.passing import PASSING
+
+COARSE = 2.0**-20
+"""From this u on, what the product of two deviations adds is counted: it is u times the first order."""
+
+
+SAMPLES = 64
+"""K: how many evaluations sigma is estimated from."""
+
+SEED = 0x5EED
+"""Of the samples. The same inputs have the same band; the code that is judged does not know the samples."""
+
+
+def reach(probability: float, samples: int = SAMPLES) -> float:
+    """The quantile q: an error exceeds q estimated standard deviations with at most this probability.
+
+    Raises
+    ------
+    ValueError
+        When the probability is not between 0 and 1.
+    """
+    if not 0 < probability < 1:
+        raise ValueError(f"probability must lie between 0 and 1; got {probability!r}")
+    return float(np.sqrt(samples * np.expm1(2 / samples * np.log(2 / probability))))
+
+
+def evaluate(
+    program: Program,
+    inputs: list[Array],
+    at: Arithmetic,
+    quantile: float,
+    samples: int = SAMPLES,
+    either: bool = True,
+) -> list[Pair]:
+    """The gradient's tensors, in the program's order, as pairs (value, sigma); the loss is left out.
+
+    Parameters
+    ----------
+    program
+        JAX's derivative: `verify.evaluate.program.traced`.
+    inputs
+        weight, bias, weight, bias, ..., x, y: what the judged code was given, held in float64 without rounding.
+    at
+        The arithmetic whose roundings are drawn: `Arithmetic.judging` for the judged dtype.
+    quantile
+        How many sigma the band reaches: as far as that, functions bend and comparisons are in doubt.
+    samples
+        K.
+    either
+        Whether a choice in doubt, such as the side of relu's kink, may fall on either side; else it falls as the
+        reference's does.
+
+    Returns
+    -------
+    list of (value, sigma)
+        float64 arrays of one shape. Sigma is infinite where nothing can be said.
+
+    Raises
+    ------
+    NoRule
+        When the program has a primitive without a rule.
+    """
+    require_rules(program, PASSING, "random rounding")
+    wanted = program.outputs[1:]
+    with np.errstate(all="ignore"):
+        carried = _carried_out(program, inputs, at)
+        sigmas: dict[int, Array] = {}
+        own: dict[int, Array | None] = {}
+        for part in _parts(samples, either, max(value.size for value, _ in carried.values())):
+            generator = np.random.Generator(np.random.SFC64([SEED, part.start]))
+            sampling = Sampling(at, len(part), quantile, generator, _narrow(at.dtype), either)
+            for slot, result in _results(program, carried, sampling):
+                spread = result.spread() * np.sqrt(len(part) / samples)
+                sigmas[slot] = np.hypot(sigmas[slot], spread) if part.start else spread
+                own[slot] = result.own  # not drawn: the same for every part
+    for slot in wanted:
+        if (rest := own[slot]) is not None:
+            sigmas[slot] = np.hypot(sigmas[slot], rest)
+    return [_finished(carried[slot][0], at.u * sigmas[slot]) for slot in wanted]
+
+
+def _finished(value: Array, sigma: Array) -> Pair:
+    return value, np.where(np.isfinite(sigma) & np.isfinite(value), sigma, np.inf)
+
+
+def _narrow(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+    """The samples' own dtype: float32 wherever its range suffices."""
+    return np.float64 if np.finfo(dtype).nexp > np.finfo(np.float32).nexp else np.float32
+
+
+_PART = 2**22
+"""Numbers in the largest array of samples: larger ones are slow to allocate, smaller ones slow to work through."""
+
+
+def _parts(samples: int, either: bool, largest: int) -> list[range]:
+    """The samples in parts that are small enough; in one, where they decide together what is in doubt."""
+    size = samples if either else max(1, min(samples, _PART // largest))
+    return [range(start, min(start + size, samples)) for start in range(0, samples, size)]
+
+
+Carried = dict[int, tuple[Array, Array | None]]
+"""By slot, a value, and the standard deviation of the roundings of the operation that made it, in units of u."""
+
+
+def _carried_out(program: Program, inputs: list[Array], at: Arithmetic) -> Carried:
+    """The values of all slots that the gradient needs, with the rounding of each operation alone."""
+    carried: Carried = {}
+    for slot, constant in program.constants:
+        value, error = literal(at, constant)
+        carried[slot] = value, error / at.u if error.any() else None
+    for slot, array in zip(program.inputs, inputs, strict=True):
+        carried[slot] = array, None
+    for (name, parameters, slots, results), _, _ in _of_gradient(program):
+        pairs = [
+            (value, _NO_DOUBT if value.dtype == bool else EXACT)
+            for value, _ in (carried[slot] for slot in slots)
+        ]
+        value, error = RULES[name](at, parameters, *pairs)
+        rounds = error is not EXACT and error.dtype != bool and error.any()
+        carried[results[0]] = value, _own(name, parameters, pairs, value, error, at) if rounds else None
+    return carried
+
+
+_NO_DOUBT = np.zeros((), dtype=bool)
+
+
+def _results(program: Program, carried: Carried, sampling: Sampling) -> Iterator[tuple[int, Deviating]]:
+    """The gradient's tensors, by slot, as some samples deviate from them."""
+    wanted = program.outputs[1:]
+    values = {slot: Deviating(carried[slot][0]) for slot in program.inputs}
+    values |= {slot: Deviating(carried[slot][0], own=carried[slot][1]) for slot, _ in program.constants}
+    for operation, alone, spent in _of_gradient(program):
+        [slot] = operation.results
+        values[slot] = _passed(program, operation, alone, values, carried[slot], sampling)
+        for last in spent:
+            if last in wanted:
+                yield last, values[last]
+            del values[last]
+    for slot in set(wanted) & set(values):
+        yield slot, values[slot]
+
+
+@functools.lru_cache(maxsize=256)
+def _of_gradient(program: Program) -> list[tuple[Operation, bool, list[int]]]:
+    """The operations that the gradient needs.
+
+    Beside each: whether its operand is used nowhere else, and the slots that nothing uses after it.
+    """
+    needed = set(program.outputs[1:])
+    kept: list[Operation] = []
+    for operation in reversed(program.operations):
+        if needed.intersection(operation.results):
+            needed.update(operation.operands)
+            kept.append(operation)
+    kept.reverse()
+    uses: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for i, operation in enumerate(kept):
+        for slot in {*operation.operands, *operation.results}:
+            last[slot] = i
+        for slot in operation.operands:
+            uses[slot] = uses.get(slot, 0) + 1
+    for slot in program.outputs[1:]:
+        uses[slot] = uses.get(slot, 0) + 1
+    return [
+        (
+            operation,
+            [uses[slot] for slot in operation.operands] == [1],
+            [slot for slot, at_last in last.items() if at_last == i],
+        )
+        for i, operation in enumerate(kept)
+    ]
+
+
+_ONE_TO_ONE = ("transpose", "reshape", "squeeze", "expand_dims", "copy", "copy_p", "rev")
+
+
+def _passed(
+    program: Program,
+    operation: Operation,
+    alone: bool,
+    values: dict[int, Deviating],
+    carried: tuple[Array, Array | None],
+    sampling: Sampling,
+) -> Deviating:
+    """One operation: the samples that its operands make, and its own rounding, not drawn yet."""
+    name, parameters, slots, _ = operation
+    value, own = carried
+    operands = [values[slot] for slot in slots]
+    if name == "stop_gradient" and program.shifts_cancel:  # see bounds: what a shift leaves of its error
+        _, left = RULES_OF_SHIFTS[name](sampling.at, parameters, operands[0].excursion(sampling))
+        return Deviating(value, own=left / sampling.at.u if left.any() else None)
+    if name in _ONE_TO_ONE and alone and operands[0].own is not None:  # it moves along, still to be drawn
+        own, operands[0].own = operands[0].own, None
+        if own.ndim:
+            own = RULES[name](sampling.at, parameters, (own, EXACT))[0]
+    if sampling.at.u > COARSE and name in ("mul", "dot_general"):
+        second = _second_order(sampling, name, parameters, operands)
+        own = second if own is None else np.hypot(own, second)
+    return Deviating(value, PASSING[name](sampling, parameters, value, operands), own)
+
+
+def _own(
+    name: str, parameters: Mapping[str, Any], pairs: list[Pair], value: Array, error: Array, at: Arithmetic
+) -> Array:
+    """The standard deviation of an operation's own roundings, in units of u, from the most that they can be."""
+    error = error / at.u
+    n = 1
+    if name == "reduce_sum":
+        n = pairs[0][0].size // max(value.size, 1) - 1
+    elif name == "dot_general":
+        (inner, _), _ = parameters["dimension_numbers"]
+        n = int(np.prod([pairs[0][0].shape[axis] for axis in inner]))
+    if n <= 1:
+        return error
+    terms = error / n  # the sum of their magnitudes
+    return np.asarray(np.minimum(np.sqrt(n) * terms, np.sqrt(n + 1) * (terms + abs(value)) / 2))
+
+
+def _second_order(
+    sampling: Sampling, name: str, parameters: Mapping[str, Any], operands: list[Deviating]
+) -> Array:
+    """What the product of two deviations may add, in units of u; see `COARSE`."""
+    (a, ea), (b, eb) = ((abs(o.value), o.excursion(sampling)[1]) for o in operands)
+    if not (ea.any() and eb.any()):
+        return np.zeros(())
+    u, reached = sampling.at.u, sampling.reach
+    if name == "mul":
+        return np.asarray(ea * eb / (reached * u))
+    squares = RULES[name](
+        sampling.at,
+        parameters,
+        (np.broadcast_to(ea**2, a.shape), EXACT),
+        (np.broadcast_to(eb**2, b.shape), EXACT),
+    )[0]
+    return np.asarray(np.sqrt(squares) / (reached * u))

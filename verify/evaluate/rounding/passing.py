@@ -1,0 +1,314 @@
+"""How deviations of operands pass through each primitive: the first order, for K samples at once.
+
+What an operation makes of the samples is linear in them. The slope of a function is taken as a secant: the largest that
+the rule of the worst case (`verify.evaluate.bounds`) allows as far out as the quantile reaches, so a function bends
+within its band. A comparison is in doubt where the worst case at that reach says so; in doubt, each sample takes either
+side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from verify.evaluate import moves
+from verify.evaluate.bounds import EXACT, RULES, Array
+from verify.evaluate.program import NoRule
+from verify.evaluate.rounding.deviating import Deviating, Sampling
+
+Passing = Callable[[Sampling, Mapping[str, Any], Array, list[Deviating]], Array | None]
+"""``passing(sampling, parameters, result, operands)``: the samples of a result, None where it is exact."""
+
+
+def _lined_up(samples: Array, ndim: int) -> Array:
+    """Samples of an operand with fewer axes than the result, so that they broadcast as its value does."""
+    lacking = ndim - (samples.ndim - 1)
+    return samples.reshape(len(samples), *[1] * lacking, *samples.shape[1:]) if lacking else samples
+
+
+def _linear(*partials: Callable[..., Any]) -> Passing:
+    """A function's total differential: for each operand, its partial derivative ``(result, *values)``."""
+
+    def passing(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
+        total: Array | None = None
+        values = [operand.value for operand in operands]
+        for partial, operand in zip(partials, operands, strict=True):
+            samples = operand.drawn(sampling)
+            if samples is None:
+                continue
+            factor = np.asarray(partial(result, *values), dtype=sampling.dtype)
+            term = _lined_up(samples, result.ndim) * factor
+            total = term if total is None else total + term
+        return total
+
+    return passing
+
+
+def _secant(name: str) -> Passing:
+    """A function that increases: its largest slope as far as the band reaches."""
+
+    def passing(
+        sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
+    ) -> Array | None:
+        [a] = operands
+        value, error = a.excursion(sampling)
+        if a.deviation is None:
+            return None
+        _, reached = RULES[name](sampling.at, parameters, (value, error))
+        _, still = RULES[name](sampling.at, parameters, (value, EXACT))
+        slope = np.where(error > 0, (reached - still) / error, 0.0)
+        return a.deviation * slope.astype(sampling.dtype)
+
+    return passing
+
+
+def _quotient(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
+    """(da - q db) / b, by the smallest b that its band reaches; nothing is known where that is 0."""
+    b, eb = operands[1].excursion(sampling)
+    room = np.where(abs(b) > eb, (abs(b) - eb) * np.sign(b), 0.0)
+    return _linear(lambda q, a, b: 1 / room, lambda q, a, b: -q / room)(sampling, _, result, operands)
+
+
+def _root(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
+    """The chord of the square root, from the smallest a that its band reaches; nothing is known below 0."""
+    a, ea = operands[0].excursion(sampling)
+    slope = np.where(ea <= a, 1 / (result + np.sqrt(np.maximum(a - ea, 0))), np.inf)
+    return _linear(lambda r, a: slope)(sampling, _, result, operands)
+
+
+def _chosen(first: Callable[[Array, Array], Array]) -> Passing:
+    """Max and min: the samples of the operand that is taken; in doubt, of the one that deviates more."""
+
+    def passing(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
+        (a, ea), (b, eb) = (operand.excursion(sampling) for operand in operands)
+        samples = [operand.deviation for operand in operands]
+        if samples[0] is None and samples[1] is None:
+            return None
+        doubt = ~(abs(a - b) > ea + eb) & sampling.either
+        take_a = np.where(doubt, ea >= eb, first(a, b))
+        ours, theirs = (
+            np.zeros((), sampling.dtype) if s is None else _lined_up(s, result.ndim) for s in samples
+        )
+        return np.where(take_a, ours, theirs)
+
+    return passing
+
+
+def _clamped(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
+    """min(max(a, low), high)."""
+    low, a, high = operands
+    risen = Deviating(np.maximum(a.value, low.value))
+    risen.deviation = _chosen(np.greater_equal)(sampling, _, risen.value, [a, low])
+    return _chosen(np.less_equal)(sampling, _, result, [risen, high])
+
+
+def _extreme(sign: int) -> Passing:
+    """reduce_max (sign 1) and reduce_min (-1): the extreme of each sample."""
+
+    def passing(
+        sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
+    ) -> Array | None:
+        samples = operands[0].drawn(sampling)
+        if samples is None:
+            return None
+        axes = parameters["axes"]
+        behind = (operands[0].value - np.expand_dims(result, axes)) * (sign / sampling.at.u)
+        moved = behind.astype(sampling.dtype) + sign * samples
+        return np.asarray(sign * moved.max(axis=tuple(axis + 1 for axis in axes)))
+
+    return passing
+
+
+def _sum(
+    sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
+) -> Array | None:
+    samples = operands[0].drawn(sampling)
+    return None if samples is None else samples.sum(axis=tuple(axis + 1 for axis in parameters["axes"]))
+
+
+def _product(
+    sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
+) -> Array | None:
+    """A @ dB + dA @ B."""
+    a, b = operands
+    total: Array | None = None
+    if (samples := a.drawn(sampling)) is not None:
+        right = moves.right_matrices(parameters, b.value).astype(sampling.dtype)
+        total = moves.left_matrices(_lifted_product(parameters, 0), samples) @ right
+    if (samples := b.drawn(sampling)) is not None:
+        left = moves.left_matrices(parameters, a.value).astype(sampling.dtype)
+        other = left @ moves.right_matrices(_lifted_product(parameters, 1), samples)
+        total = other if total is None else total + other
+    return None if total is None else total.reshape(sampling.samples, *result.shape)
+
+
+def _lifted_product(parameters: Mapping[str, Any], which: int) -> dict[str, Any]:
+    """dot_general's parameters for one operand that has samples: their axis joins those of the batch."""
+    inner, batch = (list(axes) for axes in parameters["dimension_numbers"])
+    inner[which] = tuple(axis + 1 for axis in inner[which])
+    batch[which] = (0, *(axis + 1 for axis in batch[which]))
+    return {"dimension_numbers": (tuple(inner), tuple(batch))}
+
+
+def _compared(name: str) -> Passing:
+    def passing(
+        sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
+    ) -> Array | None:
+        if not sampling.either:
+            return None
+        pairs = [operand.excursion(sampling) for operand in operands]
+        same = len(operands) == 2 and operands[0] is operands[1]
+        _, doubt = RULES[name](sampling.at, parameters, *([pairs[0]] * 2 if same else pairs))
+        return sampling.signs(result.shape) & doubt if doubt.any() else None
+
+    return passing
+
+
+def _logical(function: Callable[..., Array]) -> Passing:
+    """and, or, not: outcomes of the samples against the outcome of the value."""
+
+    def passing(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
+        flips = [operand.drawn(sampling) for operand in operands]
+        if all(flip is None for flip in flips):
+            return None
+        sides = [o.value if flip is None else o.value ^ flip for o, flip in zip(operands, flips, strict=True)]
+        return np.asarray(function(*sides) ^ result)
+
+    return passing
+
+
+def _selected(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
+    which, *branches = operands
+    if len(branches) != 2:
+        raise NoRule(
+            "the gradient of this loss uses select_n among more than two branches: nest jnp.where instead"
+        )
+    flips = which.drawn(sampling)
+    drawn = [branch.drawn(sampling) for branch in branches]
+    if flips is None and drawn[0] is None and drawn[1] is None:
+        return None
+    ways = [np.zeros((), sampling.dtype) if samples is None else samples for samples in drawn]
+    if flips is None:
+        return np.where(which.value, ways[1], ways[0])
+    away = [
+        way + ((branch.value - result) / sampling.at.u).astype(sampling.dtype)
+        for way, branch in zip(ways, branches, strict=True)
+    ]
+    return np.where(which.value ^ flips, away[1], away[0])
+
+
+def _converted(
+    sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
+) -> Array | None:
+    """Outcomes become numbers; floats stay as they are; a float that becomes an integer may be off by one."""
+    samples = operands[0].drawn(sampling)
+    if samples is None:
+        return None
+    if samples.dtype == bool:
+        return samples * ((1 - 2 * result) / sampling.at.u).astype(sampling.dtype)
+    if np.dtype(parameters["new_dtype"]).kind in "iu":
+        _, e = RULES["convert_element_type"](sampling.at, parameters, operands[0].excursion(sampling))
+        return sampling.signs(result.shape) * (e / sampling.at.u).astype(sampling.dtype)
+    return samples
+
+
+def _signed(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
+    if not sampling.either:
+        return None
+    _, doubt = RULES["sign"](sampling.at, _, operands[0].excursion(sampling))
+    return sampling.signs(result.shape) * (doubt / sampling.at.u).astype(sampling.dtype)
+
+
+def _moved(name: str) -> Passing:
+    move = moves.MOVES[name]
+
+    def passing(
+        sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
+    ) -> Array | None:
+        drawn = [operand.drawn(sampling) for operand in operands]
+        if all(samples is None for samples in drawn):
+            return None
+        if name == "pad" and drawn[1] is not None:
+            raise NoRule("the gradient of this loss pads with a computed number; pad with a constant")
+        if drawn[0] is None and name == "pad":
+            return None
+        parts = [
+            np.zeros((sampling.samples, *operand.value.shape), sampling.dtype) if samples is None else samples
+            for operand, samples in zip(operands, drawn, strict=True)
+        ]
+        if name == "pad":
+            parts[1] = np.zeros((), sampling.dtype)
+        return move(sampling.at.sizes, lifted(parameters, sampling.samples), *parts)
+
+    return passing
+
+
+def lifted(parameters: Mapping[str, Any], samples: int) -> dict[str, Any]:
+    """The parameters of a move for arrays with an axis of samples in front."""
+    changed = dict(parameters)
+    if "out_shape" in changed:
+        changed["out_shape"] = (samples, *changed["out_shape"])
+    for key in ("broadcast_dimensions", "permutation"):
+        if key in changed:
+            changed[key] = (0, *(axis + 1 for axis in changed[key]))
+    if "dimensions" in changed and changed["dimensions"] is not None:
+        changed["dimensions"] = tuple(axis + 1 for axis in changed["dimensions"])
+    if "dimension" in changed:
+        changed["dimension"] = changed["dimension"] + 1
+    if "start_indices" in changed:
+        changed["start_indices"] = (0, *changed["start_indices"])
+        changed["limit_indices"] = (samples, *changed["limit_indices"])
+        changed["strides"] = None if changed["strides"] is None else (1, *changed["strides"])
+    if "padding_config" in changed:
+        changed["padding_config"] = ((0, 0, 0), *changed["padding_config"])
+    return changed
+
+
+def _exact(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> None:
+    return None
+
+
+def _sum_of_two(sign: float) -> Passing:
+    return _linear(lambda r, a, b: 1.0, lambda r, a, b: sign)
+
+
+def _integer_power(
+    sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
+) -> Array | None:
+    y = parameters["y"]
+    with np.errstate(all="ignore"):
+        return _linear(lambda r, a: y * a ** float(y - 1))(sampling, parameters, result, operands)
+
+
+PASSING: dict[str, Passing] = {
+    "add": _sum_of_two(1.0),
+    "add_any": _sum_of_two(1.0),
+    "sub": _sum_of_two(-1.0),
+    "mul": _linear(lambda r, a, b: b, lambda r, a, b: a),
+    "div": _quotient,
+    "neg": _linear(lambda r, a: -1.0),
+    "abs": _linear(lambda r, a: np.where(a < 0, -1.0, 1.0)),
+    "square": _linear(lambda r, a: 2 * a),
+    "one_minus_square": _linear(lambda r, a: -2 * a),
+    "integer_pow": _integer_power,
+    **{name: _secant(name) for name in ("exp", "expm1", "log", "log1p", "logistic", "tanh")},
+    "sqrt": _root,
+    "max": _chosen(np.greater_equal),
+    "min": _chosen(np.less_equal),
+    "clamp": _clamped,
+    "reduce_sum": _sum,
+    "reduce_max": _extreme(1),
+    "reduce_min": _extreme(-1),
+    "dot_general": _product,
+    **{name: _compared(name) for name in ("gt", "ge", "lt", "le", "eq", "ne")},
+    "and": _logical(np.logical_and),
+    "or": _logical(np.logical_or),
+    "not": _logical(np.logical_not),
+    "select_n": _selected,
+    "convert_element_type": _converted,
+    "sign": _signed,
+    "is_finite": _exact,
+    **{name: _moved(name) for name in moves.MOVES},
+}
