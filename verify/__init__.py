@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from verify.reference.spec import Spec
     from verify.subject.adapt import adapt
     from verify.subject.load import load
+    from verify.subject.program import Program
     from verify.subject.target import Target
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Diagnosis",
     "Finding",
     "Judgement",
+    "Program",
     "Report",
     "Spec",
     "Target",
@@ -43,6 +45,7 @@ _HOMES = {
     "Diagnosis": "verify.diagnosis.diagnose",
     "Finding": "verify.checks.finding",
     "Judgement": "verify.reference.judge",
+    "Program": "verify.subject.program",
     "Report": "verify.oracle.report",
     "Spec": "verify.reference.spec",
     "Target": "verify.subject.target",

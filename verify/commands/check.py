@@ -1,8 +1,13 @@
-"""``python -m verify check TARGET``: judge a gradient of the user's."""
+"""``python -m verify check TARGET``, or ``--exec COMMAND``: judge a gradient of the user's."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from verify.commands.progress import progress_bar
@@ -15,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target",
         metavar="TARGET",
+        nargs="?",
         help="module:name or path/to/file.py:name, of a function gradient(params, x, y) or of an adapter; "
         "importing it runs its code",
     )
@@ -36,8 +42,13 @@ def run(arguments: argparse.Namespace) -> int:
         When the command or its target cannot be used; the caller prints the message and exits with 2.
     """
     file = _writable(arguments.json)
+    with ended_by_signals():
+        return _judged(arguments, file)
+
+
+def _judged(arguments: argparse.Namespace, file: Path | None) -> int:
     target, options = judged(arguments.target, vars(arguments))
-    with progress_bar(arguments.target) as progress:
+    with progress_bar(arguments.target or arguments.exec) as progress:
         report = check(
             target,
             cases=arguments.cases,
@@ -50,6 +61,30 @@ def run(arguments: argparse.Namespace) -> int:
         file.write_text(report.to_json() + "\n", encoding="utf-8")
     print(report.to_json() if arguments.json == "-" else report)
     return 0 if report.ok and not report.interrupted else 1
+
+
+class _Signalled(BaseException):
+    """A signal asked this process to end; Hypothesis would take a SystemExit for a failure of the target."""
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end this process as an exception would, so that a program it began is ended too."""
+
+    def leave(number: int, _: object) -> None:
+        raise _Signalled(number)
+
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():  # elsewhere no handler can be set
+        signals = []
+    before = [signal.signal(number, leave) for number in signals]
+    try:
+        yield
+    except _Signalled as signalled:
+        sys.exit(128 + int(signalled.args[0]))
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _writable(name: str | None) -> Path | None:

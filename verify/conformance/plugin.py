@@ -40,7 +40,7 @@ def _positive(text: str) -> int:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Load the target before anything is collected, so that one line says what is wrong with it."""
-    if config.getoption("target", None) is None or config.getoption("xfails_file", _ABSENT) is _ABSENT:
+    if config.getoption("xfails_file", _ABSENT) is _ABSENT or not named(config):
         return
     from verify.conformance.session import prepared
 
@@ -53,6 +53,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 _ABSENT = object()
+
+
+def named(config: pytest.Config) -> bool:
+    """Whether the command line names something to judge."""
+    return any(config.getoption(option, None) is not None for option in ("target", "exec"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

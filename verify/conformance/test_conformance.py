@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from verify.checks.table import CHECKS
+from verify.conformance.plugin import named
 from verify.conformance.session import prepared
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test for each check that the target can be put to, in each regime that is possible for it."""
-    if metafunc.config.getoption("target", None) is None:
+    if not named(metafunc.config):
         raise pytest.UsageError(
-            "verify.conformance needs --target module:name or --target path/to/file.py:name"
+            "verify.conformance needs --target module:name, --target path/to/file.py:name or --exec COMMAND"
         )
     conformance = prepared(metafunc.config)
     pairs = [(check, regime) for check in conformance.checks for regime in conformance.regimes]

@@ -19,7 +19,7 @@ from verify.oracle.errors import Errors
 from verify.oracle.precision import Precision
 from verify.reference.judge import Judgement
 from verify.reference.truth import SpecLike
-from verify.subject.call import Failed
+from verify.subject.call import Failed, NotCalled
 from verify.subject.target import Target
 
 Progress = Callable[[int, int], None]
@@ -49,6 +49,7 @@ class Search:
         self.largest: tuple[Case, Judgement] | None = None
         self.seen: list[Case] = []
         self._simplest: dict[type[Failed], Finding] = {}
+        self._failed: dict[Case, Failed] = {}
 
     @property
     def findings(self) -> list[Finding]:
@@ -72,31 +73,37 @@ class Search:
 
     def survey(self, strategy: st.SearchStrategy[Case], seed: int, follow_up: str) -> tuple[int, int]:
         """Try fresh cases without searching on: how many were tried, and how many failed."""
-        tried = drawn_cases(strategy, self.cases, seed)
-        failed = 0
-        for case in tried:
+        tried = failed = 0
+        for case in drawn_cases(strategy, self.cases, seed):
             try:
                 judgement: Judgement | None = examined(self.target, self.spec, case, follow_up)
                 fails = False
+            except NotCalled:
+                break
             except Failed as failure:
                 judgement, fails = failure.judgement, True
                 failed += 1
+            tried += 1
             if judgement is not None:
                 self.errors.add(case.regime, case.dtype, judgement.entries)
                 if fails and (self.largest is None or _size(case) > _size(self.largest[0])):
                     self.largest = case, judgement
-        return len(tried), failed
+        return tried, failed
 
     def judge(self, case: Case, follow_up: str = "gradient") -> None:
         """Judge one case; raise Failed, of a type of its own for each kind of failure, where it fails."""
         try:
             judgement = examined(self.target, self.spec, case, follow_up)
+        except NotCalled:
+            if case in self._failed:  # it failed when it was still called
+                raise self._failed[case] from None
+            return
         except Failed as failure:
             kind = _kind(failure.check, failure.verdict)
             self._simplest[kind] = finding_of(failure, case)
-            raise kind(
-                failure.check, failure.verdict, failure.detail, failure.judgement
-            ) from failure.__cause__
+            failed = kind(failure.check, failure.verdict, failure.detail, failure.judgement)
+            self._failed[case] = failed
+            raise failed from failure.__cause__
         self.judged[case.regime] += 1
         self.inconclusive[case.regime] += judgement.verdict == "inconclusive"
         kind_of_tensor = judgement.tensor.kind

@@ -24,6 +24,13 @@ class Failed(Exception):
         self.check, self.verdict, self.detail, self.judgement = check, verdict, detail, judgement
 
 
+class NotCalled(Failed):
+    """A case that was not put to the target, which is called no more: nothing is known of it."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("runs", "crashed", detail)
+
+
 class Recovered(list[Layer]):
     """A gradient that was not handed over but recovered from a step of the parameters: layers, with an error each.
 

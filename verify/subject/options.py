@@ -10,8 +10,19 @@ from verify.case.recipe import DTYPES, REGIMES
 from verify.reference.spec import HIDDEN, LOSSES, OUTPUT_LOSSES, OUTPUTS, REDUCTIONS, Spec
 from verify.reference.truth import SpecLike
 from verify.subject.load import Judged, TargetError, as_target, found_at, load
+from verify.subject.program import TIMEOUT_S, Program
 
 OPTIONS: dict[str, dict[str, Any]] = {
+    "--exec": {
+        "metavar": "COMMAND",
+        "help": "a program in any language in place of a target: it is started once, and asked over its standard "
+        "input and output (docs/protocol.md)",
+    },
+    "--timeout": {
+        "type": float,
+        "metavar": "S",
+        "help": f"seconds that the program may take for an answer (default {TIMEOUT_S:g})",
+    },
     "--hidden": {"choices": HIDDEN, "help": "activation of the hidden layers (default sigmoid)"},
     "--output": {"choices": OUTPUTS, "help": "activation of the output layer (default softmax)"},
     "--loss": {"choices": LOSSES, "help": "loss of one row (default: the one that suits the output)"},
@@ -40,17 +51,18 @@ def add_options(add: Callable[..., Any]) -> None:
         add(name, **settings)
 
 
-def judged(where: str, given: Mapping[str, Any]) -> tuple[Judged, dict[str, Any]]:
+def judged(where: str | None, given: Mapping[str, Any]) -> tuple[Judged, dict[str, Any]]:
     """The target, and the arguments of `verify.check` that the options ask for.
 
-    ``given`` maps the options' names (``loss_function``) to their values; None where an option was not given.
+    ``where`` is None where the target is a program, ``given["exec"]``. ``given`` maps the options' names
+    (``loss_function``) to their values; None where an option was not given.
 
     Raises
     ------
     TargetError, ValueError
         When a target cannot be used, a name is unknown, or options contradict each other.
     """
-    target = load(where)
+    target = _named(where, given["exec"], given["timeout"])
     spec = _spec(given, getattr(target, "spec", None))
     arguments: dict[str, Any] = {
         "spec": spec,
@@ -59,6 +71,8 @@ def judged(where: str, given: Mapping[str, Any]) -> tuple[Judged, dict[str, Any]
         "loss": _function(given["loss_function"], "--loss-function"),
         "forward": _function(given["forward_function"], "--forward-function"),
     }
+    if isinstance(target, Program) and target.hello.checks is not None:
+        arguments["checks"] = target.hello.checks
     for name, known in (("dtypes", DTYPES), ("regimes", REGIMES)):
         if given[name] is not None:
             arguments[name] = _listed(given[name], name, known)
@@ -67,6 +81,20 @@ def judged(where: str, given: Mapping[str, Any]) -> tuple[Judged, dict[str, Any]
             "--forward-function cannot be judged with --reference: a JAX loss does not say its outputs"
         )
     return as_target(target, spec=spec), arguments
+
+
+def _named(where: str | None, command: str | None, timeout: float | None) -> Judged:
+    """The one thing to judge that was named: a target, or a program."""
+    if (where is None) == (command is None):
+        raise ValueError(
+            f"name one of TARGET and --exec COMMAND; got {'neither' if where is None else 'both'}"
+        )
+    if command is not None:
+        return Program(command, timeout=TIMEOUT_S if timeout is None else timeout)
+    if timeout is not None:
+        raise ValueError("--timeout is for --exec: a function in this process cannot be stopped")
+    assert where is not None
+    return load(where)
 
 
 def _function(where: str | None, option: str) -> Callable[..., Any] | None:

@@ -1,9 +1,12 @@
 import json
 import os
+import select
+import shlex
 import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -221,3 +224,66 @@ def test_a_long_diagnosis_is_cut_on_the_screen_alone():
     assert "  line 13\n  ... and 36 lines more: finding.diagnosis, or --json" in str(finding)
     assert "line 14" not in str(finding)
     assert finding.diagnosis == diagnosis
+
+
+ANSWERING = Path(__file__).parents[1] / "subject" / "answering.py"
+
+
+def exec_of(mode, **hello):
+    return shlex.join([sys.executable, str(ANSWERING), mode, json.dumps(hello)])
+
+
+def test_a_program_is_judged_as_what_it_says_first(run):
+    status, out, err = run("--exec", exec_of("right", checks=["gradient", "repeat"]), *FEW)
+    assert (status, err) == (0, "")
+    assert " as the gradient of relu hidden, softmax with cross_entropy, mean\n" in out
+    assert "  read as          the program answering 0.3, tensors in base64\n" in out
+    assert run("--exec", exec_of("right"), "--hidden", "sigmoid", "--timeout", "60", *FEW)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name one of TARGET and --exec COMMAND; got neither"),
+        (["net.py:gradient", "--exec", "true"], "name one of TARGET and --exec COMMAND; got both"),
+        (
+            ["net.py:gradient", "--timeout", "1"],
+            "--timeout is for --exec: a function in this process cannot be ",
+        ),
+        (["--exec", "true", "--timeout", "-1"], "timeout must be a positive number of seconds; got -1"),
+        (["--exec", "./nowhere"], "./nowhere cannot be run: No such file or directory"),
+        (["--exec", "true"], "true did not say hello: it ended with status 0"),
+        (
+            ["--exec", exec_of("right"), "--hidden", "tanh"],
+            "answering does not take hidden tanh; it says that it ",
+        ),
+        (["--exec", exec_of("right", checks=["all"])], "checks must be a non-empty list from gradient, "),
+    ],
+)
+def test_what_cannot_be_asked_of_a_program_is_said(run, arguments, message):
+    status, out, err = run(*arguments, *FEW)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"python -m verify check: {message}")
+
+
+def test_a_termination_ends_the_program_too(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [
+        sys.executable,
+        "-m",
+        "verify",
+        "check",
+        "--exec",
+        exec_of("tell_and_hang"),
+        "--timeout",
+        "3600",
+    ]
+    os.mkfifo(tmp_path / "pid")
+    with subprocess.Popen(command, env=environment | {"TELL": str(tmp_path / "pid")}) as running:
+        program = os.pidfd_open(int((tmp_path / "pid").read_text()))
+        running.terminate()
+        assert running.wait() == 128 + signal.SIGTERM
+    ended = select.poll()
+    ended.register(program, select.POLLIN)
+    assert ended.poll(60_000)
+    os.close(program)

@@ -117,7 +117,10 @@ def test_under_xdist(directory):
             "argument --cases: must be a positive integer; got 'none'",
         ),
         (["--target", "net.py:gradient", "--xfails-file", "none.txt"], "ERROR: [Errno 2] No such file"),
-        ([], "verify.conformance needs --target module:name or --target path/to/file.py:name"),
+        (
+            [],
+            "verify.conformance needs --target module:name, --target path/to/file.py:name or --exec COMMAND",
+        ),
     ],
 )
 def test_what_cannot_be_run_is_said(directory, arguments, message):

@@ -1,0 +1,62 @@
+"""The examples in other languages are verified, and their wrong twins are named."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import verify
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def compiler(*names):
+    for name in names:
+        found = shutil.which(name) or shutil.which(name, path=str(Path.home() / ".cargo" / "bin"))
+        if found:
+            return found
+    pytest.skip(f"needs {' or '.join(names)}, which is not installed")
+
+
+def c(directory):
+    command = [compiler("cc", "gcc", "clang"), "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2"]
+    subprocess.run([*command, "-o", directory / "mlp", EXAMPLES / "c" / "mlp.c", "-lm"], check=True)
+    return [str(directory / "mlp")]
+
+
+def javascript(directory):
+    return [compiler("node"), str(EXAMPLES / "javascript" / "mlp.js")]
+
+
+def rust(directory):
+    command = [compiler("rustc"), "--edition", "2021", "-D", "warnings", "-O"]
+    subprocess.run([*command, "-o", directory / "mlp", EXAMPLES / "rust" / "mlp.rs"], check=True)
+    return [str(directory / "mlp")]
+
+
+@pytest.fixture(params=[c, javascript, rust], scope="module")
+def example(request, tmp_path_factory):
+    return request.param.__name__, request.param(tmp_path_factory.mktemp("built"))
+
+
+@pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu", "identity"])
+def test_it_is_verified(example, hidden):
+    with verify.Program(example[1]) as program:
+        report = verify.check(program, verify.Spec(hidden), cases=100)
+    assert report.ok, report
+    assert report.notes[0].startswith("the program mlp.")
+
+
+def test_its_wrong_twin_is_named(example):
+    named = {"c": "bias_first_row", "javascript": "extra_slope", "rust": "slope_missing_in_first_layer"}
+    language, command = example
+    with verify.Program([*command, "--wrong"]) as program:
+        found = verify.explain(program.target(verify.Spec("tanh")), verify.Spec("tanh"))
+    assert found.mistakes == (named[language],)
+
+
+def test_no_file_is_longer_than_200_lines():
+    files = [file for file in EXAMPLES.rglob("*.*") if file.is_file()]
+    assert files
+    assert not [file for file in files if len(file.read_text(encoding="utf-8").splitlines()) > 200]
