@@ -42,6 +42,7 @@ class _Flattener:
     def __init__(self) -> None:
         self.operations: list[Operation] = []
         self.constants: list[tuple[int, Any]] = []
+        self.numbers: dict[Any, int] = {}
         self.slots = 0
 
     def new_slot(self) -> int:
@@ -49,8 +50,15 @@ class _Flattener:
         return self.slots - 1
 
     def constant(self, value: Any) -> int:
+        """The slot of a constant. A number has one slot, so that what is compared with it is compared with itself."""
+        array = np.asarray(value)
+        key = (array.dtype.str, array.tobytes()) if not array.ndim else None
+        if key in self.numbers:
+            return self.numbers[key]
         slot = self.new_slot()
         self.constants.append((slot, value))
+        if key is not None:
+            self.numbers[key] = slot
         return slot
 
     def flatten(self, jaxpr: Any, consts: Sequence[Any], operands: Sequence[int]) -> list[int]:
@@ -79,6 +87,8 @@ class _Flattener:
             return self.parts(equation, inputs[0])
         if name == "optimization_barrier":
             return inputs
+        if name == "reshape" and parameters["dimensions"] is not None:
+            return [self.transposed_and_reshaped(equation, inputs[0])]
         if name in _EMPTY:
             [result] = (v.aval for v in equation.outvars)
             zero = self.constant(np.zeros((), result.dtype))
@@ -162,6 +172,12 @@ class _Flattener:
             slots.append(self.sliced(slot, array, v.aval, axis, start))
             start += v.aval.shape[axis]
         return slots
+
+    def transposed_and_reshaped(self, equation: Any, slot: int) -> int:
+        [array], order = (v.aval for v in equation.invars), equation.params["dimensions"]
+        moved = array.update(shape=tuple(array.shape[axis] for axis in order))
+        transposed = self.operation("transpose", [slot], moved, permutation=tuple(order))
+        return self.operation("reshape", [transposed], equation.outvars[0].aval)
 
     def both_branches(self, equation: Any, inputs: Sequence[int]) -> list[int]:
         """A cond of two branches, as a selection from what both give."""

@@ -78,22 +78,51 @@ def without_idle_operations(
     return kept, same
 
 
-_EXTREMES = {"max": "ge", "min": "le"}
+_EXTREMES = {"max": ("ge", "le"), "min": ("le", "ge")}
+_REDUCED_EXTREMES = ("reduce_max", "reduce_min")
+_SPREADS = ("reshape", "expand_dims", "broadcast_in_dim")
 
 
 def with_direct_comparisons(operations: Sequence[Operation]) -> list[Operation]:
-    """Ask ``a >= b`` where JAX asks ``a == max(a, b)`` (and ``<=`` for min).
+    """Ask ``a >= b`` where JAX asks ``a == max(a, b)``, and ``a <= b`` where it asks ``b == max(a, b)``.
 
-    In every evaluation these say the same, but an evaluator that bounds errors sees an equality of two inexact
-    numbers, which is always in doubt. It is how JAX differentiates max and min.
+    The other way round for min; and ``is_largest`` of ``a``, by name, where it asks ``a == max(a, axes)``. In every
+    evaluation these say the same, but an evaluator that bounds errors sees an equality of two inexact numbers, which
+    is always in doubt. It is how JAX differentiates maxima.
     """
-    extremes = {operation.results[0]: operation for operation in operations if operation.name in _EXTREMES}
-    direct = []
-    for operation in operations:
-        extreme = extremes.get(operation.operands[1]) if operation.name == "eq" else None
-        if extreme is not None and operation.operands[0] in extreme.operands:
-            a = operation.operands[0]
-            others = [slot for slot in extreme.operands if slot != a] or [a]
-            operation = operation._replace(name=_EXTREMES[extreme.name], operands=(a, others[0]))
-        direct.append(operation)
-    return direct
+    made_by = {operation.results[0]: operation for operation in operations}
+    return [
+        (_direct(operation, made_by) or operation) if operation.name == "eq" else operation
+        for operation in operations
+    ]
+
+
+def _direct(equality: Operation, made_by: Mapping[int, Operation]) -> Operation | None:
+    for a, other in (equality.operands, equality.operands[::-1]):
+        extreme = made_by.get(other)
+        if extreme is not None and extreme.name in _EXTREMES and a in extreme.operands:
+            return equality._replace(
+                name=_EXTREMES[extreme.name][extreme.operands.index(a)], operands=extreme.operands
+            )
+        while extreme is not None and extreme.name in _SPREADS:
+            spread, extreme = extreme, made_by.get(extreme.operands[0])
+            if extreme is not None and extreme.name in _REDUCED_EXTREMES and extreme.operands == (a,):
+                axes = extreme.parameters["axes"]
+                if _is_spread_back(spread, axes, equality.parameters["out_shape"]):
+                    smallest = extreme.name == "reduce_min"
+                    parameters = {**equality.parameters, "axes": axes, "smallest": smallest}
+                    return Operation(
+                        "is_smallest" if smallest else "is_largest", parameters, (a,), equality.results
+                    )
+    return None
+
+
+def _is_spread_back(spread: Operation, axes: Sequence[int], whole: Sequence[Any]) -> bool:
+    """Whether the result of a reduction along these axes is given back the axes it lost, in their places."""
+    shape = spread.parameters["out_shape"]
+    kept = tuple(axis for axis in range(len(whole)) if axis not in axes)
+    if len(shape) != len(whole) or any(repr(shape[axis]) != repr(whole[axis]) for axis in kept):
+        return False
+    if spread.name == "broadcast_in_dim":
+        return tuple(spread.parameters["broadcast_dimensions"]) == kept
+    return all(isinstance(shape[axis], int) and shape[axis] == 1 for axis in axes)

@@ -18,6 +18,7 @@ CASES = {
     "broadcast_in_dim of a scalar": (lambda a: jax.lax.broadcast_in_dim(a, (2, 3), ()), [np.array(7.0)]),
     "broadcast_in_dim of one": (lambda a: jax.lax.broadcast_in_dim(a, (4, 3), (0, 1)), [A[0, :1, :3]]),
     "reshape": (lambda a: jax.lax.reshape(a, (6, 4)), [A]),
+    "reshape in another order": (lambda a: jax.lax.reshape(a, (6, 4), (2, 0, 1)), [A]),
     "squeeze": (lambda a: jax.lax.squeeze(a, (0,)), [A[:1]]),
     "transpose": (lambda a: jax.lax.transpose(a, (2, 0, 1)), [A]),
     "rev": (lambda a: jax.lax.rev(a, (0, 2)), [A]),

@@ -133,7 +133,7 @@ def test_a_loss_that_overflows_in_float32_alone_has_no_bound_there():
 @pytest.mark.parametrize(
     ("function", "primitive"),
     [
-        (lambda z, y: jnp.sin(z) * y, "sin, cos"),
+        (lambda z, y: jnp.tan(z) * y, "tan"),
         (lambda z, y: jax.lax.lgamma(z) * y, "lgamma, digamma"),
         (lambda z, y: jax.lax.atan2(z, y), "atan2"),
         (lambda z, y: jnp.sinh(z) * y, "sinh, cosh"),
@@ -165,10 +165,10 @@ def test_what_a_loss_raises_itself_is_not_hidden():
 
 def test_what_nothing_uses_is_left_out():
     def loss(params, x, y):
-        jnp.sin(x)  # no rule, no use
+        jnp.sinh(x)  # no rule, no use
         return jnp.sum(logits(params, x) * y)
 
-    assert "sin" not in traced(loss, SMALL.sizes).primitives
+    assert "sinh" not in traced(loss, SMALL.sizes).primitives
     assert set(traced(Spec(), SMALL.sizes).primitives) <= set(bounds.RULES)
 
 

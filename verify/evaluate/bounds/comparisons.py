@@ -60,6 +60,8 @@ def _comparison(outcome: Callable[[Array, Array], Array]) -> Rule:
         result = outcome(a[0], b[0])
         if a is b:
             return result, np.zeros_like(result)
+        if a[0].dtype == bool:
+            return result, a[1] | b[1]
         doubt = surely(a[1] + b[1])
         return result, ~(abs(a[0] - b[0]) > doubt) & (doubt != 0)
 
@@ -91,6 +93,20 @@ def _not(at: Arithmetic, _: Any, a: Pair) -> Pair:
     return ~a[0], a[1]
 
 
+@rule("reduce_or")
+def _reduce_or(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
+    """In doubt where one of them is, unless another is surely true."""
+    axes, doubt = parameters["axes"], full(*a)
+    return a[0].any(axis=axes), doubt.any(axis=axes) & ~(a[0] & ~doubt).any(axis=axes)
+
+
+@rule("reduce_and")
+def _reduce_and(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
+    """In doubt where one of them is, unless another is surely false."""
+    axes, doubt = parameters["axes"], full(*a)
+    return a[0].all(axis=axes), doubt.any(axis=axes) & (a[0] | doubt).all(axis=axes)
+
+
 @rule("select_n")
 def _select_n(at: Arithmetic, _: Any, which: Pair, *branches: Pair) -> Pair:
     """The chosen branch; in doubt, also the distance to the other. This makes a kink of relu exact."""
@@ -101,6 +117,8 @@ def _select_n(at: Arithmetic, _: Any, which: Pair, *branches: Pair) -> Pair:
     (v0, e0), (v1, e1) = branches
     v = np.where(which[0], v1, v0)
     own = np.where(which[0], e1, e0)
+    if v.dtype == bool:
+        return v, own | which[1] & (e0 | e1 | (v0 != v1))
     either = np.maximum(abs(v - v0) + e0, abs(v - v1) + e1)
     return v, np.where(which[1], either, own)
 

@@ -1,6 +1,6 @@
 """JAX's derivative in NumPy, every number with a bound on the rounding error that it can carry.
 
-The rules are in `operations`, `functions` and `choices`; here they are carried out on a program.
+The rules are in `operations`, `functions`, `comparisons`, `ordering`; here they are carried out on a program.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate import moves
-from verify.evaluate.bounds import comparisons, functions, operations
+from verify.evaluate.bounds import comparisons, functions, operations, ordering
 from verify.evaluate.bounds.arithmetic import EXACT, LIBRARY_ULPS, REFERENCE_ROUNDOFF, Arithmetic, Array, Pair
 from verify.evaluate.bounds.operations import truncated
-from verify.evaluate.bounds.rules import Rule, full
+from verify.evaluate.bounds.rules import Rule, full, surely
 from verify.evaluate.program import Program, require_rules, run
 
 __all__ = ["EXACT", "RULES", "Arithmetic", "Array", "Pair", "evaluate", "literal"]
@@ -55,21 +55,67 @@ def _convert_element_type(at: Arithmetic, parameters: Mapping[str, Any], a: Pair
         return a[0].astype(float), a[1].astype(float)
     if target.kind in "iu":
         return truncated(*a)
-    if target.kind == "f" and np.any(abs(a[0]) > 1 / at.u):
-        return at.rounded(a[0], a[1])
-    if target.kind == "f" and target.itemsize < a[0].itemsize:
-        return at.rounded(a[0], a[1] + np.finfo(target.type).eps / 2 * abs(a[0]))
-    return a
+    narrower = target.kind == "f" and target.itemsize < a[0].itemsize
+    if target.kind != "f" or not (narrower or np.any(abs(a[0]) > 1 / at.u)):
+        return a
+    v, e = at.rounded(a[0], a[1] + np.finfo(target.type).eps / 2 * abs(a[0]) if narrower else a[1])
+    return v, np.where(np.isinf(v), a[1], e)
 
 
 RULES: dict[str, Rule] = {
     **operations.RULES,
     **functions.RULES,
     **comparisons.RULES,
+    **ordering.RULES,
     **{name: _moved(move) for name, move in moves.MOVES.items()},
     "convert_element_type": _convert_element_type,
 }
-RULES_OF_SHIFTS = {**RULES, "stop_gradient": _cancelling_shift}
+
+
+def _with_infinities(name: str) -> Rule:
+    rule = operations.RULES[name]
+    commutes = name == "mul"
+    of_zero = name in ("mul", "div")  # infinity times (over) a number that may be 0 is in doubt
+
+    def careful(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:
+        """What an exact infinity makes of a finite number is infinite, exactly: such are logits that a mask removes."""
+        v, e = rule(at, parameters, a, b)
+        known = _infinite(a) & _finite(b, of_zero)
+        if commutes or not of_zero:
+            known = known | (_infinite(b) & _finite(a, of_zero))
+        return v, np.where(known, 0.0, e)
+
+    return careful
+
+
+def _infinite(a: Pair) -> Array:
+    return np.asarray(np.isinf(a[0]) & (a[1] == 0))
+
+
+def _finite(a: Pair, surely_not_zero: bool) -> Array:
+    finite = np.asarray(np.isfinite(a[0]) & np.isfinite(a[1]))
+    return finite & (abs(a[0]) > surely(a[1])) if surely_not_zero else finite
+
+
+_OF_INFINITIES = ("add", "add_any", "sub", "mul", "div")
+
+
+def _table(shifts_cancel: bool, infinities: bool) -> dict[str, Rule]:
+    table = dict(RULES)
+    if infinities:
+        table.update({name: _with_infinities(name) for name in _OF_INFINITIES})
+    if shifts_cancel:
+        table["stop_gradient"] = _cancelling_shift
+    return table
+
+
+_TABLES = {
+    (shifts, infinities): _table(shifts, infinities)
+    for shifts in (False, True)
+    for infinities in (False, True)
+}
+
+RULES_OF_SHIFTS = _TABLES[True, False]
 
 
 def literal(at: Arithmetic, value: Any) -> Pair:
@@ -77,9 +123,12 @@ def literal(at: Arithmetic, value: Any) -> Pair:
 
     [u abs(c) + eta], infinite where it overflows. Constants below the smallest normal number may be flushed to 0.
     """
-    constant = np.asarray(value, dtype=None if np.asarray(value).dtype == bool else float)
-    if constant.dtype == bool:
-        return constant, np.zeros((), dtype=bool)
+    given = np.asarray(value)
+    if given.dtype == bool:
+        return given, np.zeros((), dtype=bool)
+    constant = given.astype(float)
+    if given.dtype.kind in "iu":
+        return constant, EXACT
     with np.errstate(over="ignore"):
         inexact = (constant.astype(at.dtype) != constant) | ((abs(constant) < at.eta) & (constant != 0))
     if not inexact.any():
@@ -124,9 +173,20 @@ def evaluate(program: Program, inputs: list[Array], at: Arithmetic) -> list[Pair
     for slot, array in zip(program.inputs, inputs, strict=True):
         values[slot] = (array, _NO_DOUBT if array.dtype == bool else EXACT)
     with np.errstate(all="ignore"):
-        pairs = run(program, RULES_OF_SHIFTS if program.shifts_cancel else RULES, at, values)
+        pairs = run(program, rules_for(program, inputs), at, values)
         slack = 1 / (1 - _bound_roundings(program, values) * REFERENCE_ROUNDOFF)
         return [_finished(value, bound, slack) for value, bound in pairs]
+
+
+def rules_for(program: Program, inputs: list[Array]) -> dict[str, Rule]:
+    """The table that a program is carried out with: whether its shifts cancel, and whether there are infinities."""
+    infinities = _has_infinities(program) or any(np.isinf(array).any() for array in inputs)
+    return _TABLES[program.shifts_cancel, infinities]
+
+
+@functools.lru_cache(maxsize=1024)
+def _has_infinities(program: Program) -> bool:
+    return any(np.isinf(np.asarray(value, dtype=float)).any() for _, value in program.constants)
 
 
 _NO_DOUBT = np.zeros((), dtype=bool)

@@ -13,7 +13,7 @@ import numpy as np
 
 from verify.evaluate import moves
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
-from verify.evaluate.bounds.rules import Rule, entering, full, surely
+from verify.evaluate.bounds.rules import Rule, ends, entering, full, surely
 
 RULES: dict[str, Rule] = {}
 rule = entering(RULES)
@@ -125,6 +125,24 @@ def _reduce_sum(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     return total, error + (at.share(largest, (n - 1) * at.u) + (n - 1) * at.eta)
 
 
+@rule("cumsum")
+def _cumsum(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
+    """The first k terms as a sum of their own: [sum e], and (k - 1) u sum(|v| + e), as for reduce_sum."""
+    axis, reverse = parameters["axis"], parameters["reverse"]
+
+    def cumulative(array: Array) -> Array:
+        ordered = np.flip(array, axis) if reverse else array
+        sums = np.cumsum(ordered, axis)
+        return np.flip(sums, axis) if reverse else sums
+
+    total, error = cumulative(a[0]), cumulative(full(*a))
+    if integral(parameters):
+        return total, error
+    additions = cumulative(np.ones_like(a[0])) - 1
+    largest = at.share(cumulative(abs(a[0])) + error, at.u)
+    return total, error + np.where(additions > 0, additions * largest + additions * at.eta, 0.0)
+
+
 @rule("dot_general")
 def _dot_general(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:
     """[|A| Eb + Ea (|B| + Eb)], and n u (|A| + Ea)(|B| + Eb) for inner products of size n in any order.
@@ -149,5 +167,5 @@ def _dot_general(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair
 
 def truncated(v: Array, e: Array) -> Pair:
     """An integer part, towards 0: off by what lies between the truncated ends."""
-    low, high = np.trunc(v - surely(e)), np.trunc(v + surely(e))
+    low, high = (np.trunc(end) for end in ends(v, e))
     return np.trunc(v), np.where(low == high, 0.0, high - low)

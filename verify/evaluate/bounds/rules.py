@@ -41,3 +41,10 @@ def surely(e: Array) -> Array:
     of 2**-53.
     """
     return e * (1 + 2.0**-30)
+
+
+def ends(v: Array, e: Array) -> tuple[Array, Array]:
+    """Numbers below and above all of an interval: v itself where the error is 0, also where it is less than an ulp."""
+    inexact = e != 0
+    low, high = np.nextafter(v - surely(e), -np.inf), np.nextafter(v + surely(e), np.inf)
+    return np.where(inexact, low, v), np.where(inexact, high, v)

@@ -32,7 +32,7 @@ import numpy as np
 
 from verify.evaluate.bounds import RULES, literal
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
-from verify.evaluate.bounds.evaluation import RULES_OF_SHIFTS
+from verify.evaluate.bounds.evaluation import RULES_OF_SHIFTS, rules_for
 from verify.evaluate.program import Operation, Program, require_rules
 from verify.evaluate.rounding.deviating import Deviating, Sampling
 from verify.evaluate.rounding.passing import PASSING
@@ -69,7 +69,7 @@ def evaluate(
     samples: int = SAMPLES,
     either: bool = True,
 ) -> list[Pair]:
-    """The gradient's tensors, in the program's order, as pairs (value, sigma); the loss is left out.
+    """The gradient's tensors, in the program's order, as pairs (value, sigma); the function's own values are left out.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def evaluate(
         When the program has a primitive without a rule.
     """
     require_rules(program, PASSING, "random rounding")
-    wanted = program.outputs[1:]
+    wanted = program.outputs[program.values :]
     with np.errstate(all="ignore"):
         carried = _carried_out(program, inputs, at)
         sigmas: dict[int, Array] = {}
@@ -142,6 +142,7 @@ Carried = dict[int, tuple[Array, Array | None]]
 def _carried_out(program: Program, inputs: list[Array], at: Arithmetic) -> Carried:
     """The values of all slots that the gradient needs, with the rounding of each operation alone."""
     carried: Carried = {}
+    rules = rules_for(program, inputs)
     for slot, constant in program.constants:
         value, error = literal(at, constant)
         carried[slot] = value, error / at.u if error.any() else None
@@ -152,7 +153,7 @@ def _carried_out(program: Program, inputs: list[Array], at: Arithmetic) -> Carri
             (value, _NO_DOUBT if value.dtype == bool else EXACT)
             for value, _ in (carried[slot] for slot in slots)
         ]
-        value, error = RULES[name](at, parameters, *pairs)
+        value, error = rules[name](at, parameters, *pairs)
         rounds = error is not EXACT and error.dtype != bool and error.any()
         carried[results[0]] = value, _own(name, parameters, pairs, value, error, at) if rounds else None
     return carried
@@ -163,7 +164,7 @@ _NO_DOUBT = np.zeros((), dtype=bool)
 
 def _results(program: Program, carried: Carried, sampling: Sampling) -> Iterator[tuple[int, Deviating]]:
     """The gradient's tensors, by slot, as some samples deviate from them."""
-    wanted = program.outputs[1:]
+    wanted = program.outputs[program.values :]
     values = {slot: Deviating(carried[slot][0]) for slot in program.inputs}
     values |= {slot: Deviating(carried[slot][0], own=carried[slot][1]) for slot, _ in program.constants}
     for operation, alone, spent in _of_gradient(program):
@@ -183,7 +184,7 @@ def _of_gradient(program: Program) -> list[tuple[Operation, bool, list[int]]]:
 
     Beside each: whether its operand is used nowhere else, and the slots that nothing uses after it.
     """
-    needed = set(program.outputs[1:])
+    needed = set(program.outputs[program.values :])
     kept: list[Operation] = []
     for operation in reversed(program.operations):
         if needed.intersection(operation.results):
@@ -197,7 +198,7 @@ def _of_gradient(program: Program) -> list[tuple[Operation, bool, list[int]]]:
             last[slot] = i
         for slot in operation.operands:
             uses[slot] = uses.get(slot, 0) + 1
-    for slot in program.outputs[1:]:
+    for slot in program.outputs[program.values :]:
         uses[slot] = uses.get(slot, 0) + 1
     return [
         (

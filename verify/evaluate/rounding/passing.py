@@ -14,68 +14,34 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate import moves
-from verify.evaluate.bounds import EXACT, RULES, Array
+from verify.evaluate.bounds import RULES, Array
 from verify.evaluate.program import NoRule
 from verify.evaluate.rounding.deviating import Deviating, Sampling
-
-Passing = Callable[[Sampling, Mapping[str, Any], Array, list[Deviating]], Array | None]
-"""``passing(sampling, parameters, result, operands)``: the samples of a result, None where it is exact."""
-
-
-def _lined_up(samples: Array, ndim: int) -> Array:
-    """Samples of an operand with fewer axes than the result, so that they broadcast as its value does."""
-    lacking = ndim - (samples.ndim - 1)
-    return samples.reshape(len(samples), *[1] * lacking, *samples.shape[1:]) if lacking else samples
-
-
-def _linear(*partials: Callable[..., Any]) -> Passing:
-    """A function's total differential: for each operand, its partial derivative ``(result, *values)``."""
-
-    def passing(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
-        total: Array | None = None
-        values = [operand.value for operand in operands]
-        for partial, operand in zip(partials, operands, strict=True):
-            samples = operand.drawn(sampling)
-            if samples is None:
-                continue
-            factor = np.asarray(partial(result, *values), dtype=sampling.dtype)
-            term = _lined_up(samples, result.ndim) * factor
-            total = term if total is None else total + term
-        return total
-
-    return passing
-
-
-def _secant(name: str) -> Passing:
-    """A function that increases: its largest slope as far as the band reaches."""
-
-    def passing(
-        sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
-    ) -> Array | None:
-        [a] = operands
-        value, error = a.excursion(sampling)
-        if a.deviation is None:
-            return None
-        _, reached = RULES[name](sampling.at, parameters, (value, error))
-        _, still = RULES[name](sampling.at, parameters, (value, EXACT))
-        slope = np.where(error > 0, (reached - still) / error, 0.0)
-        return a.deviation * slope.astype(sampling.dtype)
-
-    return passing
+from verify.evaluate.rounding.samplewise import each_in_turn, ordered
+from verify.evaluate.rounding.slopes import (
+    Passing,
+    compared,
+    jumping,
+    linear,
+    lined_up,
+    power,
+    secant,
+    wave,
+)
 
 
 def _quotient(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
     """(da - q db) / b, by the smallest b that its band reaches; nothing is known where that is 0."""
     b, eb = operands[1].excursion(sampling)
     room = np.where(abs(b) > eb, (abs(b) - eb) * np.sign(b), 0.0)
-    return _linear(lambda q, a, b: 1 / room, lambda q, a, b: -q / room)(sampling, _, result, operands)
+    return linear(lambda q, a, b: 1 / room, lambda q, a, b: -q / room)(sampling, _, result, operands)
 
 
 def _root(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
     """The chord of the square root, from the smallest a that its band reaches; nothing is known below 0."""
     a, ea = operands[0].excursion(sampling)
     slope = np.where(ea <= a, 1 / (result + np.sqrt(np.maximum(a - ea, 0))), np.inf)
-    return _linear(lambda r, a: slope)(sampling, _, result, operands)
+    return linear(lambda r, a: slope)(sampling, _, result, operands)
 
 
 def _chosen(first: Callable[[Array, Array], Array]) -> Passing:
@@ -89,7 +55,7 @@ def _chosen(first: Callable[[Array, Array], Array]) -> Passing:
         doubt = ~(abs(a - b) > ea + eb) & sampling.either
         take_a = np.where(doubt, ea >= eb, first(a, b))
         ours, theirs = (
-            np.zeros((), sampling.dtype) if s is None else _lined_up(s, result.ndim) for s in samples
+            np.zeros((), sampling.dtype) if s is None else lined_up(s, result.ndim) for s in samples
         )
         return np.where(take_a, ours, theirs)
 
@@ -152,20 +118,6 @@ def _lifted_product(parameters: Mapping[str, Any], which: int) -> dict[str, Any]
     return {"dimension_numbers": (tuple(inner), tuple(batch))}
 
 
-def _compared(name: str) -> Passing:
-    def passing(
-        sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
-    ) -> Array | None:
-        if not sampling.either:
-            return None
-        pairs = [operand.excursion(sampling) for operand in operands]
-        same = len(operands) == 2 and operands[0] is operands[1]
-        _, doubt = RULES[name](sampling.at, parameters, *([pairs[0]] * 2 if same else pairs))
-        return sampling.signs(result.shape) & doubt if doubt.any() else None
-
-    return passing
-
-
 def _logical(function: Callable[..., Array]) -> Passing:
     """and, or, not: outcomes of the samples against the outcome of the value."""
 
@@ -175,6 +127,19 @@ def _logical(function: Callable[..., Array]) -> Passing:
             return None
         sides = [o.value if flip is None else o.value ^ flip for o, flip in zip(operands, flips, strict=True)]
         return np.asarray(function(*sides) ^ result)
+
+    return passing
+
+
+def _reduced_outcomes(function: np.ufunc) -> Passing:
+    def passing(
+        sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
+    ) -> Array | None:
+        flips = operands[0].drawn(sampling)
+        if flips is None:
+            return None
+        axes = tuple(axis + 1 for axis in parameters["axes"])
+        return np.asarray(function.reduce(operands[0].value ^ flips, axis=axes) ^ result)
 
     return passing
 
@@ -212,13 +177,6 @@ def _converted(
         _, e = RULES["convert_element_type"](sampling.at, parameters, operands[0].excursion(sampling))
         return sampling.signs(result.shape) * (e / sampling.at.u).astype(sampling.dtype)
     return samples
-
-
-def _signed(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
-    if not sampling.either:
-        return None
-    _, doubt = RULES["sign"](sampling.at, _, operands[0].excursion(sampling))
-    return sampling.signs(result.shape) * (doubt / sampling.at.u).astype(sampling.dtype)
 
 
 def _moved(name: str) -> Passing:
@@ -271,7 +229,7 @@ def _exact(sampling: Sampling, _: Any, result: Array, operands: list[Deviating])
 
 
 def _sum_of_two(sign: float) -> Passing:
-    return _linear(lambda r, a, b: 1.0, lambda r, a, b: sign)
+    return linear(lambda r, a, b: 1.0, lambda r, a, b: sign)
 
 
 def _integer_power(
@@ -279,21 +237,26 @@ def _integer_power(
 ) -> Array | None:
     y = parameters["y"]
     with np.errstate(all="ignore"):
-        return _linear(lambda r, a: y * a ** float(y - 1))(sampling, parameters, result, operands)
+        return linear(lambda r, a: y * a ** float(y - 1))(sampling, parameters, result, operands)
 
 
 PASSING: dict[str, Passing] = {
     "add": _sum_of_two(1.0),
     "add_any": _sum_of_two(1.0),
     "sub": _sum_of_two(-1.0),
-    "mul": _linear(lambda r, a, b: b, lambda r, a, b: a),
+    "mul": linear(lambda r, a, b: b, lambda r, a, b: a),
     "div": _quotient,
-    "neg": _linear(lambda r, a: -1.0),
-    "abs": _linear(lambda r, a: np.where(a < 0, -1.0, 1.0)),
-    "square": _linear(lambda r, a: 2 * a),
-    "one_minus_square": _linear(lambda r, a: -2 * a),
+    "neg": linear(lambda r, a: -1.0),
+    "abs": linear(lambda r, a: np.where(a < 0, -1.0, 1.0)),
+    "square": linear(lambda r, a: 2 * a),
+    "one_minus_square": linear(lambda r, a: -2 * a),
     "integer_pow": _integer_power,
-    **{name: _secant(name) for name in ("exp", "expm1", "log", "log1p", "logistic", "tanh")},
+    **{name: secant(name) for name in ("exp", "exp2", "expm1", "log", "log1p", "logistic", "tanh", "erf")},
+    **{name: secant(name, -1) for name in ("rsqrt", "erfc")},
+    "pow": power,
+    "sin": wave(np.cos),
+    "cos": wave(lambda a: -np.sin(a)),
+    **{name: jumping(name) for name in ("floor", "ceil", "round", "rem", "argmax", "argmin")},
     "sqrt": _root,
     "max": _chosen(np.greater_equal),
     "min": _chosen(np.less_equal),
@@ -302,13 +265,18 @@ PASSING: dict[str, Passing] = {
     "reduce_max": _extreme(1),
     "reduce_min": _extreme(-1),
     "dot_general": _product,
-    **{name: _compared(name) for name in ("gt", "ge", "lt", "le", "eq", "ne")},
+    **{name: compared(name) for name in ("gt", "ge", "lt", "le", "eq", "ne", "is_largest", "is_smallest")},
     "and": _logical(np.logical_and),
     "or": _logical(np.logical_or),
     "not": _logical(np.logical_not),
+    "reduce_or": _reduced_outcomes(np.logical_or),
+    "reduce_and": _reduced_outcomes(np.logical_and),
+    "cumsum": each_in_turn("cumsum"),
+    "sort": ordered("sort"),
+    "top_k": ordered("top_k"),
     "select_n": _selected,
     "convert_element_type": _converted,
-    "sign": _signed,
+    "sign": jumping("sign"),
     "is_finite": _exact,
     **{name: _moved(name) for name in moves.MOVES},
 }

@@ -192,6 +192,51 @@ def test_a_product_of_matrices(exact, magnitudes, at):
     assert_is(pair, exactly(pair[0]), error)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_cumulative_sum(reverse, at):
+    a = a_pair((2, 5), 1e-3, 1e3)
+    v, e = map(exactly, a)
+    total, bound = bounds.RULES["cumsum"](at, {"axis": 1, "reverse": reverse}, a)
+    for k in range(5):
+        terms = slice(k, None) if reverse else slice(k + 1)
+        n = 5 - k if reverse else k + 1
+        error = e[:, terms].sum(axis=1)
+        if n > 1:
+            error = error + (n - 1) * at.u * (abs(v[:, terms]).sum(axis=1) + error) + (n - 1) * at.eta
+        assert_is((total[:, k], bound[:, k]), exactly(total[:, k]), error)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_power_of_any_exponent(sign, at):
+    """The change of log(v), times v; in doubt for a negative base unless the exponent is an exact integer."""
+    a, b = a_pair(40, 1e-2, 1e2), a_pair(40, 0.5, 3.0, seed=1)
+    a = (sign * abs(a[0]), a[1])
+    if sign < 0:
+        b = (np.rint(b[0]), np.where(np.arange(40) < 30, 0.0, 0.25))
+    (x, ex), (y, ey) = (map(exactly, pair) for pair in (a, b))
+    power = np.frompyfunc(lambda a, b: a**b if a > 0 else a ** int(float(b)), 2, 1)(x, y)
+    billionth = 1 + flint.arb(2) ** -30
+    log = np.frompyfunc(lambda a: abs(a).log(), 1, 1)(x)
+    ratio = np.frompyfunc(lambda a, ea: -(-ea * billionth / abs(a)).log1p(), 2, 1)(x, ex)
+    change = (abs(y) + ey) * ratio + ey * abs(log)
+    error = abs(power) * np.frompyfunc(lambda a: a.expm1(), 1, 1)(change)
+    expected = np.array([rounded(at, *pair, LIBRARY_ULPS) for pair in zip(power, error, strict=True)])
+    v, e = bounds.RULES["pow"](at, {}, a, b)
+    known = np.isfinite(e)
+    assert (known == ((sign > 0) | (b[1] == 0))).all() or at.eta == 0.125
+    assert known.sum() >= 25
+    assert_is((v[known], e[known]), power[known], expected[known])
+
+
+def test_powers_that_are_exact_or_unknown(at):
+    a = (np.array([0.0, 0.0, 0.0, -2.0, 1.0]), np.array([0.0, 0.0, 0.5, 0.5, 1.0]))
+    b = (np.array([2.5, 0.0, 1.5, 0.0, 0.5]), np.zeros(5))
+    v, e = bounds.RULES["pow"](at, {}, a, b)
+    assert v.tolist() == [0, 1, 0, 1, 1]
+    of_one = 2 * LIBRARY_ULPS * at.u + at.eta
+    assert e.tolist() == [at.eta, of_one, np.inf, of_one, np.inf]
+
+
 def test_an_integer_quotient_in_doubt():
     at = Arithmetic.judging("float64", {})
     a = (np.array([7.0, 7.0, 7.0, -7.0]), np.array([0.0, 1.0, 0.0, 0.0]))
@@ -219,9 +264,25 @@ def test_integers_keep_their_error_and_do_not_round(name, value):
 # --- functions
 
 
-def slope_times(name: str, a: Any, ea: Any) -> tuple[Any, Any, float]:
+def slope_times(name: str, a: Any, ea: Any, u: Any) -> tuple[Any, Any, float]:
     """The value, the error before rounding, and the ulps, of one function."""
     billionth = 1 + flint.arb(2) ** -30
+    if name == "rsqrt":
+        room = a - ea * billionth
+        error = ea / (a.sqrt() * room.sqrt() * (a.sqrt() + room.sqrt()))
+        return a.rsqrt(), error, LIBRARY_ULPS
+    if name == "exp2":
+        exponent = (ea + 2 * u * (abs(a) + ea)) * flint.arb(2).log()
+        return flint.arb(2) ** a, flint.arb(2) ** a * exponent.expm1(), LIBRARY_ULPS
+    if name in ("sin", "cos"):
+        return getattr(a, name)(), ea.min(flint.arb(2)), LIBRARY_ULPS
+    if name in ("erf", "erfc"):
+        least = (abs(a) - ea * billionth).max(flint.arb(0))
+        error = (2 / flint.arb.pi().sqrt() * (-least * least).exp() * ea).min(flint.arb(2))
+        if name == "erf":
+            return a.erf(), error, LIBRARY_ULPS
+        square = (u * (a.max(flint.arb(0)) + ea) ** 2).expm1()
+        return a.erfc(), (error + (a.erfc() + error) * square).min(flint.arb(2)), LIBRARY_ULPS
     if name == "exp":
         return a.exp(), a.exp() * ea.expm1(), LIBRARY_ULPS
     if name == "expm1":
@@ -239,12 +300,14 @@ def slope_times(name: str, a: Any, ea: Any) -> tuple[Any, Any, float]:
     return a.tanh(), (2 * s * (1 - s) * (2 * ea).expm1()).min(flint.arb(2)), LIBRARY_ULPS
 
 
-@pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "sqrt", "logistic", "tanh"])
+@pytest.mark.parametrize("name", [
+    "exp", "expm1", "log", "log1p", "sqrt", "logistic", "tanh", "rsqrt", "exp2", "sin", "cos", "erf", "erfc",
+])  # fmt: skip
 def test_a_function(name, at):
     v, e = a_pair(60, 1e-3, 20.0)
-    if name in ("log", "log1p", "sqrt"):
+    if name in ("log", "log1p", "sqrt", "rsqrt"):
         v = abs(v)
-    results = [slope_times(name, *pair) for pair in zip(exactly(v), exactly(e), strict=True)]
+    results = [slope_times(name, *pair, flint.arb(at.u)) for pair in zip(exactly(v), exactly(e), strict=True)]
     value, error = np.array([r[0] for r in results]), np.array([r[1] for r in results])
     assert_is(bounds.RULES[name](at, {}, (v, e)), value, rounded(at, value, error, results[0][2]))
 
@@ -286,6 +349,10 @@ def test_a_saturated_function_is_taken_to_have_the_smallest_slope(name, factor, 
         ("sqrt", (0.0, 0.0), True),
         ("sqrt", (0.0, 1e-9), False),
         ("sqrt", (-1.0, 0.0), False),
+        ("rsqrt", (1.0, 1.0), False),
+        ("rsqrt", (1 + 2.0**-20, 1.0), True),
+        ("rsqrt", (0.0, 0.0), False),
+        ("rsqrt", (-1.0, 0.0), False),
     ],
 )
 def test_where_a_function_ends_nothing_is_bounded(name, pair, bounded, at):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from verify.evaluate import bounds, moves
 from verify.evaluate.balls import exactly
-from verify.evaluate.bounds import evaluation
+from verify.evaluate.bounds import evaluation, ordering
 from verify.evaluate.bounds.arithmetic import EXACT, LIBRARY_ULPS, SIGMOID_ULPS, Arithmetic
 
 # A rule's own arithmetic may round 64 times; `bounds.evaluate` adds this slack once for the whole program.
@@ -50,6 +50,12 @@ ELEMENTWISE: dict[str, tuple[Callable[..., Any], float, tuple[float, float]]] = 
     "log": (lambda a: positive(a).log(), LIBRARY_ULPS, ANY),
     "log1p": (lambda a: positive(1 + a).log() if a < -0.5 else a.log1p(), LIBRARY_ULPS, (1e-320, 2)),
     "sqrt": (lambda a: positive(a).sqrt(), 0.5, ANY),
+    "rsqrt": (lambda a: positive(a).rsqrt(), LIBRARY_ULPS, ANY),
+    "exp2": (lambda a: flint.arb(2) ** a, LIBRARY_ULPS, (1e-10, 1100)),
+    "sin": (lambda a: a.sin(), LIBRARY_ULPS, (1e-320, 1e6)),
+    "cos": (lambda a: a.cos(), LIBRARY_ULPS, (1e-320, 1e6)),
+    "erf": (lambda a: a.erf(), LIBRARY_ULPS, (1e-320, 40)),
+    "erfc": (lambda a: a.erfc(), LIBRARY_ULPS, (1e-320, 26)),
     "logistic": (lambda a: 1 / (1 + (-a).exp()), SIGMOID_ULPS, (1e-10, 900)),
     "tanh": (tanh, LIBRARY_ULPS, (1e-320, 900)),
     "max": (lambda a, b: a.max(b), 0, ANY),
@@ -69,7 +75,9 @@ WITH_TESTS_OF_THEIR_OWN = {
     *COMPARISONS,
     *moves.MOVES,
     *("integer_pow", "reduce_sum", "reduce_max", "reduce_min", "dot_general", "clamp", "select_n"),
-    *("and", "or", "not", "is_finite", "convert_element_type"),
+    *("and", "or", "not", "is_finite", "convert_element_type", "reduce_or", "reduce_and"),
+    *("pow", "floor", "ceil", "round", "rem", "cumsum"),
+    *ordering.RULES,
 }
 
 
@@ -136,7 +144,7 @@ def test_elementwise(name, seed, dtype):
     pairs = [
         drawn_pair(rng, 8, magnitudes) for _ in range(function.__code__.co_argcount if name != "abs" else 1)
     ]
-    if name in ("log", "sqrt"):
+    if name in ("log", "sqrt", "rsqrt"):
         pairs = [(abs(pairs[0][0]), pairs[0][1])]
     if len(pairs) == 2 and rng.random() < 0.5:  # near ties, where choices are in doubt
         pairs[1] = (pairs[0][0] * rng.choice([1.0, 1 + 2.0**-50, 0.999], size=8), pairs[1][1])
@@ -173,6 +181,82 @@ def test_integer_pow(y, seed, dtype):
         return f"power {y} of {pair[0][keep][index]} ± {pair[1][keep][index]}"
 
     assert_contains((v[keep], e[keep]), exact[keep], dtype, roundings * u * (1 - 4 * u), say)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@given(SEEDS, DTYPES)
+def test_pow(whole, seed, dtype):
+    rng = np.random.default_rng(seed)
+    a, b = drawn_pair(rng, 8, (1e-30, 1e30)), drawn_pair(rng, 8, (1e-3, 6))
+    if whole:
+        b = (np.rint(b[0]), np.zeros(8))
+    else:
+        a = (abs(a[0]), a[1])
+
+    def power(base: Any, exponent: Any) -> Any:
+        if whole:
+            n = int(float(exponent))
+            return base**n if n >= 0 else 1 / base**-n
+        return positive(base) ** exponent if base != 0 else flint.arb(0 if exponent > 0 else "nan")
+
+    exact = np.asarray(np.frompyfunc(power, 2, 1)(perturbed(rng, a), perturbed(rng, b)))
+    v, e = (
+        np.broadcast_to(p, 8) for p in finished(bounds.RULES["pow"](Arithmetic.judging(dtype, {}), {}, a, b))
+    )
+    keep = np.array([number.is_finite() for number in exact])
+    assert np.all(np.isinf(e[~keep]))
+    assert_contains(
+        (v[keep], e[keep]), exact[keep], dtype, LIBRARY_ULPS * float(np.finfo(dtype).eps),
+        lambda i: f"{a[0][keep][i]} ± {a[1][keep][i]} to {b[0][keep][i]} ± {b[1][keep][i]}",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("reverse", [False, True])
+def test_cumsum(seed, reverse):
+    rng = np.random.default_rng(seed)
+    dtype = ("float64", "float32")[seed % 2]
+    pair = drawn_pair(rng, (3, 4), (1e-30, 1e30))
+    v, e = finished(
+        bounds.RULES["cumsum"](Arithmetic.judging(dtype, {}), {"axis": 1, "reverse": reverse}, pair)
+    )
+    operand = perturbed(rng, pair)
+    u = flint.arb(float(np.finfo(dtype).eps)) / 2
+    for k in range(4):
+        terms = operand[:, k:] if reverse else operand[:, : k + 1]
+        worst = terms.sum(axis=1) + (terms.shape[1] - 1) * u * abs(terms).sum(axis=1)
+        for off, allowed in zip(abs(worst - exactly(v[:, k])), e[:, k], strict=True):
+            assert off <= flint.arb(float(allowed))
+
+
+@pytest.mark.parametrize("name", ["floor", "ceil", "round to even", "round away", "rem"])
+@given(SEEDS)
+def test_integers_near_a_number(name, seed):
+    rng = np.random.default_rng(seed)
+    v = rng.choice([-2.5, -1.0, -0.5, 0.0, 0.5, 1.5, 2.5, 2.0**53, 0.49999999999999994, 3.3], size=8)
+    a = (v, rng.choice([0.0, 1e-300, 1e-16, 0.25, 0.5, 1.0], size=8))
+    exact = perturbed(rng, a)
+    at = Arithmetic.judging("float64", {})
+
+    def even(x: Any) -> Any:
+        nearest = (x + 0.5).floor()
+        tie = nearest - x == 0.5
+        return nearest - 1 if tie and (nearest / 2).floor() * 2 != nearest else nearest
+
+    functions = {
+        "floor": lambda x: x.floor(),
+        "ceil": lambda x: x.ceil(),
+        "round to even": even,
+        "round away": lambda x: (x + 0.5).floor() if x >= 0 else (x - 0.5).ceil(),
+        "rem": lambda x: x - 2 * ((x / 2).floor() if x >= 0 else (x / 2).ceil()),
+    }
+    expected = [functions[name](x) for x in exact]
+    operands = [a, (np.full(8, 2.0), EXACT)] if name == "rem" else [a]
+    parameters = {"rounding_method": int(name == "round to even")}
+    value, error = bounds.RULES[name.split()[0]](at, parameters, *operands)
+    for i in range(8):
+        assert abs(expected[i] - flint.arb(float(value[i]))) <= flint.arb(float(error[i])), (a[0][i], a[1][i])
+        assert a[1][i] > 0 or error[i] == 0
 
 
 @pytest.mark.parametrize(
@@ -301,6 +385,21 @@ def test_outcomes_combine_with_their_doubts():
     np.testing.assert_array_equal(bounds.RULES["not"](at, {}, a), [~a[0], a[1]])
 
 
+@pytest.mark.parametrize("name", ["reduce_or", "reduce_and"])
+def test_outcomes_reduce_with_their_doubts(name):
+    """In doubt exactly where the doubtful outcomes decide."""
+    at = Arithmetic.judging("float64", {})
+    combine = any if name == "reduce_or" else all
+    for row in itertools.product(itertools.product([False, True], repeat=2), repeat=3):
+        v, doubt = (np.array(part)[np.newaxis] for part in zip(*row, strict=True))
+        outcome, in_doubt = bounds.RULES[name](at, {"axes": (1,)}, (v, doubt))
+        possible = {
+            combine(choice) for choice in itertools.product(*[{o, not o} if d else {o} for o, d in row])
+        }
+        assert outcome.tolist() == [combine(v[0])]
+        assert in_doubt.tolist() == [len(possible) == 2], row
+
+
 def test_finite_is_in_doubt_where_the_error_is_infinite():
     a = (np.array([1.0, 1.0, np.inf]), np.array([0.0, np.inf, np.inf]))
     outcome, doubt = bounds.RULES["is_finite"](Arithmetic.judging("float64", {}), {}, a)
@@ -322,15 +421,34 @@ def test_a_selection_in_doubt_covers_both_branches(seed):
             assert e[i] <= max((b if which[0][i] else a)[1][i] * SLACK, 0)
 
 
-@pytest.mark.parametrize("name", ["log", "log1p", "sqrt", "div", "exp", "mul"])
+def test_outcomes_are_compared_and_selected_with_their_doubts():
+    at = Arithmetic.judging("float64", {})
+    for row in itertools.product(itertools.product([False, True], repeat=2), repeat=3):
+        operands = [(np.array([outcome]), np.array([doubt])) for outcome, doubt in row]
+        possible = list(itertools.product(*[{o, not o} if d else {o} for o, d in row]))
+        for name, function in (("select_n", lambda w, a, b: b if w else a), ("eq", None), ("ne", None)):
+            if function is None:
+                outcome, doubt = bounds.RULES[name](at, {}, *operands[1:])
+                results = {(a == b) == (name == "eq") for _, a, b in possible}
+                expected = (row[1][0] == row[2][0]) == (name == "eq")
+            else:
+                outcome, doubt = bounds.RULES[name](at, {}, *operands)
+                results, expected = {function(*case) for case in possible}, function(*(o for o, _ in row))
+            assert outcome.tolist() == [expected]
+            assert doubt.tolist() == [len(results) == 2], (name, row)
+
+
+@pytest.mark.parametrize("name", ["log", "log1p", "sqrt", "rsqrt", "pow", "exp2", "div", "exp", "mul"])
 def test_an_infinite_error_stays_infinite(name):
     v = np.array([0.0, 1.0, 2.0])
     pair = (v, np.full(3, np.inf))
-    operands = [pair] * (2 if name in ("div", "mul") else 1)
+    operands = [pair] * (2 if name in ("div", "mul", "pow") else 1)
     assert np.isinf(finished(bounds.RULES[name](Arithmetic.judging("float64", {}), {}, *operands))[1]).all()
 
 
-@pytest.mark.parametrize(("name", "most"), [("logistic", 1), ("tanh", 2)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("logistic", 1), ("tanh", 2), ("erf", 2), ("erfc", 2), ("sin", 2)]
+)
 def test_what_is_bounded_has_a_bounded_error(name, most):
     v, e = finished(
         bounds.RULES[name](
@@ -355,6 +473,9 @@ def test_a_large_error_lifts_an_exponential_that_underflowed():
         ("integer_pow", {"y": 3}, [np.array([1e15])]),
         ("integer_pow", {"y": 2}, [np.array([1e20])]),
         ("reduce_sum", {"axes": (0,)}, [np.array([3e38, 3e38, -3e38])]),
+        ("cumsum", {"axis": 0, "reverse": True}, [np.array([3e38, 3e38])]),
+        ("pow", {}, [np.array([1e20]), np.array([2.5])]),
+        ("exp2", {}, [np.array([200.0])]),
         ("dot_general", {"dimension_numbers": (((1,), (0,)), ((), ()))}, [np.full((1, 2), 1e20)] * 2),
     ],
 )
@@ -362,9 +483,16 @@ def test_what_overflows_the_judged_format_has_no_bound(name, parameters, values)
     if name == "dot_general":
         values = [values[0], values[1].T]
     pairs = [(v, np.zeros_like(v)) for v in values]
-    assert np.isinf(
-        finished(bounds.RULES[name](Arithmetic.judging("float32", {}), parameters, *pairs))[1]
-    ).all()
+    assert (
+        np.isinf(
+            finished(bounds.RULES[name](Arithmetic.judging("float32", {}), parameters, *pairs))[1]
+        ).tolist()
+        == [True, False]
+        if name == "cumsum"
+        else np.isinf(
+            finished(bounds.RULES[name](Arithmetic.judging("float32", {}), parameters, *pairs))[1]
+        ).all()
+    )
     assert np.isfinite(
         finished(bounds.RULES[name](Arithmetic.judging("float64", {}), parameters, *pairs))[1]
     ).all()
@@ -393,6 +521,8 @@ def test_conversions():
     assert converted([True, False], [False, True], "float64") == [[1.0, 0.0], [0.0, 1.0]]
     assert converted([2.75], [1e-9], "float64") == [[2.75], [1e-9]]
     assert converted([2.7, -2.7, 2.999], [0.0, 0.0, 0.01], "int32") == [[2.0, -2.0, 2.0], [0.0, 0.0, 1.0]]
+    assert converted([-np.inf, np.inf], [0.0, np.inf], "float64") == [[-np.inf, np.inf], [0.0, np.inf]]
+    assert converted([2.0, 2.0, 0.0], [1e-300, 0.0, 1e-300], "int32") == [[2.0, 2.0, 0.0], [1.0, 0.0, 0.0]]
     [[value], [error]] = converted([0.1], [0.0], "float32")
     assert abs(float(np.float32(0.1)) - value) <= error < 1e-7
     [_, [error]] = converted([2.0**60 + 2.0**8], [0.0], "float64", "float32")
@@ -447,3 +577,41 @@ def test_a_shift_that_may_scale_an_underflow_by_more_than_its_room_does_not_canc
     assert e[0] < 1e-14
     assert e[1:].tolist() == [0.6, np.inf]
     assert at.eta >= np.exp(0.5) * np.finfo(float).tiny
+
+
+def test_an_exact_infinity_stays_what_it_is():
+    """Logits that a mask removed: neither their sum with a number in error nor their exponential is in doubt."""
+    at = Arithmetic.judging("float64", {})
+    table = evaluation._TABLES[False, True]
+    removed, number = (np.array([-np.inf]), EXACT), (np.array([2.0]), np.array([0.5]))
+    for name, operands, expected in [
+        ("add", (removed, number), -np.inf),
+        ("add", (number, removed), -np.inf),
+        ("sub", (removed, number), -np.inf),
+        ("sub", (number, removed), np.inf),
+        ("mul", (removed, number), -np.inf),
+        ("mul", (number, removed), -np.inf),
+        ("div", (removed, number), -np.inf),
+    ]:
+        v, e = table[name](at, {}, *operands)
+        assert (v, e) == (expected, 0), name
+        assert np.isinf(bounds.RULES[name](at, {}, *operands)[1]), name
+    v, e = table["exp"](at, {}, table["sub"](at, {}, removed, number))
+    assert (v, e) == (0, at.eta)
+
+
+def test_an_infinity_that_is_not_certain_has_no_bound():
+    at = Arithmetic.judging("float64", {})
+    table = evaluation._TABLES[False, True]
+    removed, around_0 = (np.array([-np.inf]), EXACT), (np.array([0.25]), np.array([0.5]))
+    unknown, huge = (np.array([1.0]), np.array([np.inf])), (np.array([1.5e308]), EXACT)
+    for name, operands in [
+        ("mul", (removed, around_0)),
+        ("div", (removed, around_0)),
+        ("add", (removed, unknown)),
+        ("sub", (removed, removed)),
+        ("mul", (huge, huge)),
+        ("add", (huge, huge)),
+    ]:
+        _, e = evaluation._finished(*table[name](at, {}, *operands), 1.0)
+        assert np.isinf(e), name

@@ -24,9 +24,14 @@ ELEMENTWISE = {
     **dict.fromkeys(("add", "add_any", "sub", "mul", "div", "max", "min"), 2),
     **dict.fromkeys(("neg", "abs", "square", "one_minus_square", "exp", "expm1", "log", "log1p", "sqrt"), 1),
     **dict.fromkeys(("logistic", "tanh", "sign"), 1),
+    **dict.fromkeys(("rsqrt", "exp2", "sin", "cos", "erf", "erfc"), 1),
+    "pow": 2,
     "clamp": 3,
 }
+JUMPING = ("floor", "ceil", "round", "rem", "argmax", "argmin")
 OTHERS = {
+    *JUMPING,
+    *("is_largest", "is_smallest", "reduce_or", "reduce_and", "cumsum", "sort", "top_k"),
     *moves.MOVES,
     *(
         "gt",
@@ -82,7 +87,9 @@ def test_every_rule_of_the_bound_has_one_here():
 @pytest.mark.parametrize("name", sorted(set(ELEMENTWISE) - {"sign"}))
 def test_elementwise(name):
     rng = np.random.default_rng(1)
-    operands = [drawn(rng, (3, 4), name in ("log", "log1p", "sqrt")) for _ in range(ELEMENTWISE[name])]
+    operands = [
+        drawn(rng, (3, 4), name in ("log", "log1p", "sqrt", "rsqrt", "pow")) for _ in range(ELEMENTWISE[name])
+    ]
     if name == "clamp":
         operands[0], operands[2] = Deviating(np.full((3, 4), -0.7)), Deviating(np.full((3, 4), 0.7))
     assert_first_order(name, {}, operands)
@@ -106,6 +113,54 @@ def test_a_scalar_beside_an_array():
 @pytest.mark.parametrize("power", [-2, -1, 0, 1, 2, 3])
 def test_integer_powers(power):
     assert_first_order("integer_pow", {"y": power}, [drawn(np.random.default_rng(4), (5,))])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_cumulative_sums(reverse):
+    rng = np.random.default_rng(9)
+    assert_first_order("cumsum", {"axis": 1, "reverse": reverse}, [drawn(rng, (3, 4))])
+
+
+def test_sorted_sequences():
+    a = drawn(np.random.default_rng(10), (3, 4))
+    assert_first_order("top_k", {"axis": 1, "k": 2, "which_result": 0}, [a])
+    parameters = {"dimension": 1, "num_keys": 1}
+    assert_first_order("sort", {**parameters, "which_result": 0}, [a, Deviating(np.zeros((3, 4)))])
+    assert (
+        PASSING["sort"](sampling(), {**parameters, "which_result": 1}, a.value, [a, Deviating(a.value)])
+        is None
+    )
+
+
+@pytest.mark.parametrize("name", JUMPING)
+def test_a_jump_in_doubt_is_taken_by_some_samples(name):
+    at = sampling()
+    near = Deviating(np.array([2.0, 1.25, 1.3]))
+    if "arg" in name:
+        near.value[:] = [3.0, 3.0, 2.0] if name == "argmax" else [1.0, 1.0, 2.0]
+    if name == "round":
+        near.value[0] = 2.5
+    near.deviation = np.random.default_rng(11).standard_normal((SAMPLES, 3))
+    two = Deviating(np.full(3, 2.0))
+    operands = [near, two] if name == "rem" else [near]
+    parameters = {"rounding_method": 1, "axes": (0,)}
+    value = carried(name, at, parameters, *(operand.value for operand in operands))
+    moved = PASSING[name](at, parameters, value, operands)
+    assert 0 < (moved.reshape(SAMPLES, -1)[:, 0] != 0).sum() < SAMPLES
+    if name in ("floor", "ceil", "round"):
+        assert not moved[:, 1:].any()
+    assert PASSING[name](sampling(either=False), parameters, value, operands) is None
+
+
+@pytest.mark.parametrize("name", ["reduce_or", "reduce_and"])
+def test_outcomes_that_reduce(name):
+    function = np.any if name == "reduce_or" else np.all
+    rng = np.random.default_rng(12)
+    a = Deviating(rng.random((3, 4)) < 0.5, rng.random((SAMPLES, 3, 4)) < 0.2)
+    value = function(a.value, axis=1)
+    flips = PASSING[name](sampling(), {"axes": (1,)}, value, [a])
+    np.testing.assert_array_equal(value ^ flips, function(a.value ^ a.deviation, axis=2))
+    assert PASSING[name](sampling(), {"axes": (1,)}, value, [Deviating(a.value)]) is None
 
 
 @pytest.mark.parametrize("name", ["reduce_sum", "reduce_max", "reduce_min"])

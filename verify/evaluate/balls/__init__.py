@@ -1,0 +1,21 @@
+"""JAX's derivative in Arb balls: an interval around every entry that certainly holds the true gradient.
+
+A ball is a midpoint and a radius (F. Johansson, Arb: efficient arbitrary-precision midpoint-radius interval
+arithmetic, IEEE Transactions on Computers 66, 2017), from python-flint. The precision is doubled until the balls
+are far narrower than the rounding of the format that is judged.
+"""
+
+from verify.evaluate.balls.evaluation import RULES, at_precision, certified, evaluate
+from verify.evaluate.balls.numbers import FIRST_PRECISION, LAST_PRECISION, distance, exactly, middle
+
+__all__ = [
+    "FIRST_PRECISION",
+    "LAST_PRECISION",
+    "RULES",
+    "at_precision",
+    "certified",
+    "distance",
+    "evaluate",
+    "exactly",
+    "middle",
+]

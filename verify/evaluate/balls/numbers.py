@@ -1,0 +1,67 @@
+"""Arrays of balls: made of floats, read as floats, and functions of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flint
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Sizes = Mapping[str, int]
+"""The batch ``b`` and the widths ``n0, n1, ...``."""
+
+Rule = Callable[..., Array]
+"""``rule(sizes, parameters, *arrays of balls or outcomes)``: the array of the result."""
+
+FIRST_PRECISION, LAST_PRECISION = 192, 49_152
+"""Bits. A softmax of logits a thousand apart needs 1,443 for its smallest probability to have a digit."""
+
+
+def each(function: Callable[..., Any]) -> Rule:
+    """A function of balls as a function of arrays of balls."""
+    ufunc = np.frompyfunc(function, function.__code__.co_argcount, 1)
+    return lambda sizes, parameters, *arrays: np.asarray(ufunc(*arrays))
+
+
+def _exact(value: Any) -> Any:
+    """A float of any width as a ball of radius zero: a long double is the sum of some doubles."""
+    leading = float(value)
+    ball = flint.arb(leading)
+    while isinstance(value, np.longdouble) and np.isfinite(leading) and value != leading:
+        value = value - leading
+        leading = float(value)
+        with flint.ctx.workprec(FIRST_PRECISION):  # more bits than any long double has
+            ball += flint.arb(leading)
+    return ball
+
+
+_ball = np.frompyfunc(_exact, 1, 1)
+_as_float = np.frompyfunc(lambda ball: float(ball.mid()), 1, 1)
+_radius = np.frompyfunc(lambda ball: float(ball.rad()), 1, 1)
+
+
+def exactly(array: npt.ArrayLike) -> Array:
+    """An array of floats (or truths) as an array of balls of radius zero."""
+    array = np.asarray(array)
+    return array.astype(object) if array.dtype == bool else np.asarray(_ball(array), dtype=object)
+
+
+def middle(tensor: Array) -> npt.NDArray[np.float64]:
+    """The midpoints of an array of balls, rounded to float64."""
+    return np.asarray(_as_float(tensor), dtype=float)
+
+
+def radius(tensor: Array) -> npt.NDArray[np.float64]:
+    """The radii of an array of balls."""
+    return np.asarray(_radius(tensor), dtype=float)
+
+
+def distance(tensor: Array, result: Array) -> npt.NDArray[np.float64]:
+    """An upper bound on the distance between each entry of a result and the true value its ball holds."""
+    return np.asarray(_distance(tensor, exactly(result)), dtype=float)
+
+
+_distance = np.frompyfunc(lambda ball, value: float(abs(ball - value).upper()), 2, 1)
