@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import textwrap
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from verify.case.recipe import Case
 from verify.checks.entries import TensorEntries, summarised
+from verify.checks.html.page import part
 from verify.reference.judge import Judgement
 from verify.subject.call import Failed
 
@@ -91,6 +93,14 @@ class Finding:
         """The bound of the entry that shows it; NaN where no number does."""
         return self.judgement.bound if self.judgement else math.nan
 
+    def _repr_html_(self) -> str | None:
+        """The finding for a notebook; None, so that it shows text, where Jinja2 is not installed."""
+        return part("finding", finding=_plain(self), mistakes={})
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """The text for a notebook that shows no HTML, and for IPython."""
+        printer.text(str(self))
+
     def short(self) -> str:
         """The finding in a line or two."""
         tensor = f", {self.tensor}" if self.tensor else ""
@@ -140,6 +150,10 @@ class Finding:
         failing = [f"{name} {bad}/{n}" for name, (bad, n) in tried.items() if bad]
         passing = [name for name, (bad, _) in tried.items() if not bad]
         return (failing or ["none of a fresh sample"]) + ([f"not in {', '.join(passing)}"] if passing else [])
+
+
+def _plain(finding: Finding) -> dict[str, Any]:
+    return {**asdict(finding), "tensor": finding.tensor}
 
 
 def _times(judgement: Judgement) -> str:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from verify.checks.html.page import environment
 from verify.commands.progress import progress_bar
 from verify.oracle.check import check
 from verify.subject.options import add_options, judged
@@ -31,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", metavar="FILE", help="write the report to this file as well; - prints it instead"
     )
+    parser.add_argument(
+        "--html", metavar="FILE", help="write the report to this file as a page with pictures (needs Jinja2)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,12 +45,15 @@ def run(arguments: argparse.Namespace) -> int:
     ValueError, TypeError, OSError
         When the command or its target cannot be used; the caller prints the message and exits with 2.
     """
-    file = _writable(arguments.json)
+    file = _writable("--json", None if arguments.json == "-" else arguments.json)
+    html = _writable("--html", arguments.html)
+    if html is not None:
+        _require_templates()
     with ended_by_signals():
-        return _judged(arguments, file)
+        return _judged(arguments, file, html)
 
 
-def _judged(arguments: argparse.Namespace, file: Path | None) -> int:
+def _judged(arguments: argparse.Namespace, file: Path | None, html: Path | None) -> int:
     target, options = judged(arguments.target, vars(arguments))
     with progress_bar(arguments.target or arguments.exec) as progress:
         report = check(
@@ -59,6 +66,8 @@ def _judged(arguments: argparse.Namespace, file: Path | None) -> int:
         )
     if file is not None:
         file.write_text(report.to_json() + "\n", encoding="utf-8")
+    if html is not None:
+        html.write_text(report.to_html(), encoding="utf-8")
     print(report.to_json() if arguments.json == "-" else report)
     return 0 if report.ok and not report.interrupted else 1
 
@@ -87,11 +96,18 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _writable(name: str | None) -> Path | None:
+def _writable(option: str, name: str | None) -> Path | None:
     """The file for the report, found to be writable before the work is done."""
-    if name in (None, "-"):
+    if name is None:
         return None
-    path = Path(str(name))
+    path = Path(name)
     if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"--json {name}: not a file in a directory that exists")
+        raise ValueError(f"{option} {name}: not a file in a directory that exists")
     return path
+
+
+def _require_templates() -> None:
+    try:
+        environment()
+    except ModuleNotFoundError as error:
+        raise ValueError(f"--html: {error}") from None

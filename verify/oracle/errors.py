@@ -16,7 +16,7 @@ Array = npt.NDArray[np.float64]
 PENDING = 50_000
 """Entries that are kept before they are counted: NumPy counts many cases in the time of one."""
 
-UNITS = {"bound": (-28, 8), "u": (-12, 24)}
+UNITS = {"bound": (-28, 56), "u": (-12, 60)}
 """Units of an error, and the powers of 2 between which it is counted, a bar for each."""
 
 

@@ -9,6 +9,8 @@ from importlib import metadata
 from typing import Any
 
 from verify.checks.finding import Example, Finding, columns
+from verify.checks.html.page import page, part
+from verify.diagnosis.mistakes import CATALOGUE
 from verify.oracle.errors import Histogram
 from verify.oracle.precision import Shown, told
 from verify.reference.judge import VERDICTS
@@ -116,9 +118,9 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Plain data: what ``to_json`` writes."""
         plain = self.with_entries()
-        for part in [plain, *plain["findings"]]:
+        for data in [plain, *plain["findings"]]:
             for name in ("nearest", "entries", "larger"):
-                part.pop(name, None)
+                data.pop(name, None)
         return plain
 
     def with_entries(self) -> dict[str, Any]:
@@ -128,6 +130,30 @@ class Report:
         for finding, data in zip(self.findings, plain["findings"], strict=True):
             data.update(regime=finding.regime, dtype=finding.dtype, tensor=finding.tensor)
         return plain
+
+    def to_html(self) -> str:
+        """The report as an HTML page that stands alone: no network, no script; light and dark.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            Where Jinja2 is not installed: ``pip install 'mlp-ref[report]'``.
+        """
+        return page(self.with_entries(), str(self), self._mistakes())
+
+    def _repr_html_(self) -> str | None:
+        """The report for a notebook; None, so that it shows text, where Jinja2 is not installed."""
+        return part("report", report=self.with_entries(), text=str(self), mistakes=self._mistakes())
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """The text for a notebook that shows no HTML, and for IPython."""
+        printer.text(str(self))
+
+    def _mistakes(self) -> dict[str, dict[str, str]]:
+        """The formulas and stories of the mistakes that findings name."""
+        named = {name for finding in self.findings for name in finding.mistakes}
+        fields = ("family", "wrong", "right", "story")
+        return {m.name: {field: getattr(m, field) for field in fields} for m in CATALOGUE if m.name in named}
 
     def to_json(self, indent: int | None = 2) -> str:
         """The report as JSON; numbers that JSON lacks are the strings ``"nan"``, ``"inf"`` and ``"-inf"``."""

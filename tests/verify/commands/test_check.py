@@ -12,6 +12,7 @@ import pytest
 
 import verify
 from verify.__main__ import main
+from verify.checks.html.page import environment
 
 NET = """
 import numpy as np
@@ -287,3 +288,24 @@ def test_a_termination_ends_the_program_too(tmp_path):
     ended.register(program, select.POLLIN)
     assert ended.poll(60_000)
     os.close(program)
+
+
+def test_html_is_written_as_well(run, tmp_path):
+    status, out, _ = run("net.py:summed", *FEW, "--html", "report.html")
+    assert status == 1
+    assert out.startswith("WRONG: summed")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert "Wrong: no rounding of the right formula gives these numbers" in text
+
+
+def test_a_place_for_html_that_cannot_be_written_is_refused_before_the_work(run, monkeypatch):
+    status, out, err = run("net.py:gradient", "--html", "nowhere/report.html")
+    assert (status, out) == (2, "")
+    assert "--html nowhere/report.html: not a file in a directory that exists" in err
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    environment.cache_clear()
+    status, out, err = run("net.py:gradient", "--html", "report.html")
+    environment.cache_clear()
+    assert (status, out) == (2, "")
+    assert "--html: HTML needs Jinja2: install it with pip install 'mlp-ref[report]'" in err

@@ -25,7 +25,8 @@ def bar(histogram, regime):
 
 
 @pytest.mark.parametrize(
-    ("ratio", "ends"), [(1.0, (-1, 0)), (1.5, (0, 1)), (0.02, (-6, -5)), (1e9, (7, 8)), (1e-9, (-28, -27))]
+    ("ratio", "ends"),
+    [(1.0, (-1, 0)), (1.5, (0, 1)), (0.02, (-6, -5)), (1e9, (29, 30)), (1e20, (55, 56)), (1e-9, (-28, -27))],
 )
 def test_an_error_in_units_of_its_bound(ratio, ends):
     errors = Errors()

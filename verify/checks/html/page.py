@@ -1,0 +1,67 @@
+"""Templates filled with plain data: a whole page, or a part of one for a notebook."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from verify.checks.html import drawings, words
+from verify.checks.html.formulas import typeset
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+@functools.cache
+def environment() -> Environment:
+    """Return the templates, with everything that is put into them escaped.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        Where Jinja2 is not installed.
+    """
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "HTML needs Jinja2: install it with pip install 'mlp-ref[report]'", name=error.name
+        ) from error
+    templates = Environment(
+        loader=PackageLoader("verify.checks.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals.update(
+        typeset=typeset,
+        **{name: getattr(drawings, name) for name in drawings.__all__},
+        **{name: getattr(words, name) for name in words.__all__},
+    )
+    return templates
+
+
+def page(report: Mapping[str, Any], text: str, mistakes: Mapping[str, Mapping[str, str]]) -> str:
+    """Return a page that stands alone.
+
+    Parameters
+    ----------
+    report
+        Plain data: ``Report.with_entries()``.
+    text
+        The report as text.
+    mistakes
+        For the names of mistakes in the findings, their fields ``family``, ``wrong``, ``right`` and ``story``.
+    """
+    return environment().get_template("page.html").render(report=report, text=text, mistakes=mistakes)
+
+
+def part(name: str, **data: Any) -> str | None:
+    """Return one of the templates ``report``, ``finding`` and ``diagnosis`` for a notebook; None without Jinja2."""
+    try:
+        templates = environment()
+    except ModuleNotFoundError:
+        return None
+    return templates.get_template("part.html").render(part=f"{name}.html", **data)

@@ -1,0 +1,82 @@
+"""Words and numbers as the page says them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["certainty", "count", "exact", "headline", "places", "power_of_ten", "short"]
+
+_HEADLINES = {
+    "verified": "Every entry of every case lies within its bound",
+    "inconclusive": "Nothing is wrong, and nothing is proved",
+    "imprecise": "Right in formula, and less precise than its bound",
+    "wrong": "Wrong: no rounding of the right formula gives these numbers",
+    "crashed": "It does not return a gradient",
+}
+
+_CERTAINTY = {
+    "verified": "The bound of each entry is the worst that rounding can do to JAX's formula: derived, not chosen, and "
+    "no probability. For the cases that were judged this is proof; that all other cases are right is what a sample of "
+    "them suggests.",
+    "inconclusive": "All entries lie within their bounds, but some of these bounds are too wide to show anything.",
+    "imprecise": "An entry lies outside its bound, and its error shrinks when the same code runs at a higher "
+    "precision: a rounding error does, a wrong formula does not.",
+    "wrong": "One entry outside its bound is proof: the bound is the worst that rounding can do to JAX's formula, and "
+    "the error does not shrink at a higher precision.",
+    "crashed": "A call raised an error, or returned something that cannot be compared. That is seen, not inferred.",
+}
+
+
+def headline(report: Mapping[str, Any]) -> str:
+    """The verdict as a sentence."""
+    findings = report["findings"]
+    first = findings[0] if findings else None
+    if first and first["verdict"] == "wrong" and not first["entries"]:
+        return "Wrong: " + str(first["detail"])
+    return _HEADLINES[report["verdict"]]
+
+
+def certainty(verdict: str) -> str:
+    """What a verdict rests on, and how certain that makes it."""
+    return _CERTAINTY[verdict]
+
+
+def short(number: float, digits: int = 3) -> str:
+    """A number for a label: 0.25, 1.2 × 10⁻⁹, infinity."""
+    if math.isnan(number):
+        return "not a number"
+    if math.isinf(number):
+        return "infinity" if number > 0 else "minus infinity"
+    text = f"{number:.{digits}g}"
+    mantissa, _, exponent = text.partition("e")
+    if not exponent:
+        return text.replace("-", "−")
+    power = power_of_ten(int(exponent))
+    sign = "−" if number < 0 else ""
+    return sign + (power if mantissa.lstrip("-") == "1" else f"{mantissa.lstrip('-')} × {power}")
+
+
+def power_of_ten(exponent: int) -> str:
+    """10⁻⁶, and 1 for 10⁰."""
+    if exponent == 0:
+        return "1"
+    if exponent == 1:
+        return "10"
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def exact(number: float) -> str:
+    """A number to its last bit: the shortest text that reads back as it."""
+    return repr(float(number))
+
+
+def count(number: int) -> str:
+    """1,234."""
+    return f"{number:,}"
+
+
+def places(index: Sequence[int]) -> str:
+    """An index: [1, 2]; nothing for a number that is no array."""
+    return f"[{', '.join(map(str, index))}]" if len(index) else ""
