@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from verify.oracle.assertion import assert_gradient
     from verify.oracle.check import check, examine
     from verify.oracle.report import Report
+    from verify.oracle.sweep.run import sweep
     from verify.reference.judge import Judgement
     from verify.reference.spec import Spec
     from verify.subject.adapt import adapt
@@ -36,6 +37,7 @@ __all__ = [
     "examine",
     "explain",
     "load",
+    "sweep",
 ]
 
 # Where each name lives. It is imported on first use, so that `import verify` loads neither JAX nor Hypothesis.
@@ -56,6 +58,7 @@ _HOMES = {
     "examine": "verify.oracle.check",
     "explain": "verify.diagnosis.diagnose",
     "load": "verify.subject.load",
+    "sweep": "verify.oracle.sweep.run",
 }
 
 

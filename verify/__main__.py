@@ -9,6 +9,10 @@ from collections.abc import Sequence
 
 COMMANDS = {
     "check": ("verify.commands.check", "judge a gradient of yours"),
+    "sweep": (
+        "verify.commands.sweep",
+        "judge a gradient on millions of cases, on several processes or a cluster",
+    ),
     "mistakes": ("verify.commands.mistakes.command", "run the oracle against a catalogue of wrong gradients"),
     "accuracy": (
         "verify.commands.accuracy",

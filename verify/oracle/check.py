@@ -134,7 +134,7 @@ def check(
         findings: list[Finding] = []
         for finding in search.findings:  # the first one's fresh cases are counted with the others
             errors = Errors() if findings else search.errors
-            findings.append(_completed(target, spec, finding, draw, regimes, seed, errors))
+            findings.append(complete(target, spec, finding, draw, regimes, seed, errors))
         if diagnose:
             findings = with_diagnosis(with_recognition(findings, target, spec), target, spec, labels)
     except KeyboardInterrupt:
@@ -198,16 +198,16 @@ def settled(target: Target, spec: SpecLike, finding: Finding) -> Finding:
     return replace(finding, verdict=judgement.verdict, judgement=judgement)
 
 
-def _completed(
+def complete(
     target: Target,
     spec: SpecLike,
     finding: Finding,
     draw: Callable[..., st.SearchStrategy[Case]],
     regimes: Sequence[str],
     seed: int,
-    errors: Errors,
+    errors: Errors | None = None,
 ) -> Finding:
-    """A finding with its verdict settled, the regimes that it fails in, and the lines that reproduce it.
+    """Return a finding with its verdict settled, the regimes that it fails in, and the lines that reproduce it.
 
     The errors of the fresh cases that show those regimes are added to ``errors``.
     """

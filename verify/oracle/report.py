@@ -38,6 +38,8 @@ class Report:
         How long it took.
     interrupted
         Whether it was stopped before its end; what it found until then is there.
+    failed
+        How many of the judged cases failed, where the run went on after the first: in a sweep.
     notes
         What was inferred about the target, such as the orientation of its weights.
     precision
@@ -60,6 +62,7 @@ class Report:
     findings: tuple[Finding, ...]
     seconds: float
     interrupted: bool = False
+    failed: int | None = None
     notes: tuple[str, ...] = ()
     precision: dict[str, dict[str, Shown]] = field(default_factory=dict)
     errors: tuple[Histogram, ...] = field(default=(), repr=False)
@@ -81,6 +84,8 @@ class Report:
         judged, vague = sum(self.judged.values()), sum(self.inconclusive.values())
         share = f"{vague / judged:.1%}" if judged else "none"
         done = "passed before one failed" if self.findings else f"of {self.cases} judged"
+        if self.failed is not None:
+            done = f"of {self.cases} judged, {self.failed} failed"
         counted = f"{judged} {done}, in {self.seconds:.1f} s (seed {self.seed})"
         lines = [
             f"{self.verdict.upper()}: {self.target} as the gradient of {self.spec}",

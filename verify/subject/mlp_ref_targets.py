@@ -41,3 +41,16 @@ def targets() -> Iterator[tuple[Target, Spec]]:
     """Every combination of activation and loss that `mlp_ref` has, with its Spec."""
     for (hidden, loss), spec in SPECS.items():
         yield target(hidden, loss), spec
+
+
+def places() -> Iterator[tuple[str, Spec]]:
+    """Yield every combination as ``module:name``, by which `verify.load` finds it in any process, with its Spec."""
+    for (hidden, loss), spec in SPECS.items():
+        yield f"{__name__}:{hidden}_with_{loss}", spec
+
+
+def __getattr__(name: str) -> Target:
+    hidden, _, loss = name.partition("_with_")
+    if (hidden, loss) not in SPECS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return target(hidden, loss)

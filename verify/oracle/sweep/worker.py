@@ -1,0 +1,172 @@
+"""The work of a sweep's process: judge the cases of one shard, or complete one finding.
+
+Nothing that uses several threads is imported before `start` has run: each process has one core.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from verify.case.recipe import Case
+    from verify.checks.finding import Finding
+    from verify.oracle.sweep.plan import Job, Shard
+
+
+DIED = "the process that called the gradient died"
+"""What is said of a case that kills the process that judges it."""
+
+
+def start() -> None:
+    """Prepare a process of a pool: it uses one thread, since others like it run beside it, and ends with its parent."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:  # a pool's process waits for ever where its parent was killed
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def judge_shard(shard: Shard, environment: dict[str, str]) -> dict[str, Any]:
+    """Return what a shard's cases showed, as plain data that is the same wherever it is computed.
+
+    Returns
+    -------
+    dict
+        ``judged`` and ``inconclusive`` by regime, ``closest`` by kind of tensor, and ``failures``: for each kind
+        ``"check verdict"``, how many cases, and the first of them. Or ``refused``: why it was not judged here.
+    """
+    from verify.checks.examine import examined
+    from verify.oracle.search import follow_up_of
+    from verify.subject.call import Failed
+
+    refused = _differences(shard.job, environment)
+    if refused:
+        return {"refused": refused}
+    try:
+        target, spec, cases = _prepared(shard)
+    except (ValueError, TypeError) as error:
+        return {"refused": str(error)}
+    judged: dict[str, int] = {}
+    inconclusive: dict[str, int] = {}
+    closest: dict[str, float] = {}
+    failures: dict[str, dict[str, Any]] = {}
+    for case in cases:
+        judged[case.regime] = judged.get(case.regime, 0) + 1
+        try:
+            judgement = examined(target, spec, case, follow_up_of(case, shard.checks))
+        except Failed as failure:
+            kind = failures.setdefault(
+                f"{failure.check} {failure.verdict}",
+                {"cases": 0, "first": _plain(case), "detail": failure.detail},
+            )
+            kind["cases"] += 1
+            continue
+        inconclusive[case.regime] = inconclusive.get(case.regime, 0) + (judgement.verdict == "inconclusive")
+        kind_of_tensor = judgement.tensor.kind
+        closest[kind_of_tensor] = max(closest.get(kind_of_tensor, 0.0), judgement.ratio)
+    return {"judged": judged, "inconclusive": inconclusive, "closest": closest, "failures": failures}
+
+
+def dead_case(shard: Shard) -> dict[str, Any]:
+    """Return the result of a shard of one case that kills the process that runs it."""
+    (case,) = _prepared_cases(shard)
+    first = {"cases": 1, "first": _plain(case), "detail": DIED}
+    return {
+        "judged": {case.regime: 1},
+        "inconclusive": {},
+        "closest": {},
+        "failures": {"runs crashed": first},
+    }
+
+
+def simplest_finding(shard: Shard, check: str, verdict: str) -> Finding | None:
+    """Return the finding of one kind in a shard, simplified, its verdict settled, and diagnosed; None if it is gone."""
+    import contextlib
+    import functools
+
+    from verify.case.draw import cases
+    from verify.case.recipe import REGIMES
+    from verify.case.run import run_cases
+    from verify.checks.examine import examined
+    from verify.checks.finding import finding_of
+    from verify.diagnosis.diagnose import with_diagnosis
+    from verify.diagnosis.recognise import with_recognition
+    from verify.oracle.check import complete
+    from verify.oracle.search import follow_up_of
+    from verify.subject.call import Failed
+
+    target, spec, _ = _prepared(shard)
+    simplest: Finding | None = None
+
+    def judge(case: Case) -> None:
+        nonlocal simplest
+        try:
+            examined(target, spec, case, follow_up_of(case, shard.checks))
+        except Failed as failure:
+            if (failure.check, failure.verdict) == (check, verdict):
+                simplest = finding_of(failure, case)
+                raise
+
+    options = dict(shard.options)
+    with contextlib.suppress(Failed, ExceptionGroup):
+        run_cases(cases(spec, **options), judge, cases=shard.drawn, seed=shard.seed, simplify=True)
+    if simplest is None:
+        return None
+    regimes = options.pop("regimes", tuple(REGIMES))
+    draw = functools.partial(cases, spec, **options)
+    finding = complete(target, spec, simplest, draw, regimes, shard.seed)
+    return with_diagnosis(with_recognition([finding], target, spec), target, spec, options.get("labels"))[0]
+
+
+def _prepared(shard: Shard) -> tuple[Any, Any, list[Case]]:
+    from verify.subject.load import as_target, load
+
+    target = as_target(load(shard.job.where), spec=shard.job.spec)
+    return target, target.judged_as(shard.job.spec), _prepared_cases(shard, target)
+
+
+def _prepared_cases(shard: Shard, target: Any = None) -> list[Case]:
+    from verify.case.draw import cases
+    from verify.case.run import drawn_cases
+
+    spec = shard.job.spec if target is None else target.judged_as(shard.job.spec)
+    return drawn_cases(cases(spec, **dict(shard.options)), shard.drawn, shard.seed)[shard.start : shard.stop]
+
+
+def _differences(job: Job, environment: dict[str, str]) -> str:
+    """Say in what this process differs from the one that made the plan; empty where it does not."""
+    from verify.oracle.sweep import plan
+
+    here = {**_environment(), "target": plan.digest_of(job.where)}
+    there = {**environment, "target": job.code}
+    different = [name for name, value in there.items() if here.get(name) != value]
+    return "; ".join(
+        f"{name} is {here.get(name)!s:.12} here, {there[name]!s:.12} there" for name in different
+    )
+
+
+_KNOWN: dict[str, str] = {}
+
+
+def _environment() -> dict[str, str]:
+    """The environment of this process, found out once."""
+    if not _KNOWN:
+        from verify.oracle.sweep import plan
+
+        _KNOWN.update(plan.environment())
+    return _KNOWN
+
+
+def _plain(case: Case) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(case)
