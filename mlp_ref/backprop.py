@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlp_ref.targets import Targets
     from mlp_ref.workspace import Workspace
 
-__all__ = ["affine", "affine_backward", "backward", "forward", "loss_and_gradient"]
+__all__ = ["add_penalty", "affine", "affine_backward", "backward", "forward", "loss_and_gradient"]
 
 
 def affine(x: Floats, layer: Layer, out: Floats | None = None, multiply: Multiply = np.ndarray.dot) -> Floats:
@@ -74,9 +74,27 @@ def backward(params: Params, x: Floats, dlogits: Floats, workspace: Workspace) -
 
 
 def loss_and_gradient(
-    params: Params, x: Floats, y: Targets, hidden: str, loss: str, workspace: Workspace
+    params: Params,
+    x: Floats,
+    y: Targets,
+    hidden: str,
+    loss: str,
+    workspace: Workspace,
+    sample_weight: Floats | None = None,
 ) -> tuple[float, list[Layer]]:
     """Return the loss of a batch and its gradient with respect to the parameters."""
     logits = forward(params, x, hidden, workspace)
-    value, dlogits = LOSSES[loss].formula(logits, y, workspace.loss)
+    value, dlogits = LOSSES[loss].formula(logits, y, workspace.loss, sample_weight)
     return value, backward(params, x, dlogits, workspace)
+
+
+def add_penalty(params: Params, l2: float, workspace: Workspace) -> float:
+    """Return ``l2 / 2 * sum(weight**2)`` over all layers, and add its gradient, ``l2 * weight``, to the workspace's.
+
+    Biases are not penalised.
+    """
+    squares = 0.0
+    for (weight, _), (dweight, _) in zip(params, workspace.grads, strict=True):
+        squares += float(np.vdot(weight, weight))
+        dweight += np.multiply(weight, l2, workspace.room_for_weight(weight.shape))
+    return l2 / 2 * squares

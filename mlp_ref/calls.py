@@ -10,9 +10,10 @@ import numpy as np
 from mlp_ref import backprop
 from mlp_ref.activations import ACTIVATIONS
 from mlp_ref.arrays import Floats, quiet
-from mlp_ref.checks import check_choice, check_inputs, check_params
+from mlp_ref.checks import check_choice, check_inputs, check_number, check_params
 from mlp_ref.losses import LOSSES
 from mlp_ref.targets import check_targets
+from mlp_ref.weights import check_sample_weight
 from mlp_ref.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def loss_and_gradient(
     hidden: str = "sigmoid",
     loss: str = "cross_entropy",
     *,
+    sample_weight: Floats | None = None,
+    l2: float = 0.0,
     workspace: Workspace | None = None,
 ) -> tuple[float, list[Layer]]:
     """Return the loss of a batch and its gradient with respect to the parameters.
@@ -86,6 +89,10 @@ def loss_and_gradient(
         Labels or distributions for the softmax losses, any finite numbers for ``"mse"``.
     hidden : {"sigmoid", "tanh", "relu", "identity"}
     loss : {"cross_entropy", "softmax_mse", "mse"}
+    sample_weight : (batch,) array of the dtype of `params`, optional
+        Each row's loss counts so many times; the mean is still over the number of rows.
+    l2 : float
+        Adds ``l2 / 2 * sum(weight**2)`` over all layers to the loss; biases are not penalised.
     workspace : Workspace, optional
         Says that the arguments have been checked, and holds every array of the computation, the
         returned gradient among them: the next call overwrites it.
@@ -93,7 +100,7 @@ def loss_and_gradient(
     Returns
     -------
     loss : float
-        The mean over the batch.
+        The mean over the batch, and the penalty.
     grads : list of Layer
         Like `params`.
 
@@ -110,26 +117,52 @@ def loss_and_gradient(
         check_choice(loss, "loss", LOSSES)
         x = check_inputs(x, sizes[0], dtype)
         y = check_targets(y, (len(x), sizes[-1]), dtype, of_classes=LOSSES[loss].of_classes)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, len(x), dtype)
+        l2 = check_number(l2, "l2", least=0)
         workspace = Workspace(sizes, len(x), dtype)
         with quiet():
-            value, grads = loss_and_gradient(params, x, y, hidden, loss, workspace=workspace)
+            value, grads = loss_and_gradient(
+                params, x, y, hidden, loss, sample_weight=sample_weight, l2=l2, workspace=workspace
+            )
         if math.isnan(value) or not np.isfinite(workspace.flat_grads).all():
             _raise_overflow(params, x, hidden, workspace)
         return value, grads
     workspace.require_fit(params, x)
     if len(y) != len(x):
         raise ValueError(f"y must have one row per row of x: x has {len(x)} but y has {len(y)}")
-    if not workspace.pieces:
-        return backprop.loss_and_gradient(params, x, y, hidden, loss, workspace)
-    # The means of the pieces, weighted by their rows.
+    if sample_weight is not None and len(sample_weight) != len(x):
+        raise ValueError(
+            f"sample_weight must have one weight per row of x: x has {len(x)} but it has {len(sample_weight)}"
+        )
+    if workspace.pieces:
+        value = _mean_of_pieces(params, x, y, hidden, loss, workspace, sample_weight)
+    else:
+        value, _ = backprop.loss_and_gradient(params, x, y, hidden, loss, workspace, sample_weight)
+    if l2:
+        value += backprop.add_penalty(params, l2, workspace)
+    return value, workspace.grads
+
+
+def _mean_of_pieces(
+    params: Params,
+    x: Floats,
+    y: Targets,
+    hidden: str,
+    loss: str,
+    workspace: Workspace,
+    sample_weight: Floats | None,
+) -> float:
+    """Return the loss of a long batch, and leave its gradient in the workspace: the means of its pieces."""
     value = 0.0
     workspace.clear()
-    for piece, rows_of_x, rows_of_y in workspace.cut(x, y):
-        mean, _ = backprop.loss_and_gradient(params, rows_of_x, rows_of_y, hidden, loss, piece)
-        fraction = len(rows_of_x) / len(x)
+    for rows, piece in workspace.by_piece():
+        weights = None if sample_weight is None else sample_weight[rows]
+        mean, _ = backprop.loss_and_gradient(params, x[rows], y[rows], hidden, loss, piece, weights)
+        fraction = (rows.stop - rows.start) / len(x)  # of the rows
         value += fraction * mean
         workspace.add_mean(piece, fraction)
-    return value, workspace.grads
+    return value
 
 
 def _raise_overflow(params: Params, x: Floats, hidden: str, workspace: Workspace) -> None:

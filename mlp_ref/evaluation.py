@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlp_ref.arrays import Floats
 from mlp_ref.calls import forward
@@ -33,14 +33,20 @@ class Model(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Checked inputs and targets, row for row."""
+    """Checked inputs and targets, row for row, and what each row weighs, where it is not 1."""
 
     x: Floats
     y: Targets
+    sample_weight: Floats | None = None
+
+    def take(self, index: Any) -> Rows:
+        """Return some of the rows, copied."""
+        weights = None if self.sample_weight is None else self.sample_weight[index]
+        return Rows(self.x[index], self.y[index], weights)
 
 
 def evaluate(model: Model, data: Rows) -> tuple[float, float]:
-    """Return the mean loss and the accuracy of checked data."""
+    """Return the mean loss and the accuracy of checked data, in which each row counts as one."""
     params = model.params
     loss_sum, correct = 0.0, 0
     for piece, x, y in Workspace(model.layer_sizes, len(data.x), data.x.dtype).cut(data.x, data.y):

@@ -13,6 +13,7 @@ from mlp_ref.losses import LOSSES
 from mlp_ref.plan import checked_plan
 from mlp_ref.targets import check_targets
 from mlp_ref.training import held_out, require_rows_to_train_on, train
+from mlp_ref.weights import weights_of_rows
 
 if TYPE_CHECKING:
     import os
@@ -34,6 +35,8 @@ def fit(
     x: Floats,
     y: Targets,
     *,
+    sample_weight: object,
+    class_weight: object,
     validation: object,
     callbacks: object,
     checkpoint: str | os.PathLike[str] | None,
@@ -43,7 +46,7 @@ def fit(
     **settings: object,
 ) -> History:
     """Train the model of `net` in place; the arguments are those of `MLP.fit`."""
-    data = _checked_rows(model, x, y)
+    data = _with_weights(model, _checked_rows(model, x, y), sample_weight, class_weight)
     apart, share = _checked_validation(model, validation)
     if share is not None:
         require_rows_to_train_on(data, share)
@@ -88,6 +91,15 @@ def _checked_rows(model: Model, x: object, y: object, prefix: str = "") -> Rows:
     return Rows(inputs, targets)
 
 
+def _with_weights(model: Model, data: Rows, sample_weight: object, class_weight: object) -> Rows:
+    """Return the rows with their weights; those that weigh nothing are left out."""
+    weights = weights_of_rows(sample_weight, class_weight, data.y, model.layer_sizes[-1], model.flat.dtype)
+    if weights is None:
+        return data
+    weighted = Rows(data.x, data.y, weights)
+    return weighted if weights.all() else weighted.take(weights > 0)
+
+
 def _checked_validation(model: Model, validation: object) -> tuple[Rows | None, float | None]:
     """Return the rows of a pair, or the share that is to be drawn."""
     if validation is None:
@@ -119,6 +131,6 @@ def _decisive(
         "loss": model.loss,
         "dtype": str(model.flat.dtype),
         **plan.settings(),
-        "checksum of x and y": checksum(*data),
+        "checksum of x, y and their weights": checksum(*data),
         "checksum of validation": checksum(*apart) if apart else repr(share),
     }

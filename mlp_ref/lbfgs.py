@@ -38,7 +38,9 @@ class LBFGS:
         return f"LBFGS(tolerance={self.tolerance!r}, evaluations={self.evaluations})"
 
 
-def minimise(model: Model, data: Rows, settings: LBFGS, epochs: int, course: Course, report: Any) -> None:
+def minimise(
+    model: Model, data: Rows, settings: LBFGS, epochs: int, l2: float, course: Course, report: Any
+) -> None:
     """Train `model` in place; see `mlp_ref.training.train`.
 
     Raises
@@ -61,7 +63,14 @@ def minimise(model: Model, data: Rows, settings: LBFGS, epochs: int, course: Cou
     def loss_and_flat_gradient(flat: Floats) -> tuple[float, Floats]:
         model.flat[:] = flat
         loss, _ = loss_and_gradient(
-            model.params, data.x, data.y, model.hidden, model.loss, workspace=workspace
+            model.params,
+            data.x,
+            data.y,
+            model.hidden,
+            model.loss,
+            sample_weight=data.sample_weight,
+            l2=l2,
+            workspace=workspace,
         )
         return loss, workspace.flat_grads.astype(np.float64)
 

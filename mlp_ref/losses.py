@@ -13,6 +13,8 @@ Losses:
                                                                  dz = p * (dp - sum(p * dp))
   mse                 mean over all elements of (z - y)**2       dz = 2 * (z - y) / (batch * n)
 
+With weights, the loss of each row, and its dz, are multiplied by that row's; `batch` remains the number of rows.
+
 A confident prediction makes ``1 - p`` of the right class, and everything like it, cancel. So each row has a
 target, the class that `y` makes most probable, whose number is kept apart from the sum of the others' from the start:
 no 1 is ever subtracted. In-place lines say what they leave in the array.
@@ -27,6 +29,7 @@ import numpy as np
 
 from mlp_ref.arrays import Floats, Integers, quiet, real_array, require_finite
 from mlp_ref.targets import Targets, check_targets
+from mlp_ref.weights import check_sample_weight
 from mlp_ref.workspace import LossBuffers
 
 if TYPE_CHECKING:
@@ -35,7 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["LOSSES", "Loss", "cross_entropy", "mse", "softmax_mse"]
 
 
-def cross_entropy(logits: Floats, y: Targets, buffers: LossBuffers | None = None) -> tuple[float, Floats]:
+def cross_entropy(
+    logits: Floats, y: Targets, buffers: LossBuffers | None = None, sample_weight: Floats | None = None
+) -> tuple[float, Floats]:
     """Return the mean over the batch of ``-sum(y * log(softmax(logits)))``, and its gradient.
 
     The gradient of a row is ``sum(y) * p - y``, which is what the softmax's Jacobian makes of
@@ -48,6 +53,8 @@ def cross_entropy(logits: Floats, y: Targets, buffers: LossBuffers | None = None
         Rows are distributions, one-hot or soft.
     buffers : LossBuffers, optional
         Says that the arguments have been checked, and holds the arrays to work in.
+    sample_weight : (batch,) array of the dtype of `logits`, optional
+        Each row's loss counts so many times; the mean is still over the number of rows.
 
     Returns
     -------
@@ -56,9 +63,9 @@ def cross_entropy(logits: Floats, y: Targets, buffers: LossBuffers | None = None
     dlogits : (batch, n) array of the dtype of `logits`
     """
     if buffers is None:
-        return _checked("cross_entropy", logits, y)
+        return _checked("cross_entropy", logits, y, sample_weight)
     if y.ndim == 1:
-        return _cross_entropy_of_labels(logits, y, buffers)
+        return _cross_entropy_of_labels(logits, y, buffers, sample_weight)
     target = _targets(y, buffers)
     d, _ = _differences(logits, buffers)
     expected_d = _expectation(y, d, buffers)
@@ -71,7 +78,7 @@ def cross_entropy(logits: Floats, y: Targets, buffers: LossBuffers | None = None
     total_minus_1 = np.add(excess, e_others, buffers.total_minus_1)
     log_total = np.log1p(total_minus_1, buffers.log_total)
     expected_log = np.multiply(log_total, y_total, buffers.row_loss)
-    loss = float(expected_log.dot(buffers.mean)) - float(expected_d.dot(buffers.mean))
+    loss = _mean(expected_log, buffers, sample_weight) - _mean(expected_d, buffers, sample_weight)
 
     # The loss is the mean over the batch: here the chain rule starts.
     np.multiply(total, buffers.batch, buffers.divisor)
@@ -84,10 +91,12 @@ def cross_entropy(logits: Floats, y: Targets, buffers: LossBuffers | None = None
     dz /= buffers.divisor_column  # sum(y) * p / batch, and the whole of the target's dz
     y_of_others /= buffers.batch  # y / batch, without the target's
     dz -= y_of_others  # (sum(y) * p - y) / batch
-    return loss, dz
+    return loss, _weighted(dz, sample_weight)
 
 
-def _cross_entropy_of_labels(z: Floats, y: Targets, buffers: LossBuffers) -> tuple[float, Floats]:
+def _cross_entropy_of_labels(
+    z: Floats, y: Targets, buffers: LossBuffers, sample_weight: Floats | None
+) -> tuple[float, Floats]:
     """Do what `cross_entropy` does for labels: the loss of a row is log1p(others / e[target])."""
     target = np.add(buffers.row_starts, y, buffers.target)
     d, _ = _differences(z, buffers)
@@ -96,10 +105,10 @@ def _cross_entropy_of_labels(z: Floats, y: Targets, buffers: LossBuffers) -> tup
 
     odds = np.divide(e_others, e_target, buffers.odds)
     row_loss = np.log1p(odds, buffers.row_loss)
-    loss = float(row_loss.dot(buffers.mean))
+    loss = _mean(row_loss, buffers, sample_weight)
     if loss == math.inf:
         # The target's exponential underflows, but its logarithm is known.
-        loss = float((np.log(total) - d_target).dot(buffers.mean))
+        loss = _mean(np.log(total) - d_target, buffers, sample_weight)
 
     # The loss is the mean over the batch: here the chain rule starts.
     np.multiply(total, buffers.batch, buffers.divisor)
@@ -107,16 +116,18 @@ def _cross_entropy_of_labels(z: Floats, y: Targets, buffers: LossBuffers) -> tup
     dz = e_of_others  # e, without the target's
     buffers.flat_dz[target] = np.negative(e_others, buffers.minus_others)  # (p - y) * total
     dz /= buffers.divisor_column  # (p - y) / batch
-    return loss, dz
+    return loss, _weighted(dz, sample_weight)
 
 
-def softmax_mse(logits: Floats, y: Targets, buffers: LossBuffers | None = None) -> tuple[float, Floats]:
+def softmax_mse(
+    logits: Floats, y: Targets, buffers: LossBuffers | None = None, sample_weight: Floats | None = None
+) -> tuple[float, Floats]:
     """Return the mean over all elements of ``(softmax(logits) - y)**2``, and its gradient.
 
     The gradient goes through the whole Jacobian of softmax; arguments as for `cross_entropy`.
     """
     if buffers is None:
-        return _checked("softmax_mse", logits, y)
+        return _checked("softmax_mse", logits, y, sample_weight)
     target = _targets(y, buffers)
     d, top = _differences(logits, buffers)
     e_of_others, e_target, e_others, total = _exponentials(d, target, buffers)
@@ -139,7 +150,7 @@ def softmax_mse(logits: Floats, y: Targets, buffers: LossBuffers | None = None) 
         np.copyto(error, p)
         buffers.flat_work[target] = np.negative(p_others, buffers.minus_others)  # error is p - y
     buffers.flat_dz[target] = p_target  # p, with the target's
-    loss = float(buffers.flat_work.dot(buffers.flat_work)) / error.size
+    loss = _mean_square(error, buffers, sample_weight)
 
     # The loss is the mean over all elements: here the chain rule starts.
     dp = error
@@ -149,10 +160,12 @@ def softmax_mse(logits: Floats, y: Targets, buffers: LossBuffers | None = None) 
     dp -= buffers.dp_top_column
     np.vecdot(p, dp, buffers.mean_dp)  # sum(p * dp)
     dp -= buffers.mean_dp_column  # dp - sum(p * dp)
-    return loss, np.multiply(p, dp, p)
+    return loss, _weighted(np.multiply(p, dp, p), sample_weight)
 
 
-def mse(logits: Floats, y: Targets, buffers: LossBuffers | None = None) -> tuple[float, Floats]:
+def mse(
+    logits: Floats, y: Targets, buffers: LossBuffers | None = None, sample_weight: Floats | None = None
+) -> tuple[float, Floats]:
     """Return the mean over all elements of ``(logits - y)**2``, and its gradient.
 
     Parameters
@@ -163,6 +176,8 @@ def mse(logits: Floats, y: Targets, buffers: LossBuffers | None = None) -> tuple
         Any finite numbers.
     buffers : LossBuffers, optional
         Says that the arguments have been checked, and holds the arrays to work in.
+    sample_weight : (batch,) array of the dtype of `logits`, optional
+        Each row's loss counts so many times; the mean is still over the number of rows.
 
     Returns
     -------
@@ -171,26 +186,55 @@ def mse(logits: Floats, y: Targets, buffers: LossBuffers | None = None) -> tuple
     dlogits : (batch, n) array of the dtype of `logits`
     """
     if buffers is None:
-        return _checked("mse", logits, y)
+        return _checked("mse", logits, y, sample_weight)
     error = np.subtract(logits, y, buffers.dz)
-    loss = float(buffers.flat_dz.dot(buffers.flat_dz)) / error.size
+    loss = _mean_square(error, buffers, sample_weight)
     if loss == math.inf:
-        return _huge_mse(logits, y, buffers)
+        return _huge_mse(logits, y, buffers, sample_weight)
     # The loss is the mean over all elements: here the chain rule starts.
     dz = error
     dz *= 2 / dz.size  # 2 * (z - y) / (batch * n)
-    return loss, dz
+    return loss, _weighted(dz, sample_weight)
 
 
-def _huge_mse(logits: Floats, y: Targets, buffers: LossBuffers) -> tuple[float, Floats]:
+def _huge_mse(
+    logits: Floats, y: Targets, buffers: LossBuffers, sample_weight: Floats | None
+) -> tuple[float, Floats]:
     """Do what `mse` does where the sum of squares overflows, though the mean and the gradient may not."""
     quarter = np.subtract(logits / 4, y / 4, buffers.dz)  # (z - y) / 4
     top = np.abs(quarter).max()
-    np.divide(quarter, top, buffers.work)
-    mean = buffers.flat_work.dot(buffers.flat_work) / quarter.size
+    mean = _mean_square(np.divide(quarter, top, buffers.work), buffers, sample_weight)
     dz = quarter
     dz *= 8 / dz.size  # 2 * (z - y) / (batch * n)
-    return float(top * 4 * mean * top * 4), dz
+    return float(top * 4 * mean * top * 4), _weighted(dz, sample_weight)
+
+
+def _mean(row_values: Floats, buffers: LossBuffers, sample_weight: Floats | None) -> float:
+    """Return the mean over the batch of a number of each row, times the row's weight where it has one."""
+    if sample_weight is None:
+        return float(row_values.dot(buffers.mean))
+    shares = np.divide(sample_weight, buffers.batch, buffers.shares)
+    mean = float(row_values.dot(shares))
+    if math.isnan(mean):
+        # An infinite loss of a row that weighs 0 costs nothing.
+        mean = float(np.multiply(row_values, shares, where=shares > 0, out=np.zeros_like(shares)).sum())
+    return mean
+
+
+def _mean_square(error: Floats, buffers: LossBuffers, sample_weight: Floats | None) -> float:
+    """Return the mean over all elements of ``error**2``, times the weight of its row where it has one."""
+    if sample_weight is None:
+        flat = error.reshape(-1)
+        return float(flat.dot(flat)) / error.size
+    squares: Floats = np.vecdot(error, error, buffers.row_loss)
+    return _mean(squares, buffers, sample_weight) / int(error.shape[1])
+
+
+def _weighted(dz: Floats, sample_weight: Floats | None) -> Floats:
+    """Return dz for the weight that each row has: its loss counts so many times, and so does its gradient."""
+    if sample_weight is not None:
+        dz *= sample_weight[:, None]
+    return dz
 
 
 class Loss(NamedTuple):
@@ -199,19 +243,24 @@ class Loss(NamedTuple):
     Attributes
     ----------
     formula
-        The function of logits, `y` and buffers that returns the loss and its gradient with respect to the logits.
+        The function of logits, `y`, buffers and the rows' weights that returns the loss and its gradient with respect
+        to the logits.
     of_classes : bool
         True where the output is softmax and `y` holds class labels or distributions; False where `y` holds any numbers.
     """
 
-    formula: Callable[[Floats, Targets, LossBuffers | None], tuple[float, Floats]]
+    formula: Callable[[Floats, Targets, LossBuffers | None, Floats | None], tuple[float, Floats]]
     of_classes: bool
 
     def __call__(
-        self, logits: Floats, y: Targets, buffers: LossBuffers | None = None
+        self,
+        logits: Floats,
+        y: Targets,
+        buffers: LossBuffers | None = None,
+        sample_weight: Floats | None = None,
     ) -> tuple[float, Floats]:
         """Return ``(loss, dlogits)``."""
-        return self.formula(logits, y, buffers)
+        return self.formula(logits, y, buffers, sample_weight)
 
 
 LOSSES = {
@@ -221,7 +270,7 @@ LOSSES = {
 }
 
 
-def _checked(name: str, logits: Floats, y: Targets) -> tuple[float, Floats]:
+def _checked(name: str, logits: Floats, y: Targets, sample_weight: Floats | None) -> tuple[float, Floats]:
     z = real_array(logits, "logits")
     if z.ndim != 2 or z.size == 0:
         raise ValueError(f"logits must have shape (batch, n), neither of them 0, got {z.shape}")
@@ -229,8 +278,10 @@ def _checked(name: str, logits: Floats, y: Targets) -> tuple[float, Floats]:
     batch, n = z.shape
     loss = LOSSES[name]
     y = check_targets(y, (batch, n), z.dtype, of_classes=loss.of_classes)
+    if sample_weight is not None:
+        sample_weight = check_sample_weight(sample_weight, batch, z.dtype)
     with quiet():
-        return loss(np.ascontiguousarray(z), y, LossBuffers(batch, n, z.dtype))
+        return loss(np.ascontiguousarray(z), y, LossBuffers(batch, n, z.dtype), sample_weight)
 
 
 def _targets(y: Targets, buffers: LossBuffers) -> Integers:

@@ -27,7 +27,7 @@ from mlp_ref.targets import check_targets, most_probable
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import DTypeLike
 
@@ -159,9 +159,13 @@ class MLP:
         """Return the logits, or for ``"mse"`` the outputs: (batch, n_in) in, (batch, n_out) out."""
         return forward(self.params, x, self._hidden)
 
-    def loss_and_gradient(self, x: Floats, y: Targets) -> tuple[float, list[Layer]]:
+    def loss_and_gradient(
+        self, x: Floats, y: Targets, *, sample_weight: Floats | None = None, l2: float = 0.0
+    ) -> tuple[float, list[Layer]]:
         """Return the loss of a batch and its gradient; see `mlp_ref.loss_and_gradient`."""
-        return loss_and_gradient(self.params, x, y, self._hidden, self._loss)
+        return loss_and_gradient(
+            self.params, x, y, self._hidden, self._loss, sample_weight=sample_weight, l2=l2
+        )
 
     def fit(
         self,
@@ -171,6 +175,9 @@ class MLP:
         epochs: int = 20,
         batch_size: int = 32,
         learning_rate: float = 0.01,
+        l2: float = 0.0,
+        sample_weight: Floats | None = None,
+        class_weight: Mapping[int, float] | Sequence[float] | str | None = None,
         optimiser: str | Optimiser | LBFGS = "sgd",
         schedule: str | Schedule = "constant",
         validation: tuple[Floats, Targets] | float | None = None,
@@ -196,6 +203,13 @@ class MLP:
             With L-BFGS, an epoch is an iteration, and a batch all rows.
         learning_rate : float
             Of the first epoch; L-BFGS finds its own.
+        l2 : float
+            Adds ``l2 / 2 * sum(weight**2)`` over all layers to the loss of each step; biases are not penalised.
+        sample_weight : (rows,) array of the dtype of the network, optional
+            How much each row counts, of which the mean over the rows is made 1. A row that weighs 0 is left out.
+        class_weight : mapping or sequence of numbers, or "balanced", optional
+            What the rows of each class weigh, times their own weight. Classes that a mapping lacks weigh 1;
+            ``"balanced"`` gives each class the same sum.
         optimiser : {"sgd", "adam", "lbfgs"}, or an `SGD`, `Adam` or `LBFGS`
             A name begins anew; an instance goes on where the last training it was used in ended.
         schedule : {"constant", "inverse_scaling", "adaptive", "cosine"}, or one of `mlp_ref.schedules`
@@ -239,6 +253,9 @@ class MLP:
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
+            l2=l2,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
             optimiser=optimiser,
             schedule=schedule,
             validation=validation,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mlp_ref.checks import check_learning_rate, check_positive
+from mlp_ref.checks import check_learning_rate, check_number, check_positive
 from mlp_ref.lbfgs import LBFGS
 from mlp_ref.optimisers import Optimiser, as_optimiser
 from mlp_ref.schedules import Adaptive, Constant, InverseScaling, Schedule, as_schedule
@@ -26,6 +26,7 @@ class Plan(NamedTuple):
     schedule: Schedule
     stopping: EarlyStopping | None
     shuffle: bool
+    l2: float
 
     def settings(self) -> dict[str, str]:
         """Return what decides the bits of a training, each as a text that is the same for the same thing."""
@@ -51,6 +52,7 @@ def checked_plan(
     schedule: object,
     stopping: object,
     shuffle: object,
+    l2: object,
     validates: bool,
 ) -> Plan:
     """Return the settings as a Plan, or raise an error that names the one that is wrong."""
@@ -66,4 +68,5 @@ def checked_plan(
         checked_schedule,
         checked_stopping,
         bool(shuffle),
+        check_number(l2, "l2", least=0),
     )

@@ -38,9 +38,7 @@ def held_out(data: Rows, share: float, rng: np.random.Generator) -> tuple[Rows, 
     """Return the rows to train on and, drawn at random, a share of them to judge by: at least one row of each."""
     count = _count_apart(data, share)
     order = rng.permutation(len(data.x))
-    parts = order[count:], order[:count]
-    kept, apart = (Rows(data.x[index], data.y[index]) for index in parts)
-    return kept, apart
+    return data.take(order[count:]), data.take(order[:count])
 
 
 def _count_apart(data: Rows, share: float) -> int:
@@ -73,7 +71,7 @@ def train(
     try:
         with quiet(), reporting(plan.epochs, progress) as report:
             if isinstance(plan.optimiser, LBFGS):
-                minimise(model, data, plan.optimiser, plan.epochs, course, report)
+                minimise(model, data, plan.optimiser, plan.epochs, plan.l2, course, report)
             else:
                 _descend(
                     model, data, plan, plan.optimiser, rng, course, checkpoints, first_random_state, report
@@ -108,7 +106,7 @@ def _descend(
         rate = course.rate()
         order = rng.permutation(rows) if plan.shuffle else in_order
         try:
-            loss, accuracy = _epoch(model, data, order, plan.batch_size, batches, optimiser, rate)
+            loss, accuracy = _epoch(model, data, order, plan, batches, optimiser, rate)
         except KeyboardInterrupt:
             # The vector changes in one operation of a step, so it is between two. The moments may be within one.
             optimiser.remember(last_memory)
@@ -144,7 +142,7 @@ def _epoch(
     model: Model,
     data: Rows,
     order: Integers,
-    batch_size: int,
+    plan: Plan,
     batches: Mapping[int, Batch],
     optimiser: Optimiser,
     rate: float,
@@ -152,14 +150,19 @@ def _epoch(
     """Take one step per mini-batch; return the mean loss and the accuracy, or stop at a loss of NaN."""
     flat, params = model.flat, model.params
     loss_sum, correct = 0.0, 0
+    batch_size, l2 = plan.batch_size, plan.l2
     shuffled_y = data.y[order]
+    shuffled_weights = None if data.sample_weight is None else data.sample_weight[order]
     for start in range(0, len(order), batch_size):
         index, y = order[start : start + batch_size], shuffled_y[start : start + batch_size]
         batch = batches[len(index)]
         # The indices are a permutation; "clip" only spares NumPy the buffer that "raise" needs.
         x: Floats = data.x.take(index, axis=0, out=batch.x, mode="clip")
         workspace = batch.workspace
-        loss, _ = loss_and_gradient(params, x, y, model.hidden, model.loss, workspace=workspace)
+        weights = None if shuffled_weights is None else shuffled_weights[start : start + batch_size]
+        loss, _ = loss_and_gradient(
+            params, x, y, model.hidden, model.loss, sample_weight=weights, l2=l2, workspace=workspace
+        )
         if not math.isfinite(loss):
             return loss, 0.0
         # A row counts once in the epoch's figures, also one of a last, smaller batch.

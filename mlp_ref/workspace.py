@@ -70,6 +70,7 @@ class Workspace:
         self.grads = as_layers(self.flat_grads, layer_sizes)
         self.pieces: list[tuple[slice, Workspace]] = []
         self._correct_in_pieces = 0
+        self._room: Floats | None = None  # made when first asked for: few losses have a penalty
         if batch > ROWS_AT_ONCE:
             sizes = {ROWS_AT_ONCE, batch % ROWS_AT_ONCE} - {0}
             workspaces = {rows: Workspace(layer_sizes, rows, dtype) for rows in sizes}
@@ -87,6 +88,14 @@ class Workspace:
         self.ones = np.ones(batch, dtype)
         self.multiply = multiplier(layer_sizes, batch)
         self.loss = LossBuffers(batch, n, dtype, dz=self.logits)
+
+    def room_for_weight(self, shape: tuple[int, int]) -> Floats:
+        """Return an array of the shape of a layer's weight to work in; they share their memory."""
+        if self._room is None:
+            largest = max(layer.weight.size for layer in self.grads)
+            self._room = np.empty(largest, self.dtype)
+        room: Floats = self._room[: shape[0] * shape[1]].reshape(shape)
+        return room
 
     def by_piece(self) -> list[tuple[slice, Workspace]]:
         """Return `pieces`, or for a batch that is not long all rows and this workspace."""
@@ -157,11 +166,11 @@ class LossBuffers:
         self.top_column, self.target, self.top = np.zeros((3, batch), np.intp)
         # Every result has a column of its own: NumPy takes three times as long to put a single number, which
         # is what a batch of one row has, in the place of an operand.
-        columns = iter(np.empty((20, batch), dtype))
+        columns = iter(np.empty((21, batch), dtype))
         self.top_z, self.d_target, self.e_target, self.e_others, self.total, self.divisor = islice(columns, 6)
         self.y_target, self.y_others, self.y_total, self.p_target, self.p_others = islice(columns, 5)
         self.expected_d, self.excess, self.total_minus_1, self.log_total, self.odds = islice(columns, 5)
-        self.row_loss, self.minus_others, self.gained, self.lost = columns
+        self.row_loss, self.minus_others, self.gained, self.lost, self.shares = columns
         # What is used up before these are made:
         self.dp_top, self.mean_dp = self.top_z, self.d_target
         self.top_z_column, self.total_column, self.y_total_column, self.divisor_column = (

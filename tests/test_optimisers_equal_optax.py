@@ -11,7 +11,7 @@ import pytest
 from mlp_ref import MLP, datasets
 from mlp_ref.optimisers import SGD, Adam
 from verify.evaluate import bounds
-from verify.evaluate.program import flatten
+from verify.evaluate.flattening import flatten
 
 optax = pytest.importorskip("optax", reason="Optax, whose optimisers are compared with, is not installed")
 

@@ -146,7 +146,7 @@ def test_other_rows_are_refused(tmp_path):
     x[3, 3] += 1
     net = MLP([6, 9, 3], dtype=np.float64, seed=4)
     before = net.flat.copy()
-    with pytest.raises(ValueError, match="checksum of x and y was"):
+    with pytest.raises(ValueError, match="checksum of x, y and their weights was"):
         net.fit(x, y, epochs=12, batch_size=7, checkpoint=tmp_path, resume=True)
     np.testing.assert_array_equal(net.flat, before)
 

@@ -8,7 +8,14 @@ from mlp_ref.stopping import EarlyStopping
 
 
 def new_course(**settings):
-    usual = {"epochs": 9, "batch_size": 1, "learning_rate": 0.5, "optimiser": "sgd", "shuffle": True}
+    usual = {
+        "epochs": 9,
+        "batch_size": 1,
+        "learning_rate": 0.5,
+        "optimiser": "sgd",
+        "shuffle": True,
+        "l2": 0.0,
+    }
     model = Model(np.zeros(4), (1, 2), "relu", "cross_entropy")
     plan = checked_plan(np.dtype(float), model.loss, validates=False, **usual, **settings)
     return model, Course(model, plan, 3)

@@ -14,6 +14,7 @@ USUAL = {
     "schedule": "constant",
     "stopping": None,
     "shuffle": True,
+    "l2": 0.0,
 }
 
 
@@ -34,6 +35,7 @@ def test_what_decides_the_bits_is_told_apart():
         {"stopping": True},
         {"stopping": EarlyStopping(patience=3)},
         {"shuffle": False},
+        {"l2": 1e-5},
     ]
     assert len({str(settings(**change)) for change in changes}) == len(changes)
 
