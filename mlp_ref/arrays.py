@@ -16,6 +16,7 @@ __all__ = [
     "Constants",
     "Floats",
     "Integers",
+    "all_finite",
     "as_array",
     "empty_vector",
     "quiet",
@@ -90,15 +91,20 @@ def real_array(value: object, name: str) -> Floats:
     return array
 
 
-def require_finite(array: Floats, name: str) -> None:
-    """Raise a ValueError that names the first place where `array` holds NaN or infinity."""
+def all_finite(array: Floats) -> bool:
+    """Return True where no number of `array` is NaN or infinity."""
     # One pass of BLAS tells in nearly every case: a finite sum of squares has finite terms.
     # Of NumPy's products, vdot is the one that overflows without a warning.
-    vector = array.ravel(order="K")
+    vector = array if array.flags.c_contiguous else array.ravel(order="K")
     if math.isfinite(np.vdot(vector, vector)):
-        return
+        return True
     # The squares may have overflowed. The extremes cannot, and a NaN makes both of them NaN.
-    if np.isfinite(array.min()) and np.isfinite(array.max()):
+    return bool(np.isfinite(array.min()) and np.isfinite(array.max()))
+
+
+def require_finite(array: Floats, name: str) -> None:
+    """Raise a ValueError that names the first place where `array` holds NaN or infinity."""
+    if all_finite(array):
         return
     place = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
     index = ", ".join(map(str, place))

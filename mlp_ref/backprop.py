@@ -51,13 +51,13 @@ def affine_backward(
     return None if dx is None else multiply(dz, layer.weight.T, dx)
 
 
-def forward(params: Params, x: Floats, hidden: str, workspace: Workspace) -> Floats:
-    """Return the logits: affine layers, with the activation `hidden` between them."""
+def forward(params: Params, x: Floats, hidden: str, workspace: Workspace, with_slopes: bool = True) -> Floats:
+    """Return the logits: affine layers, with the activation `hidden` between them; `backward` needs its slopes."""
     activation, multiply = ACTIVATIONS[hidden], workspace.multiply
     a = x
     for layer, z, out in zip(params, workspace.z, workspace.activations, strict=False):  # not the last layer
         affine(a, layer, z, multiply)
-        a, _ = activation(z, out)
+        a, _ = activation(z, out, with_slopes)
     return affine(a, params[-1], workspace.logits, multiply)
 
 

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlp_ref import backprop
 from mlp_ref.activations import ACTIVATIONS
-from mlp_ref.arrays import Floats, quiet
-from mlp_ref.checks import check_choice, check_inputs, check_number, check_params
+from mlp_ref.arrays import Floats, all_finite, quiet, require_finite
+from mlp_ref.checks import check_choice, check_number, check_params, check_rows
 from mlp_ref.losses import LOSSES
+from mlp_ref.pool import Pool
 from mlp_ref.targets import check_targets
 from mlp_ref.weights import check_sample_weight
-from mlp_ref.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
     from mlp_ref.params import Layer, Params
     from mlp_ref.targets import Targets
+    from mlp_ref.workspace import Workspace
 
-__all__ = ["forward", "loss_and_gradient"]
+__all__ = ["for_each_piece", "forward", "fresh_gradient", "fresh_logits", "loss_and_gradient"]
+
+POOL = Pool()
+"""The workspaces of the functions; a network has its own."""
 
 
 def forward(
@@ -44,20 +52,16 @@ def forward(
     Raises
     ------
     ValueError
-        Where `workspace` is for other layer sizes, another number of rows or another dtype.
+        Where an argument is not as described, or `workspace` is for other layer sizes, another number of rows or
+        another dtype.
     FloatingPointError
         Where the numbers outgrow the dtype, so that a logit is not finite.
     """
     if workspace is None:
         params, sizes, dtype = check_params(params)
         check_choice(hidden, "hidden", ACTIVATIONS)
-        x = check_inputs(x, sizes[0], dtype)
-        workspace = Workspace(sizes, len(x), dtype)
-        with quiet():
-            logits = forward(params, x, hidden, workspace=workspace)
-        if not np.isfinite(logits).all():
-            _raise_overflow(params, x, hidden, workspace)
-        return logits
+        x = check_rows(x, sizes[0], dtype)
+        return fresh_logits(params, tuple(sizes), x, hidden, POOL)
     workspace.require_fit(params, x)
     if not workspace.pieces:
         return backprop.forward(params, x, hidden, workspace)
@@ -107,7 +111,8 @@ def loss_and_gradient(
     Raises
     ------
     ValueError
-        Where `workspace` is for other layer sizes, another number of rows or another dtype.
+        Where an argument is not as described, or `workspace` is for other layer sizes, another number of rows or
+        another dtype.
     FloatingPointError
         Where the numbers outgrow the dtype, so that the gradient is not finite.
     """
@@ -115,19 +120,12 @@ def loss_and_gradient(
         params, sizes, dtype = check_params(params)
         check_choice(hidden, "hidden", ACTIVATIONS)
         check_choice(loss, "loss", LOSSES)
-        x = check_inputs(x, sizes[0], dtype)
+        x = check_rows(x, sizes[0], dtype)
         y = check_targets(y, (len(x), sizes[-1]), dtype, of_classes=LOSSES[loss].of_classes)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(x), dtype)
         l2 = check_number(l2, "l2", least=0)
-        workspace = Workspace(sizes, len(x), dtype)
-        with quiet():
-            value, grads = loss_and_gradient(
-                params, x, y, hidden, loss, sample_weight=sample_weight, l2=l2, workspace=workspace
-            )
-        if math.isnan(value) or not np.isfinite(workspace.flat_grads).all():
-            _raise_overflow(params, x, hidden, workspace)
-        return value, grads
+        return fresh_gradient(params, tuple(sizes), x, y, hidden, loss, POOL, sample_weight, l2)
     workspace.require_fit(params, x)
     if len(y) != len(x):
         raise ValueError(f"y must have one row per row of x: x has {len(x)} but y has {len(y)}")
@@ -135,13 +133,92 @@ def loss_and_gradient(
         raise ValueError(
             f"sample_weight must have one weight per row of x: x has {len(x)} but it has {len(sample_weight)}"
         )
+    return _whole_loss(params, x, y, hidden, loss, workspace, sample_weight, l2), workspace.grads
+
+
+def fresh_gradient(
+    params: Params,
+    layer_sizes: tuple[int, ...],
+    x: Floats,
+    y: Targets,
+    hidden: str,
+    loss: str,
+    pool: Pool,
+    sample_weight: Floats | None = None,
+    l2: float = 0.0,
+) -> tuple[float, list[Layer]]:
+    """Do what `loss_and_gradient` does, in a workspace of `pool`, for arguments that have been checked.
+
+    All but whether `x` is finite has been, since that is seen when a piece of it is read. Parameters that are not
+    finite are found where the gradient is not.
+    """
+    with quiet():
+        workspace = pool.take(layer_sizes, len(x), x.dtype)
+        flat_grads = pool.vector(workspace.parameter_count, x.dtype)
+        workspace.put_gradient_in(flat_grads)
+        value = _whole_loss(params, x, y, hidden, loss, workspace, sample_weight, l2, check=True)
+        if math.isnan(value) or not all_finite(flat_grads):
+            _raise_overflow(params, x, hidden, workspace)
+    grads = workspace.grads
+    pool.put(workspace)
+    return value, grads
+
+
+def fresh_logits(params: Params, layer_sizes: tuple[int, ...], x: Floats, hidden: str, pool: Pool) -> Floats:
+    """Do what `forward` does, in a workspace of `pool`; arguments as for `fresh_gradient`."""
+    logits = np.empty((len(x), layer_sizes[-1]), x.dtype)
+    for_each_piece(params, layer_sizes, x, hidden, pool, logits, np.copyto)
+    return logits
+
+
+def for_each_piece(
+    params: Params,
+    layer_sizes: tuple[int, ...],
+    x: Floats,
+    hidden: str,
+    pool: Pool,
+    results: NDArray[Any],
+    put: Callable[[NDArray[Any], Floats], object],
+) -> None:
+    """Compute the logits, piece by piece, and call ``put(rows of results, logits)`` for the rows of each.
+
+    The logits are in a workspace of `pool`, where the next ones overwrite them. Arguments are those of
+    `fresh_gradient`.
+    """
+    with quiet():
+        workspace = pool.take(layer_sizes, len(x), x.dtype)
+        for piece, rows_of_x, rows_of_results in workspace.cut(x, results):
+            _require_finite_rows(rows_of_x, x)
+            logits = backprop.forward(params, rows_of_x, hidden, piece, with_slopes=False)
+            if not all_finite(logits):
+                _raise_overflow(params, x, hidden, workspace)
+            put(rows_of_results, logits)
+    pool.put(workspace)
+
+
+def _whole_loss(
+    params: Params,
+    x: Floats,
+    y: Targets,
+    hidden: str,
+    loss: str,
+    workspace: Workspace,
+    sample_weight: Floats | None,
+    l2: float,
+    *,
+    check: bool = False,
+) -> float:
+    """Return the mean loss of a batch and its penalty, and leave the gradient in the workspace."""
     if workspace.pieces:
-        value = _mean_of_pieces(params, x, y, hidden, loss, workspace, sample_weight)
+        value = _mean_of_pieces(params, x, y, hidden, loss, workspace, sample_weight, check=check)
     else:
+        if check:
+            require_finite(x, "x")
+            x = np.ascontiguousarray(x)
         value, _ = backprop.loss_and_gradient(params, x, y, hidden, loss, workspace, sample_weight)
     if l2:
         value += backprop.add_penalty(params, l2, workspace)
-    return value, workspace.grads
+    return value
 
 
 def _mean_of_pieces(
@@ -152,21 +229,36 @@ def _mean_of_pieces(
     loss: str,
     workspace: Workspace,
     sample_weight: Floats | None,
+    *,
+    check: bool,
 ) -> float:
     """Return the loss of a long batch, and leave its gradient in the workspace: the means of its pieces."""
     value = 0.0
     workspace.clear()
     for rows, piece in workspace.by_piece():
+        rows_of_x = np.ascontiguousarray(x[rows])
+        if check:
+            _require_finite_rows(rows_of_x, x)
         weights = None if sample_weight is None else sample_weight[rows]
-        mean, _ = backprop.loss_and_gradient(params, x[rows], y[rows], hidden, loss, piece, weights)
-        fraction = (rows.stop - rows.start) / len(x)  # of the rows
+        mean, _ = backprop.loss_and_gradient(params, rows_of_x, y[rows], hidden, loss, piece, weights)
+        fraction = len(rows_of_x) / len(x)
         value += fraction * mean
         workspace.add_mean(piece, fraction)
     return value
 
 
+def _require_finite_rows(rows: Floats, x: Floats) -> None:
+    """Raise a ValueError where a number of these rows of `x` is not finite; it names the first such place in `x`."""
+    if not all_finite(rows):
+        require_finite(x, "x")
+
+
 def _raise_overflow(params: Params, x: Floats, hidden: str, workspace: Workspace) -> None:
-    """Raise a FloatingPointError that names the first layer whose numbers are not finite."""
+    """Raise a FloatingPointError that names the first layer whose numbers are not finite.
+
+    Where a parameter is not finite itself, as one that was written into a network may be, raise a ValueError.
+    """
+    check_params(params)
     with quiet():
         i = min(_finite_layers(params, rows, hidden) for _, rows, _ in workspace.cut(x, x))
     if i < len(params):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp_ref.arrays import DTYPES, Floats, quiet, real_array, require_finite
+from mlp_ref.arrays import DTYPES, Floats, all_finite, quiet, real_array, require_finite
 from mlp_ref.params import Layer, sizes_of
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "check_number",
     "check_params",
     "check_positive",
+    "check_rows",
     "check_seed",
 ]
 
@@ -119,6 +120,8 @@ def check_layer_sizes(layer_sizes: object) -> tuple[int, ...]:
 
 def check_params(params: object) -> tuple[list[Layer], list[int], np.dtype[Any]]:
     """Return `params` as a list of Layer in C order, with their sizes and their common dtype."""
+    if isinstance(params, list) and params and _need_nothing(params):
+        return params, sizes_of(params), params[0].weight.dtype
     if not isinstance(params, Sequence):
         raise TypeError(f"params must be a list of Layer(weight, bias), got {type(params).__name__}")
     if not params:
@@ -141,6 +144,32 @@ def check_params(params: object) -> tuple[list[Layer], list[int], np.dtype[Any]]
     return layers, sizes_of(layers), dtype
 
 
+def _need_nothing(params: list[Any]) -> bool:
+    """Return True where the layers are as `check_params` would return them, which most are: it has more to look at."""
+    n_in, dtype = None, None
+    for layer in params:
+        if type(layer) is not Layer:
+            return False
+        weight, bias = layer
+        if dtype is None and type(weight) is np.ndarray and weight.ndim == 2:
+            n_in, dtype = len(weight), weight.dtype
+        if not (
+            type(weight) is type(bias) is np.ndarray
+            and weight.shape == (n_in, bias.size)
+            and weight.size
+            and bias.ndim == 1
+            and weight.dtype is bias.dtype is dtype
+            and dtype in DTYPES
+            and weight.flags.c_contiguous
+            and bias.flags.c_contiguous
+            and all_finite(weight)
+            and all_finite(bias)
+        ):
+            return False
+        n_in = bias.size
+    return True
+
+
 def _check_layer(layer: object, name: str) -> Layer:
     if not isinstance(layer, Sequence) or len(layer) != 2:
         raise TypeError(f"{name} must be a Layer(weight, bias), got {type(layer).__name__}")
@@ -156,6 +185,13 @@ def _check_layer(layer: object, name: str) -> Layer:
 
 def check_inputs(x: object, n_in: int, dtype: np.dtype[Any], name: str = "x") -> Floats:
     """Return `x` in C order, if it has shape (batch, n_in), the dtype `dtype` and finite values."""
+    array = check_rows(x, n_in, dtype, name)
+    require_finite(array, name)
+    return np.ascontiguousarray(array)
+
+
+def check_rows(x: object, n_in: int, dtype: np.dtype[Any], name: str = "x") -> Floats:
+    """Return `x` as an array, if it has shape (batch, n_in) and the dtype `dtype`; its values are not looked at."""
     array = real_array(x, name)
     if array.ndim != 2 or array.shape[1] != n_in:
         row = f"; a single row is {name}[None, :]" if array.shape == (n_in,) else ""
@@ -164,5 +200,4 @@ def check_inputs(x: object, n_in: int, dtype: np.dtype[Any], name: str = "x") ->
         raise ValueError(f"{name} must have at least one row, got shape {array.shape}")
     if array.dtype != dtype:
         raise TypeError(f"{name} must have the dtype of the parameters, {dtype}, got {array.dtype}")
-    require_finite(array, name)
-    return np.ascontiguousarray(array)
+    return array

@@ -8,12 +8,14 @@ import numpy as np
 
 from mlp_ref.activations import ACTIVATIONS
 from mlp_ref.arrays import Floats, Integers, real_array, require_finite
-from mlp_ref.calls import forward, loss_and_gradient
+from mlp_ref.calls import for_each_piece, fresh_gradient, fresh_logits
 from mlp_ref.checks import (
     check_choice,
     check_dtype,
     check_layer_sizes,
+    check_number,
     check_params,
+    check_rows,
     check_seed,
 )
 from mlp_ref.evaluation import Model
@@ -21,15 +23,17 @@ from mlp_ref.fitting import fit
 from mlp_ref.initialisation import INITIALISATIONS, default_initialisation, initial_parameters
 from mlp_ref.losses import LOSSES
 from mlp_ref.params import Layer, Params, as_layers, flatten
+from mlp_ref.pool import Pool
 from mlp_ref.scores import accuracy, r_squared
-from mlp_ref.softmax import softmax
+from mlp_ref.softmax import put_softmax
 from mlp_ref.targets import check_targets, most_probable
+from mlp_ref.weights import check_sample_weight
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
 
-    from numpy.typing import DTypeLike
+    from numpy.typing import DTypeLike, NDArray
 
     from mlp_ref.history import History
     from mlp_ref.lbfgs import LBFGS
@@ -89,6 +93,19 @@ class MLP:
         checked_dtype = check_dtype(dtype)
         self._rng = np.random.default_rng(check_seed(seed))
         self._flat = initial_parameters(self._layer_sizes, self._init, checked_dtype, self._rng)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what calls use again: the views of the parameters, and the workspaces of a few batch sizes."""
+        self._layers = as_layers(self._flat, self._layer_sizes)
+        self._pool = Pool()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("_layers", "_pool")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._prepare()
 
     def __repr__(self) -> str:
         return (
@@ -138,7 +155,8 @@ class MLP:
     def params(self) -> list[Layer]:
         """The layers, first one first, as views of `flat`: write to them, and the network has changed.
 
-        An assigned list is checked and copied.
+        An assigned list is checked and copied. What is written to a view is not: a parameter that is not finite is
+        an error where it makes a result so, and has the effect of its limit where an activation makes it finite.
         """
         return as_layers(self._flat, self._layer_sizes)
 
@@ -157,14 +175,27 @@ class MLP:
 
     def forward(self, x: Floats) -> Floats:
         """Return the logits, or for ``"mse"`` the outputs: (batch, n_in) in, (batch, n_out) out."""
-        return forward(self.params, x, self._hidden)
+        return fresh_logits(self._layers, self._layer_sizes, self._inputs(x), self._hidden, self._pool)
+
+    def _inputs(self, x: Floats) -> Floats:
+        return check_rows(x, self._layer_sizes[0], self._flat.dtype)
+
+    def _checked_targets(self, y: Targets, rows: int) -> Targets:
+        shape = rows, self._layer_sizes[-1]
+        return check_targets(y, shape, self._flat.dtype, of_classes=self._of_classes)
 
     def loss_and_gradient(
         self, x: Floats, y: Targets, *, sample_weight: Floats | None = None, l2: float = 0.0
     ) -> tuple[float, list[Layer]]:
         """Return the loss of a batch and its gradient; see `mlp_ref.loss_and_gradient`."""
-        return loss_and_gradient(
-            self.params, x, y, self._hidden, self._loss, sample_weight=sample_weight, l2=l2
+        x = self._inputs(x)
+        y = self._checked_targets(y, len(x))
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, len(x), self._flat.dtype)
+        if l2 or type(l2) is not float:
+            l2 = check_number(l2, "l2", least=0)
+        return fresh_gradient(
+            self._layers, self._layer_sizes, x, y, self._hidden, self._loss, self._pool, sample_weight, l2
         )
 
     def fit(
@@ -270,8 +301,17 @@ class MLP:
 
     def predict(self, x: Floats) -> Floats | Integers:
         """Return the most probable class of every row, (batch,); for ``"mse"``, the outputs, (batch, n_out)."""
-        outputs = self.forward(x)
-        return outputs.argmax(axis=1) if self._of_classes else outputs
+        if not self._of_classes:
+            return self.forward(x)
+        x = self._inputs(x)
+        classes = np.empty(len(x), np.intp)
+        self._for_each_piece(x, classes, _put_most_probable)
+        return classes
+
+    def _for_each_piece(
+        self, x: Floats, results: NDArray[Any], put: Callable[[NDArray[Any], Floats], object]
+    ) -> None:
+        for_each_piece(self._layers, self._layer_sizes, x, self._hidden, self._pool, results, put)
 
     def predict_proba(self, x: Floats) -> Floats:
         """Return the probability of every class, (batch, n_out); a network with ``"mse"`` has none."""
@@ -279,16 +319,16 @@ class MLP:
             raise ValueError(
                 f'predict_proba needs a softmax loss, but this network has loss="{self._loss}"; use predict'
             )
-        return softmax(self.forward(x))
+        x = self._inputs(x)
+        p = np.empty((len(x), self._layer_sizes[-1]), x.dtype)
+        self._for_each_piece(x, p, put_softmax)
+        return p
 
     def score(self, x: Floats, y: Targets) -> float:
         """Return the fraction of rows whose class is predicted, or for ``"mse"`` R², averaged over the outputs."""
-        outputs = self.forward(x)
-        shape = len(outputs), self._layer_sizes[-1]
-        y = check_targets(y, shape, self.dtype, of_classes=self._of_classes)
-        if not self._of_classes:
-            return r_squared(outputs, y)
-        return accuracy(outputs.argmax(axis=1), most_probable(y))
+        predictions: NDArray[Any] = self.predict(x)
+        y = self._checked_targets(y, len(predictions))
+        return accuracy(predictions, most_probable(y)) if self._of_classes else r_squared(predictions, y)
 
     def copy(self) -> MLP:
         """Return a network with these parameters and this random state, which shares no memory with this one."""
@@ -347,3 +387,7 @@ class MLP:
         except (TypeError, ValueError, KeyError) as error:
             raise ValueError(f"{path} is damaged: {error}") from error
         return net
+
+
+def _put_most_probable(classes: Integers, logits: Floats) -> None:
+    logits.argmax(axis=1, out=classes)

@@ -6,6 +6,7 @@ layers. Layer by layer, the vector holds the weight, row by row, then the bias.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from mlp_ref.arrays import Floats
 
 __all__ = ["Layer", "Params", "as_layers", "flatten", "parameter_count", "sizes_of"]
+
+
+new_tuple = tuple.__new__
 
 
 class Layer(NamedTuple):
@@ -44,17 +48,24 @@ def as_layers(flat: Floats, layer_sizes: Sequence[int]) -> list[Layer]:
 
     Writing to a layer writes to the vector, and the other way round.
     """
-    expected = (parameter_count(layer_sizes),)
+    expected, places = _places(tuple(layer_sizes))
     if flat.shape != expected:
         raise ValueError(f"flat must have shape {expected} for layers {list(layer_sizes)}, got {flat.shape}")
-    layers = []
+    # As Layer(weight, bias), which takes twice as long.
+    return [new_tuple(Layer, (flat[weight].reshape(shape), flat[bias])) for weight, shape, bias in places]
+
+
+@functools.lru_cache
+def _places(layer_sizes: tuple[int, ...]) -> tuple[tuple[int], list[tuple[slice, tuple[int, int], slice]]]:
+    """Return the shape of the vector, and of each layer where in it its weight is, of which shape, and its bias."""
+    places = []
     start = 0
     for n_in, n_out in pairwise(layer_sizes):
         middle = start + n_in * n_out
         end = middle + n_out
-        layers.append(Layer(flat[start:middle].reshape(n_in, n_out), flat[middle:end]))
+        places.append((slice(start, middle), (n_in, n_out), slice(middle, end)))
         start = end
-    return layers
+    return (start,), places
 
 
 def flatten(params: Params) -> Floats:

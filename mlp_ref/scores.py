@@ -15,7 +15,7 @@ __all__ = ["accuracy", "r_squared"]
 
 def accuracy(labels: Integers, y: Integers) -> float:
     """Return the fraction of `labels` that equal `y`, both (batch,)."""
-    return float(np.mean(labels == y))
+    return float(np.count_nonzero(labels == y) / len(y))
 
 
 def r_squared(outputs: Floats, y: Targets) -> float:

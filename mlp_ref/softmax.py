@@ -6,7 +6,7 @@ import numpy as np
 
 from mlp_ref.arrays import Floats, quiet, real_array, require_finite
 
-__all__ = ["softmax", "softmax_jacobian", "softmax_vjp"]
+__all__ = ["put_softmax", "softmax", "softmax_jacobian", "softmax_vjp"]
 
 # Shapes: batch rows, n classes.
 #   z, p, dp, dz: (batch, n)
@@ -26,10 +26,17 @@ def softmax(z: Floats) -> Floats:
         Probabilities; each row sums to 1, up to rounding.
     """
     z = _rows(z, "z")
+    p = np.empty_like(z)
     with quiet():
-        p: Floats = np.exp(z - z.max(axis=-1, keepdims=True))
-        p /= p.sum(axis=-1, keepdims=True)
+        put_softmax(p, z)
     return p
+
+
+def put_softmax(p: Floats, z: Floats) -> None:
+    """Put the softmax of checked logits into `p`."""
+    np.subtract(z, z.max(axis=-1, keepdims=True), p)
+    np.exp(p, p)
+    p /= p.sum(axis=-1, keepdims=True)
 
 
 def softmax_jacobian(p: Floats) -> Floats:

@@ -68,11 +68,10 @@ def check_targets(
 def _check_labels(y: NDArray[Any], n_out: int, name: str) -> Integers:
     if y.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integer labels where it has one dimension, got {y.dtype}")
-    wrong = (y < 0) | (y >= n_out)
-    if wrong.any():
-        row = int(wrong.argmax())
+    if y.item(y.argmin()) < 0 or y.item(y.argmax()) >= n_out:
+        row = int(((y < 0) | (y >= n_out)).argmax())
         raise ValueError(f"{name} must hold labels from 0 to {n_out - 1}, but {name}[{row}] is {y[row]}")
-    return y.astype(np.intp)
+    return y.astype(np.intp, copy=False)
 
 
 def _require_distributions(y: Floats, name: str) -> None:

@@ -29,6 +29,9 @@ ROWS_AT_ONCE = 1024
 """Rows of a piece: a longer batch is taken in pieces, so that its layers stay in the cache and memory is constant."""
 
 
+NOTHING = np.empty(0)
+
+
 class Workspace:
     """The arrays of one forward and backward pass: made once for a batch size, used at every step.
 
@@ -37,6 +40,8 @@ class Workspace:
     layer_sizes : sequence of int
     batch : int
     dtype : float32 or float64
+    gradient : bool
+        Pass False for a workspace that has no place for a gradient until it is given one.
 
     Attributes
     ----------
@@ -59,15 +64,19 @@ class Workspace:
     loss : LossBuffers
     """
 
-    def __init__(self, layer_sizes: Sequence[int], batch: int, dtype: DTypeLike) -> None:
+    def __init__(
+        self, layer_sizes: Sequence[int], batch: int, dtype: DTypeLike, *, gradient: bool = True
+    ) -> None:
         dtype, batch = check_dtype(dtype), check_positive(batch, "batch")
         layer_sizes = check_layer_sizes(layer_sizes)
         n_in, *hidden_sizes, n = layer_sizes
-        self.layer_sizes, self.dtype = layer_sizes, dtype
+        self.layer_sizes, self.batch, self.dtype = layer_sizes, batch, dtype
         self._inputs_shape = (batch, n_in)
         self._outputs = list(layer_sizes[1:])
-        self.flat_grads = empty_vector(parameter_count(layer_sizes), dtype)
-        self.grads = as_layers(self.flat_grads, layer_sizes)
+        self.parameter_count = parameter_count(layer_sizes)
+        self.drop_gradient()
+        if gradient:
+            self.put_gradient_in(empty_vector(self.parameter_count, dtype))
         self.pieces: list[tuple[slice, Workspace]] = []
         self._correct_in_pieces = 0
         self._room: Floats | None = None  # made when first asked for: few losses have a penalty
@@ -97,6 +106,14 @@ class Workspace:
         room: Floats = self._room[: shape[0] * shape[1]].reshape(shape)
         return room
 
+    def put_gradient_in(self, flat: Floats) -> None:
+        """Put the next gradient in the vector `flat`, of as many numbers as there are parameters."""
+        self.flat_grads, self.grads = flat, as_layers(flat, self.layer_sizes)
+
+    def drop_gradient(self) -> None:
+        """Have no gradient, and no place for one."""
+        self.flat_grads, self.grads = NOTHING, []
+
     def by_piece(self) -> list[tuple[slice, Workspace]]:
         """Return `pieces`, or for a batch that is not long all rows and this workspace."""
         return self.pieces or [(slice(None), self)]
@@ -104,7 +121,7 @@ class Workspace:
     def cut(self, x: Floats, y: Targets) -> Iterator[tuple[Workspace, Floats, Targets]]:
         """Yield the pieces of a batch one after another: the workspace of a piece, and its rows of `x` and `y`."""
         for rows, piece in self.by_piece():
-            yield piece, x[rows], y[rows]
+            yield piece, np.ascontiguousarray(x[rows]), y[rows]
 
     def add_mean(self, piece: Workspace, fraction: float) -> None:
         """Add the gradient of a piece, the mean over its rows, to the batch's: as its `fraction` of the rows."""

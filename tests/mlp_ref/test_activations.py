@@ -84,6 +84,15 @@ def test_buffers_change_nothing_but_the_place(name):
         np.testing.assert_array_equal(got[i], expected[i])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_without_the_slope_the_value_has_the_same_bits(name, dtype):
+    z = np.random.default_rng(0).normal(scale=30, size=(5, 40)).astype(dtype)
+    expected, _ = ACTIVATIONS[name](z)
+    a, _ = ACTIVATIONS[name](z, (np.empty_like(z), np.empty_like(z)), with_slope=False)
+    np.testing.assert_array_equal(a, expected, strict=True)
+
+
 @pytest.mark.parametrize("function", [sigmoid, tanh, relu, identity])
 def test_nan_is_not_hidden(function):
     a, _ = function(np.array([np.nan, 1.0]))

@@ -14,6 +14,7 @@ from verify.commands.bench.peers import EPOCHS, GRADIENTS, OURS, Peer, Unsupport
 from verify.commands.bench.rows import measured
 from verify.commands.bench.scale import exponent, size_of
 from verify.commands.bench.truth import BOUNDED, SCALED, truth_of
+from verify.commands.bench.worker import Worker
 
 SMALL = Cell((5, 4, 3), 6)
 WIDE = Cell((300, 40, 3), 6)
@@ -200,21 +201,26 @@ def test_a_worker_does_its_task_and_says_what_went_wrong():
 
 
 def test_a_warm_gradient_allocates_no_array():
-    """What it allocates is smaller than the smallest matrix of its batch, and the same for one twice as large.
-
-    A call without a workspace, of rows that make one piece, shows that growth would be seen.
-    """
-    batches = {OURS: (4096, 8192), "mlp_ref_call": (512, 1024)}
-    found: dict[str, list[int]] = {name: [] for name in batches}
-    with crew("gradient", list(found), threads=1) as members:
-        for name, numbers in found.items():
-            for batch in batches[name]:
-                members[name].ask("prepare", Task("gradient", Cell((64, 48, 10), batch)))
-                numbers.append(members[name].ask("allocated", 2))
-    smaller, larger = found[OURS]
+    """What it allocates is smaller than the smallest matrix of its batch, and the same for one twice as large."""
+    with crew("gradient", [OURS], threads=1) as members:
+        found = []
+        for batch in (4096, 8192):
+            members[OURS].ask("prepare", Task("gradient", Cell((64, 48, 10), batch)))
+            found.append(members[OURS].ask("allocated", 2))
+    smaller, larger = found
     assert larger < smaller + 1000 < 4096 * 10 * 4
-    smaller, larger = found["mlp_ref_call"]
-    assert larger > smaller + 512 * 48 * 4
+
+
+def test_what_grows_with_the_batch_is_seen_to_grow():
+    class Allocates:
+        def prepare(self, task):
+            return lambda: np.ones((task.cell.batch, 48), np.float32)
+
+    worker, found = Worker(Allocates()), []
+    for batch in (512, 1024):
+        worker.prepare(Task("gradient", Cell((64, 48, 10), batch)))
+        found.append(worker.allocated(2))
+    assert found[1] >= found[0] + 512 * 48 * 4
 
 
 def test_a_worker_that_dies_is_a_peer_that_failed_and_starts_anew():
