@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def train(options: argparse.Namespace) -> int:
     """Train a network, say how well it does on the test images, and save it where asked to."""
     if options.save is not None:
-        _require_place_for(options.save)
+        _require_place_for(options.save, "--save")
+    _require_plot(options)
     _require_ends(options.layers, options.data, "--layers")
     (x, y), (x_test, y_test) = _load(options, np.float32)
     net = MLP(options.layers, hidden=options.hidden, loss=options.loss, seed=options.seed)
@@ -71,7 +72,7 @@ def train(options: argparse.Namespace) -> int:
         learning_rate=options.learning_rate,
         optimiser=_optimiser(options),
         schedule=options.schedule,
-        validation=SHARE_HELD_OUT if options.early_stopping else None,
+        validation=_validation(options, net, x_test, y_test),
         stopping=options.early_stopping,
         checkpoint=options.checkpoint,
         resume=options.resume,
@@ -86,6 +87,12 @@ def train(options: argparse.Namespace) -> int:
         print(f"{ended}the parameters are those of epoch {history.best_epoch}, the best one")
     loss, answers = _judge(net, x_test, y_test)
     print(_summary(options.data, loss, answers, y_test))
+    if options.plot is not None and history.loss:
+        from mlp_ref.plots import training
+
+        names = ("training", "held out" if options.early_stopping else "test")
+        training(history, names=names).savefig(options.plot, dpi=150)
+        print(f"drawn in {options.plot}")
     if options.save is not None:
         net.save(options.save)
         print(f"saved in {options.save}")
@@ -94,6 +101,7 @@ def train(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Say how well a saved network does on the test images, and which digits it takes for which."""
+    _require_plot(options)
     net = MLP.load(options.file)
     _require_ends(net.layer_sizes, options.data, str(options.file))
     _, (x, y) = _load(options, net.dtype)
@@ -101,6 +109,11 @@ def evaluate(options: argparse.Namespace) -> int:
     print(f"{options.file}: network {_describe(net)}")
     print(_summary(options.data, loss, answers, y))
     print(f"\n{_confusion_table(answers, y)}")
+    if options.plot is not None:
+        from mlp_ref.plots import evaluation
+
+        evaluation(net, x, y).savefig(options.plot, dpi=150)
+        print(f"\ndrawn in {options.plot}")
     return 0
 
 
@@ -116,17 +129,35 @@ def _load(options: argparse.Namespace, dtype: DTypeLike) -> tuple[datasets.Split
     return datasets.load_mnist(options.data_dir, dtype)
 
 
-def _require_place_for(path: Path) -> None:
-    """Refuse a path that cannot be written to before the training, not after it."""
+def _validation(
+    options: argparse.Namespace, net: MLP, x_test: NDArray[Any], y_test: NDArray[np.int64]
+) -> float | tuple[NDArray[Any], NDArray[Any]] | None:
+    """Return what each epoch is judged on: rows held out for the early stopping, the test images for a figure."""
+    if options.early_stopping:
+        return SHARE_HELD_OUT
+    return (x_test, _targets(net, y_test)) if options.plot is not None else None
+
+
+def _require_plot(options: argparse.Namespace) -> None:
+    """Refuse a figure that cannot be drawn or written before the work, not after it."""
+    if options.plot is not None:
+        from mlp_ref.plots import require_file
+
+        _require_place_for(options.plot, "--plot")
+        require_file(options.plot)
+
+
+def _require_place_for(path: Path, option: str) -> None:
+    """Refuse a path that cannot be written to before the work, not after it."""
     if path.is_dir():
-        raise ValueError(f"--save must name a file, but {str(path)!r} is a directory")
+        raise ValueError(f"{option} must name a file, but {str(path)!r} is a directory")
     if not path.parent.is_dir():
         raise ValueError(
-            f"--save must name a file in a directory that exists, but {str(path.parent)!r} does not"
+            f"{option} must name a file in a directory that exists, but {str(path.parent)!r} does not"
         )
     if not os.access(path.parent, os.W_OK):
         raise ValueError(
-            f"--save must name a file that can be written, but {str(path.parent)!r} is read-only"
+            f"{option} must name a file that can be written, but {str(path.parent)!r} is read-only"
         )
 
 

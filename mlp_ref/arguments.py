@@ -69,14 +69,30 @@ def _parser() -> argparse.ArgumentParser:
         description="Train a multilayer perceptron on images of digits, or judge one.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="train | evaluate")
-    for name, purpose, add_options in (
-        ("train", "train a network, judge it on the test images, save it", _add_training_options),
-        ("evaluate", "judge a saved network on the test images, digit by digit", _add_evaluation_options),
+    for name, purpose, add_options, drawn in (
+        (
+            "train",
+            "train a network, judge it on the test images, save it",
+            _add_training_options,
+            "loss and accuracy of both sets over the epochs",
+        ),
+        (
+            "evaluate",
+            "judge a saved network on the test images, digit by digit",
+            _add_evaluation_options,
+            "the answers, the worst mistakes and the first layer's weights",
+        ),
     ):
         command = commands.add_parser(name, help=purpose, description=purpose.capitalize() + ".")
         add_options(command)
         command.add_argument(
             "--data", choices=list(PIXELS), default="digits", help="the images (default: %(default)s)"
+        )
+        command.add_argument(
+            "--plot",
+            type=Path,
+            metavar="FILE",
+            help=f"draw {drawn} there, as .png, .svg or .pdf (needs matplotlib)",
         )
         command.add_argument("--data-dir", type=Path, metavar="DIR", help="where MNIST's four IDX files are")
     return parser

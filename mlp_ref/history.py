@@ -6,7 +6,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["History"]
 
@@ -63,6 +66,24 @@ class History(SimpleNamespace):
             stopped_by=stopped_by,
             interrupted=interrupted,
         )
+
+    def plot(self, ax: Sequence[Axes] | None = None) -> Figure:
+        """Draw loss and accuracy over the epochs, and return the matplotlib figure.
+
+        Parameters
+        ----------
+        ax : two Axes, optional
+            For the loss and the accuracy; without accuracies, as for ``"mse"``, one is enough.
+        """
+        from mlp_ref.plots import training
+
+        return training(self, ax)
+
+    def _repr_html_(self) -> str | None:
+        """Return the curves for a notebook."""
+        from mlp_ref.notebook import history_html
+
+        return history_html(self)
 
     def last_epoch(self) -> str:
         """Return the last epoch's figures as one line, or an empty one before the first."""

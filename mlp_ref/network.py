@@ -113,6 +113,12 @@ class MLP:
             f"init={self._init!r}, dtype={self.dtype}) with {self._flat.size:,} parameters"
         )
 
+    def _repr_html_(self) -> str:
+        """Return a table of the layers for a notebook."""
+        from mlp_ref.notebook import network_html
+
+        return network_html(self)
+
     @property
     def layer_sizes(self) -> tuple[int, ...]:
         """The number of inputs, then of every layer's outputs."""

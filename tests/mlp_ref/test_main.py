@@ -312,3 +312,51 @@ class TestTrainingOptions:
             main(["train", *arguments.split()])
         assert stop.value.code == 2
         assert message in capsys.readouterr().err
+
+
+class TestPlot:
+    def test_training_draws_both_sets(self, capsys, tmp_path):
+        pytest.importorskip("matplotlib", reason="figures need matplotlib")
+        path = tmp_path / "curves.svg"
+        assert main(["train", "--epochs", "2", "--plot", str(path)]) == 0
+        output = capsys.readouterr().out
+        assert f"drawn in {path}" in output
+        assert "Validation accuracy" in output
+        assert "<svg" in path.read_text(encoding="utf-8")
+
+    def test_evaluation_draws_answers_mistakes_and_weights(self, capsys, tmp_path, saved):
+        pytest.importorskip("matplotlib", reason="figures need matplotlib")
+        path = tmp_path / "answers.png"
+        assert main(["evaluate", str(saved), "--plot", str(path)]) == 0
+        assert f"drawn in {path}" in capsys.readouterr().out
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+    def test_a_figure_does_not_change_the_training(self, tmp_path):
+        pytest.importorskip("matplotlib", reason="figures need matplotlib")
+        for name, extra in (("a", []), ("b", ["--plot", str(tmp_path / "b.png")])):
+            assert main(["train", "--epochs", "2", "--save", str(tmp_path / name), *extra]) == 0
+        assert (MLP.load(tmp_path / "a").flat == MLP.load(tmp_path / "b").flat).all()
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("nowhere/a.png", "--plot must name a file in a directory that exists, but "),
+            ("a.doc", "the name of a figure's file must end in one of "),
+            (".", "--plot must name a file, but "),
+        ],
+    )
+    def test_a_figure_that_cannot_be_written_is_refused_before_the_work(
+        self, capsys, tmp_path, name, message
+    ):
+        pytest.importorskip("matplotlib", reason="figures need matplotlib")
+        assert main(["train", "--plot", str(tmp_path / name)]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert message in err
+
+    def test_without_matplotlib_nothing_is_trained(self, capsys, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+        assert main(["train", "--plot", str(tmp_path / "a.png")]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "figures need matplotlib: install it with pip install 'mlp-ref[plot]'" in err

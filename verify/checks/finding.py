@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 import textwrap
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from verify.case.recipe import Case
+from verify.checks import plots
 from verify.checks.entries import TensorEntries, summarised
 from verify.checks.html.page import part
 from verify.reference.judge import Judgement
 from verify.subject.call import Failed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _ON_SCREEN = 14
 """Lines of a diagnosis that a report shows: with the rest of it, they fit on a screen of 40."""
@@ -92,6 +97,19 @@ class Finding:
     def bound(self) -> float:
         """The bound of the entry that shows it; NaN where no number does."""
         return self.judgement.bound if self.judgement else math.nan
+
+    def plot(self, ax: Axes | None = None, kind: str = "") -> Figure:
+        """Draw the tensor that is worst, in the larger failing case where there is one; return the matplotlib figure.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw into; by default, those of a new figure.
+        kind
+            ``map``: error over bound, entry by entry. ``scatter``: got against expected. Not given: both, or the
+            map where axes are given.
+        """
+        return plots.entries(self.larger.entries if self.larger else self.entries, ax, kind)
 
     def _repr_html_(self) -> str | None:
         """The finding for a notebook; None, so that it shows text, where Jinja2 is not installed."""

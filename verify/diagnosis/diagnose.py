@@ -9,15 +9,17 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from verify.case.recipe import DTYPES
 from verify.checks.finding import Finding
+from verify.checks.html.page import part
 from verify.checks.table import CHECKS
 from verify.diagnosis import search
 from verify.diagnosis.feedback import random_feedback
 from verify.diagnosis.hypothesis import Witness
 from verify.diagnosis.localise import localised, status
-from verify.diagnosis.mistakes import CATALOGUE, Mistake
+from verify.diagnosis.mistakes import CATALOGUE, Mistake, formulas
 from verify.diagnosis.observation import observed, probes
 from verify.reference.judge import VERDICTS
 from verify.reference.spec import Spec
@@ -50,6 +52,15 @@ class Diagnosis:
 
     def __str__(self) -> str:
         return self.text or "nothing wrong was observed"
+
+    def _repr_html_(self) -> str | None:
+        """The diagnosis for a notebook; None, so that it shows text, where Jinja2 is not installed."""
+        plain = {"mistakes": self.mistakes, "diagnosis": str(self)}
+        return part("diagnosis", diagnosis=plain, mistakes=formulas(self.mistakes))
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """The text for a notebook that shows no HTML, and for IPython."""
+        printer.text(str(self))
 
 
 def explain(

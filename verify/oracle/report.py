@@ -6,14 +6,19 @@ import json
 import platform
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from verify.checks.finding import Example, Finding, columns
 from verify.checks.html.page import page, part
-from verify.diagnosis.mistakes import CATALOGUE
+from verify.diagnosis.mistakes import formulas
+from verify.oracle import plots
 from verify.oracle.errors import Histogram
 from verify.oracle.precision import Shown, told
 from verify.reference.judge import VERDICTS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,18 @@ class Report:
         """
         return page(self.with_entries(), str(self), self._mistakes())
 
+    def plot(self, ax: Axes | None = None, unit: str = "bound") -> Figure:
+        """Draw how large the errors of all cases' entries were, and return the matplotlib figure.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw into; by default, those of a new figure.
+        unit
+            ``bound``: each error in units of its bound. ``u``: of u times the largest entry of its tensor.
+        """
+        return plots.errors(self.errors, ax, unit)
+
     def _repr_html_(self) -> str | None:
         """The report for a notebook; None, so that it shows text, where Jinja2 is not installed."""
         return part("report", report=self.with_entries(), text=str(self), mistakes=self._mistakes())
@@ -155,10 +172,7 @@ class Report:
         printer.text(str(self))
 
     def _mistakes(self) -> dict[str, dict[str, str]]:
-        """The formulas and stories of the mistakes that findings name."""
-        named = {name for finding in self.findings for name in finding.mistakes}
-        fields = ("family", "wrong", "right", "story")
-        return {m.name: {field: getattr(m, field) for field in fields} for m in CATALOGUE if m.name in named}
+        return formulas(name for finding in self.findings for name in finding.mistakes)
 
     def to_json(self, indent: int | None = 2) -> str:
         """The report as JSON; numbers that JSON lacks are the strings ``"nan"``, ``"inf"`` and ``"-inf"``."""

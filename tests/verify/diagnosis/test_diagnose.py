@@ -7,6 +7,7 @@ import verify
 from mlp_ref import loss_and_gradient
 from mlp_ref.params import Layer
 from verify.commands.mistakes.score import CONFIGURATIONS
+from verify.diagnosis.diagnose import Diagnosis
 from verify.diagnosis.mistakes import CATALOGUE, wrong_gradient
 from verify.reference.spec import Spec
 
@@ -179,3 +180,12 @@ def test_a_loss_of_ones_own_has_no_catalogue():
     found = verify.explain(lambda *arrays: arrays[0], lambda *_: 0.0)
     assert (found.mistakes, found.unobserved) == ((), True)
     assert found.text == "no diagnosis: the catalogue is for a Spec, not for a loss of yours"
+
+
+def test_a_notebook_shows_the_formulas():
+    diagnosis = Diagnosis(("softmax_diagonal",), text="<b>mistake</b>: softmax_diagonal")
+    text = diagnosis._repr_html_()
+    assert "<math>" in text
+    assert "each output by its own logit alone" in text
+    assert "&lt;b&gt;mistake" in text
+    assert "nothing wrong was observed" in Diagnosis()._repr_html_()

@@ -3,6 +3,8 @@
 It serves twice. As mutants, its entries measure what the oracle sees; as hypotheses, they explain a failure.
 """
 
+from collections.abc import Iterable
+
 from verify.diagnosis.mistakes import (
     activation,
     backward,
@@ -17,7 +19,7 @@ from verify.diagnosis.mistakes import (
 )
 from verify.diagnosis.mistakes.mistake import Mistake, compatible, wrong_gradient
 
-__all__ = ["CATALOGUE", "Mistake", "compatible", "wrong_gradient"]
+__all__ = ["CATALOGUE", "Mistake", "compatible", "formulas", "wrong_gradient"]
 
 CATALOGUE: tuple[Mistake, ...] = (
     *output.TABLE,
@@ -32,3 +34,10 @@ CATALOGUE: tuple[Mistake, ...] = (
     *state.TABLE,
 )
 """Every known mistake, family by family."""
+
+
+def formulas(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return family, wrong and right formula and story of the mistakes of these names: plain data, for a page."""
+    named = set(names)
+    fields = ("family", "wrong", "right", "story")
+    return {m.name: {field: getattr(m, field) for field in fields} for m in CATALOGUE if m.name in named}

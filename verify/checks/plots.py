@@ -1,0 +1,126 @@
+"""Figures of a gradient's entries, by matplotlib, which is imported when one is drawn.
+
+The same plain data as in the page, for a notebook or a paper: maps of error over bound, and got against expected.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from verify.checks.entries import TensorEntries
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import Locator
+
+WITHIN, OUTSIDE = "#0072B2", "#D55E00"
+"""Colours that colour-blind readers tell apart; markers differ too."""
+
+_LEAST, _MOST = -8, 16
+"""Decades of error over bound between which a map's colours change."""
+
+
+def new_axes(count: int = 1, size: tuple[float, float] = (4.4, 3.6)) -> Any:
+    """Axes side by side, in a figure that pyplot has let go of, so that a notebook shows it once.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        Where matplotlib is not installed.
+    """
+    try:
+        from matplotlib import pyplot
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "figures need matplotlib: install it with pip install 'mlp-ref[plot]'", name=error.name
+        ) from error
+    figure = pyplot.figure(figsize=(size[0] * count, size[1]), layout="constrained")
+    axes = figure.subplots(1, count, squeeze=False)[0]
+    pyplot.close(figure)
+    return axes
+
+
+def whole_numbers() -> Locator:
+    """Places of ticks at whole numbers alone."""
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(integer=True)
+
+
+def figure_of(axis: Axes) -> Figure:
+    """The whole figure that some axes belong to."""
+    return cast("Figure", axis.get_figure(root=True))
+
+
+def entries(tensors: Sequence[TensorEntries], ax: Axes | None = None, kind: str = "") -> Figure:
+    """Draw the tensor that is worst, a matrix before a vector: as ``map``, as ``scatter``, or both without axes.
+
+    Parameters
+    ----------
+    tensors
+        The tensors of a case.
+    ax
+        Axes to draw one of them into.
+    kind
+        ``map``: error over bound, entry by entry. ``scatter``: got against expected. Not given: both, or the map
+        where axes are given.
+
+    Raises
+    ------
+    ValueError
+        Where there is nothing to draw, or the kind is not known.
+    """
+    drawable = [tensor for tensor in tensors if tensor.size]
+    if not drawable:
+        raise ValueError("nothing to draw: no entries of a gradient were compared")
+    if kind not in ("", "map", "scatter"):
+        raise ValueError(f"kind must be 'map' or 'scatter', got {kind!r}")
+    tensor = max(drawable, key=lambda t: (t.outside > 0, len(t.shape) > 1, t.worst[0].ratio))
+    kinds = [kind] if kind else ["map"] if ax is not None else ["map", "scatter"]
+    axes = [ax] if ax is not None else list(new_axes(len(kinds)))
+    for axis, drawn in zip(axes, kinds, strict=True):
+        (_map if drawn == "map" else _scatter)(tensor, axis)
+    return figure_of(axes[0])
+
+
+def _map(tensor: TensorEntries, ax: Axes) -> None:
+    from matplotlib.colors import TwoSlopeNorm
+
+    with np.errstate(divide="ignore"):
+        shades = np.clip(np.log10(np.array(tensor.ratios)), _LEAST, _MOST)
+    # White is at the bound: what is outside is orange, also for those who tell no red from green.
+    norm = TwoSlopeNorm(0, _LEAST, _MOST)
+    image = ax.imshow(shades, cmap="PuOr_r", norm=norm, aspect="auto", interpolation="nearest")
+    ax.set_facecolor("lightgrey")
+    rows, columns = (f" (fields of {n})" if n > 1 else "" for n in tensor.binned)
+    ax.set_xlabel(f"column{columns}")
+    ax.set_ylabel(f"row{rows}")
+    for axis, length in zip((ax.yaxis, ax.xaxis), shades.shape, strict=True):
+        axis.set_major_locator(whole_numbers())
+        if length == 1:
+            axis.set_ticks([0])
+    ax.set_title(f"{tensor.name}: {tensor.outside} of {tensor.size} outside", fontsize=10)
+    bar = figure_of(ax).colorbar(
+        image, ax=ax, ticks=[_LEAST, _LEAST / 2, 0, _MOST / 2, _MOST], label="error ÷ bound"
+    )
+    bar.ax.set_yticklabels(["≤ 10⁻⁸", "10⁻⁴", "bound: 1", "10⁸", "≥ 10¹⁶"])
+
+
+def _scatter(tensor: TensorEntries, ax: Axes) -> None:
+    finite = [pair for pair in tensor.pairs if all(map(math.isfinite, pair[:2]))]
+    ends = [min((e for e, _, _ in finite), default=0.0), max((e for e, _, _ in finite), default=0.0)]
+    ax.plot(ends, ends, color="grey", ls="--", lw=1, label="equal")
+    for kept, marker, colour, name in ((True, "o", WITHIN, "within"), (False, "x", OUTSIDE, "outside")):
+        some = [(e, g) for e, g, within in finite if within == kept]
+        if some:
+            expected, got = zip(*some, strict=True)
+            ax.plot(expected, got, marker, color=colour, mfc="none", ms=5, label=f"{name} the bound")
+    ax.set_xlabel("expected, in loss per unit")
+    ax.set_ylabel("got, in loss per unit")
+    ax.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+    ax.grid(alpha=0.3)
