@@ -135,11 +135,17 @@ def _prepared(shard: Shard) -> tuple[Any, Any, list[Case]]:
 
 
 def _prepared_cases(shard: Shard, target: Any = None) -> list[Case]:
+    import warnings
+
     from verify.case.draw import cases
     from verify.case.run import drawn_cases
 
     spec = shard.job.spec if target is None else target.judged_as(shard.job.spec)
-    return drawn_cases(cases(spec, **dict(shard.options)), shard.drawn, shard.seed)[shard.start : shard.stop]
+    with warnings.catch_warnings():
+        # Hypothesis takes a use of the random module by another thread of the worker for one by the strategy.
+        warnings.filterwarnings("ignore", message="Do not use the `random` module inside strategies")
+        drawn = drawn_cases(cases(spec, **dict(shard.options)), shard.drawn, shard.seed)
+    return drawn[shard.start : shard.stop]
 
 
 def _differences(job: Job, environment: dict[str, str]) -> str:

@@ -150,6 +150,20 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path):
     assert told(report) == told(quiet)
 
 
+def test_a_dask_cluster_gives_the_same_report(tmp_path):
+    distributed = pytest.importorskip(
+        "distributed", reason="distributed is not installed: no Dask cluster to try"
+    )
+    quiet = verify.sweep(f"{FILE}:right", cases=40, ledger=tmp_path / "quiet", executor=Here)
+    with distributed.Client(
+        processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None
+    ) as client:
+        report = verify.sweep(
+            f"{FILE}:right", cases=40, ledger=tmp_path / "dask", executor=client.get_executor(), workers=2
+        )
+    assert told(report) == told(quiet)
+
+
 class Broken(Here):
     """An executor whose workers die, and that cannot be used after that."""
 

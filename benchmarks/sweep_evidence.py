@@ -1,0 +1,266 @@
+"""What sweeps promise, shown: nothing lost, nothing counted twice, the same report whatever was killed; and their cost.
+
+    python benchmarks/sweep_evidence.py scaling              # one process against two
+    python benchmarks/sweep_evidence.py bookkeeping          # the ledger's part of the time
+    python benchmarks/sweep_evidence.py workers              # workers killed at random, under the standard pool
+    python benchmarks/sweep_evidence.py workers --dask       # the same under a local Dask cluster
+    python benchmarks/sweep_evidence.py client               # the client killed at random, and started again
+    python benchmarks/sweep_evidence.py deadly               # a target that ends its process in some cases
+    python benchmarks/sweep_evidence.py devices              # the sharded gradients on 1, 2, 4 and 8 virtual devices
+
+Each ends with status 1 where its claim does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import Executor, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import verify
+from verify.oracle.report import Report
+from verify.oracle.sweep import worker
+from verify.oracle.sweep.ledger import Ledger
+
+ROOT = Path(__file__).resolve().parent.parent
+RIGHT = "verify.subject.mlp_ref_targets:sigmoid_with_cross_entropy"
+
+
+def told(report: Report) -> str:
+    """All that a report says, but for the seconds."""
+    return dataclasses.replace(report, seconds=0.0).to_json()
+
+
+def quiet_run(where: str, cases: int, workers: int, **options: Any) -> tuple[Report, float]:
+    """A sweep in a ledger of its own, and the seconds that it took from its first result on."""
+    times: list[float] = []
+    with tempfile.TemporaryDirectory() as ledger:
+        report = verify.sweep(
+            where,
+            cases=cases,
+            ledger=ledger,
+            workers=workers,
+            progress=lambda *_: times.append(time.perf_counter()),
+            **options,
+        )
+    return report, times[-1] - times[0]
+
+
+def scaling(arguments: argparse.Namespace) -> bool:
+    """Cases a second with one process and with two, in turns; the first result of each process is not counted."""
+    ratios = []
+    for turn in range(arguments.turns):
+        rates = []
+        for workers in (1, 2):
+            _, seconds = quiet_run(RIGHT, arguments.cases, workers)
+            rates.append((arguments.cases - 500 * workers) / seconds)
+        ratios.append(rates[1] / rates[0])
+        print(f"turn {turn + 1}: {rates[0]:6.0f} and {rates[1]:6.0f} cases a second, {ratios[-1]:.2f} times")
+    print(f"median {sorted(ratios)[len(ratios) // 2]:.2f} times (must 1.7)")
+    return sorted(ratios)[len(ratios) // 2] >= 1.7
+
+
+def bookkeeping(arguments: argparse.Namespace) -> bool:
+    """The time in the client (naming, pickling, the ledger) as a part of the time that the cases take."""
+    spent = 0.0
+    original = Ledger.put
+
+    def timed(self: Ledger, name: str, result: Any) -> None:
+        nonlocal spent
+        start = time.perf_counter()
+        original(self, name, result)
+        spent += time.perf_counter() - start
+
+    Ledger.put = timed  # type: ignore[method-assign]
+    process = time.process_time()
+    _, seconds = quiet_run(RIGHT, arguments.cases, 1, diagnose=False)
+    process = time.process_time() - process
+    per_case = seconds / (arguments.cases - 500)
+    print(
+        f"a case takes {1e3 * per_case:.2f} ms; the ledger's writes {1e6 * spent / arguments.cases:.1f} us,"
+    )
+    print(f"all of the client's processor time {1e6 * process / arguments.cases:.1f} us")
+    share = process / arguments.cases / per_case
+    print(f"book-keeping {share:.1%} of a case (must 5 %)")
+    return share <= 0.05
+
+
+class Killer(threading.Thread):
+    """Kills one of the processes that ``alive()`` lists, at random moments, so many times."""
+
+    def __init__(self, alive: Any, times: int, seconds: float, seed: int) -> None:
+        super().__init__(daemon=True)
+        self.alive, self.times, self.seconds, self.killed = alive, times, seconds, 0
+        self.random, self.done = random.Random(seed), threading.Event()
+
+    def run(self) -> None:
+        """Wait, kill, and again."""
+        while self.killed < self.times and not self.done.wait(self.random.expovariate(1 / self.seconds)):
+            found = self.alive()
+            if found:
+                try:
+                    os.kill(self.random.choice(found), signal.SIGKILL)
+                    self.killed += 1
+                except ProcessLookupError:
+                    pass
+
+
+def workers(arguments: argparse.Namespace) -> bool:
+    """Workers killed at random; the report must be that of a quiet run."""
+    quiet, _ = quiet_run(RIGHT, arguments.cases, 2)
+    with tempfile.TemporaryDirectory() as ledger:
+        if arguments.dask:
+            from distributed import Client, LocalCluster
+
+            local = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+            with local as cluster, Client(cluster) as dask_client:
+
+                def processes() -> list[int]:
+                    nannies = [getattr(nanny, "process", None) for nanny in cluster.workers.values()]
+                    return [process.pid for process in nannies if process is not None and process.pid]
+
+                killer = Killer(processes, arguments.kills, arguments.every, 0)
+                killer.start()
+                executor = dask_client.get_executor()
+                report = verify.sweep(
+                    RIGHT, cases=arguments.cases, ledger=ledger, executor=executor, workers=2
+                )
+                killer.done.set()
+        else:
+            pools: list[ProcessPoolExecutor] = []
+
+            def pool() -> Executor:
+                import multiprocessing
+
+                pools.append(ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), worker.start))
+                return pools[-1]
+
+            killer = Killer(lambda: list(pools[-1]._processes or ()), arguments.kills, arguments.every, 0)
+            killer.start()
+            report = verify.sweep(RIGHT, cases=arguments.cases, ledger=ledger, executor=pool, workers=2)
+            killer.done.set()
+    judged = sum(report.judged.values())
+    print(f"{killer.killed} workers killed in {report.seconds:.0f} s; cases lost {arguments.cases - judged}")
+    print(f"the report is that of the quiet run: {told(report) == told(quiet)}")
+    return told(report) == told(quiet) and judged == arguments.cases
+
+
+CLIENT = """
+import sys, verify
+if __name__ == "__main__":
+    verify.sweep(sys.argv[1], cases=int(sys.argv[2]), ledger=sys.argv[3], workers=2)
+"""
+
+
+def client(arguments: argparse.Namespace) -> bool:
+    """The client killed at random and started again with the same command."""
+    quiet, _ = quiet_run(RIGHT, arguments.cases, 2)
+    chance, kills = random.Random(0), 0
+    with tempfile.TemporaryDirectory() as directory:
+        script = Path(directory) / "client.py"
+        script.write_text(CLIENT)
+        command = [sys.executable, str(script), RIGHT, str(arguments.cases), f"{directory}/ledger"]
+        while kills < arguments.kills:
+            process = subprocess.Popen(command)
+            try:
+                process.wait(5 + chance.expovariate(1 / arguments.every))
+                break  # it was quicker
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                kills += 1
+        report = verify.sweep(RIGHT, cases=arguments.cases, ledger=f"{directory}/ledger", workers=2)
+    judged = sum(report.judged.values())
+    print(f"client killed {kills} times; cases lost {arguments.cases - judged}")
+    print(f"the report is that of the quiet run: {told(report) == told(quiet)}")
+    return told(report) == told(quiet) and judged == arguments.cases
+
+
+DEADLY = """
+import os, mlp_ref
+def gradient(params, x, y):
+    if int(abs(float(x.ravel()[0])) * 2**20) % 10_000 == 0:
+        os._exit(1)
+    return mlp_ref.loss_and_gradient(params, x, y)[1]
+"""
+
+
+def deadly(arguments: argparse.Namespace) -> bool:
+    """A target that ends its process in one case of ten thousand: that case is found, all others are judged."""
+    with tempfile.TemporaryDirectory() as directory:
+        (Path(directory) / "net.py").write_text(DEADLY)
+        report = verify.sweep(
+            f"{directory}/net.py:gradient", cases=arguments.cases, ledger=f"{directory}/l", workers=2
+        )
+    judged = sum(report.judged.values())
+    print(report)
+    kinds = [(finding.check, finding.verdict) for finding in report.findings]
+    return judged == arguments.cases and kinds == [("runs", "crashed")]
+
+
+def devices(arguments: argparse.Namespace) -> bool:
+    """The sharded gradients of examples/jax_data_parallel.py, judged on 1, 2, 4 and 8 virtual devices."""
+    fine = True
+    for count in (1, 2, 4, 8):
+        for kind in ("data_parallel", "tensor_parallel"):
+            flags = f"--xla_force_host_platform_device_count={count}"
+            command = [
+                "-m",
+                "verify",
+                "check",
+                f"examples/jax_data_parallel.py:{kind}",
+                "--cases",
+                str(arguments.cases),
+            ]
+            result = subprocess.run(
+                [sys.executable, *command],
+                cwd=ROOT,
+                env={**os.environ, "XLA_FLAGS": flags},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            print(f"{count} devices: {result.stdout.partition(chr(10))[0] or result.stderr}", flush=True)
+            fine = fine and result.returncode == 0
+    return fine
+
+
+PARTS = {
+    "scaling": (scaling, 10_000),
+    "bookkeeping": (bookkeeping, 5_000),
+    "workers": (workers, 200_000),
+    "client": (client, 50_000),
+    "deadly": (deadly, 20_000),
+    "devices": (devices, 40),
+}
+
+
+def main() -> int:
+    """Show one part."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--cases", type=int)
+    parser.add_argument("--turns", type=int, default=3, help="of scaling (default 3)")
+    parser.add_argument("--kills", type=int, default=30, help="(default 30)")
+    parser.add_argument("--every", type=float, default=10.0, help="mean seconds between kills (default 10)")
+    parser.add_argument("--dask", action="store_true", help="workers of a local Dask cluster")
+    arguments = parser.parse_args()
+    part, cases = PARTS[arguments.part]
+    arguments.cases = arguments.cases or cases
+    holds = part(arguments)
+    print("holds" if holds else "DOES NOT HOLD")
+    return 0 if holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
