@@ -6,6 +6,7 @@ about sixty primitives for a network of two layers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,6 +94,8 @@ class _Flattener:
             [result] = (v.aval for v in equation.outvars)
             zero = self.constant(np.zeros((), result.dtype))
             return [self.operation("broadcast_in_dim", [zero], result, broadcast_dimensions=())]
+        if name == "select_and_scatter_add":
+            return [self.chosen_and_added(equation, *inputs)]
         if name in _EACH_RESULT:
             return [
                 self.operation(name, inputs, v.aval, **_sized_all(parameters), which_result=i)
@@ -178,6 +181,16 @@ class _Flattener:
         moved = array.update(shape=tuple(array.shape[axis] for axis in order))
         transposed = self.operation("transpose", [slot], moved, permutation=tuple(order))
         return self.operation("reshape", [transposed], equation.outvars[0].aval)
+
+    def chosen_and_added(self, equation: Any, source: int, operand: int) -> int:
+        """Max-pooling's derivative as two steps: which entry of each window is taken; what is added to it."""
+        parameters = _sized_all(equation.params)
+        smallest = parameters.pop("select_prim").name == "le"
+        numbers = equation.invars[0].aval
+        entries = math.prod(parameters["window_dimensions"])
+        outcomes = numbers.update(shape=(*numbers.shape, entries), dtype=np.dtype(bool))
+        chosen = self.operation("largest_in_window", [operand], outcomes, **parameters, smallest=smallest)
+        return self.operation("add_to_windows", [source, chosen], equation.outvars[0].aval, **parameters)
 
     def both_branches(self, equation: Any, inputs: Sequence[int]) -> list[int]:
         """A cond of two branches, as a selection from what both give."""

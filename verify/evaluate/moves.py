@@ -126,7 +126,9 @@ def _stacked(array: Array, batch: Sequence[int], sides: tuple[Sequence[int], Seq
     """The axes of an array gathered into those of the batch and the two sides of each matrix."""
     lengths = [math.prod(array.shape[axis] for axis in side) for side in sides]
     stack = [array.shape[axis] for axis in batch]
-    return array.transpose([*batch, *sides[0], *sides[1]]).reshape([*stack, *lengths])
+    matrices = array.transpose([*batch, *sides[0], *sides[1]]).reshape([*stack, *lengths])
+    # NumPy multiplies stacks of matrices that are not contiguous without its fast library, at a tenth of the speed.
+    return np.ascontiguousarray(matrices) if stack else matrices
 
 
 def restored(parameters: Mapping[str, Any], product: Array, a: Array, b: Array) -> Array:

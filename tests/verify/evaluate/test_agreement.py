@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax, nn
 
-from verify.evaluate import balls, bounds, xla
+from verify.evaluate import balls, bounds, rounding, xla
 from verify.evaluate.backward import traced_backward
 from verify.evaluate.bounds.arithmetic import Arithmetic
 
@@ -51,7 +51,92 @@ def gru(xs, h, w, u):
     return lax.scan(step, h, xs)
 
 
+def conv(
+    stride=1, pad=0, dilation=1, groups=1, lhs_dilation=1, names=("NCHW", "OIHW", "NCHW"), batch_groups=1
+):
+    spatial = len(names[0]) - 2
+
+    def convolution(x, w):
+        return lax.conv_general_dilated(
+            x,
+            w,
+            (stride,) * spatial,
+            [(pad, pad)] * spatial,
+            (lhs_dilation,) * spatial,
+            (dilation,) * spatial,
+            names,
+            groups,
+            batch_groups,
+        )
+
+    return convolution
+
+
+def pool(operation, initial, window, stride, padding="VALID"):
+    return lambda x: lax.reduce_window(x, initial, operation, (1, 1, *window), (1, 1, *stride), padding)
+
+
+IMAGES = normal(2, 3, 5, 4)
+CONVOLUTIONS = {
+    "conv": (conv(), [IMAGES, normal(4, 3, 3, 2)]),
+    "conv of stride 2, padded": (conv(2, 1), [IMAGES, normal(4, 3, 3, 3)]),
+    "conv of stride 3 that leaves rows out": (conv(3), [IMAGES, normal(2, 3, 2, 2)]),
+    "conv of padding that crops": (conv(1, -1), [IMAGES, normal(2, 3, 2, 2)]),
+    "conv, dilated": (conv(1, 2, 2), [IMAGES, normal(2, 3, 3, 2)]),
+    "conv in groups": (conv(2, 1, 1, 3), [IMAGES, normal(6, 1, 3, 3)]),
+    "conv in groups of two": (conv(1, 1, 1, 2), [normal(2, 4, 3, 4), normal(6, 2, 2, 3)]),
+    "conv in groups of the batch": (conv(1, 1, batch_groups=2), [normal(4, 3, 3, 4), normal(6, 3, 2, 3)]),
+    "conv 1d, dilated and padded": (
+        conv(2, 3, 2, names=("NCH", "OIH", "NCH")),
+        [normal(2, 3, 7), normal(4, 3, 3)],
+    ),
+    "conv of channels last": (
+        conv(2, 1, names=("NHWC", "HWIO", "NHWC")),
+        [normal(2, 5, 4, 3), normal(3, 2, 3, 4)],
+    ),
+    "conv 3d": (
+        conv(1, 1, names=("NCDHW", "OIDHW", "NCDHW")),
+        [normal(1, 2, 3, 3, 2), normal(2, 2, 2, 2, 2)],
+    ),
+    "conv transpose": (conv(1, 2, 1, 1, 2), [IMAGES, normal(2, 3, 3, 3)]),
+    "conv transpose of lax": (
+        lambda x, w: lax.conv_transpose(x, w, (2, 2), "SAME", dimension_numbers=("NCHW", "OIHW", "NCHW")),
+        [IMAGES, normal(4, 3, 3, 3)],
+    ),
+    "conv of what has an error": (
+        lambda x, w: conv(1, 1)(jnp.tanh(x), jnp.exp(w)),
+        [IMAGES, normal(4, 3, 3, 3)],
+    ),
+    "conv of a batch of kernels": (
+        lambda x, w: jax.vmap(conv(1, 1))(x, w),
+        [normal(2, 2, 3, 4, 4), normal(2, 4, 3, 2, 2)],
+    ),
+}
+POOLS = {
+    "max pool": (pool(lax.max, -np.inf, (2, 2), (2, 2)), [IMAGES]),
+    "max pool, overlapping": (pool(lax.max, -np.inf, (3, 3), (1, 2)), [IMAGES]),
+    "max pool, padded": (
+        pool(lax.max, -np.inf, (3, 2), (2, 1), [(0, 0), (0, 0), (1, 1), (1, 0)]),
+        [IMAGES],
+    ),
+    "max pool of what has an error": (lambda x: pool(lax.max, -np.inf, (3, 3), (1, 1))(x * x), [IMAGES]),
+    "min pool": (pool(lax.min, np.inf, (2, 3), (1, 1)), [IMAGES]),
+    "average pool": (lambda x: pool(lax.add, 0.0, (3, 2), (2, 1))(x) / 6, [IMAGES]),
+    "average pool, padded": (
+        lambda x: pool(lax.add, 0.0, (3, 3), (2, 2), [(0, 0), (0, 0), (1, 2), (2, 1)])(x * x),
+        [IMAGES],
+    ),
+    "dilated windows": (
+        lambda x: lax.reduce_window(
+            x, 0.0, lax.add, (1, 1, 2, 2), (1, 1, 1, 1), "VALID", (1, 1, 2, 1), (1, 1, 1, 2)
+        ),
+        [IMAGES],
+    ),
+}
+
 FUNCTIONS = {
+    **CONVOLUTIONS,
+    **POOLS,
     "gelu": (nn.gelu, [X]),
     "gelu, erf": (lambda x: 0.5 * x * (1 + lax.erf(x * 0.5**0.5)), [X]),
     "gelu, erfc": (lambda x: nn.gelu(x, approximate=False), [3 * X]),
@@ -112,3 +197,22 @@ def test_xla_and_certified_balls_lie_within_the_bounds(name, dtype):
         assert np.all(abs(result - value) <= bound)
         assert np.all(balls.distance(ball, value) <= bound)
         assert np.all(bound <= np.sqrt(roundoff) * abs(value).max())  # none of them is without a word
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_xla_lies_within_the_band_of_random_rounding(name):
+    function, arrays = FUNCTIONS[name]
+    arguments = [array.astype(np.float32) if array.dtype == float else array for array in arrays]
+    backward = traced_backward(function, arguments)
+    rng = np.random.default_rng(5)
+    leaves = [rng.standard_normal(leaf.shape).astype(np.float32) for leaf in backward.output_leaves]
+    cotangent = jax.tree.unflatten(backward.outputs, leaves)
+    inputs = backward.inputs(arguments, cotangent)
+    at = Arithmetic.judging("float32", {})
+    quantile = rounding.reach(1e-9)
+    bands = rounding.evaluate(backward.program, inputs, at, quantile)
+    results = xla.evaluate_backward(backward, arguments, cotangent)[backward.program.values :]
+    for (value, sigma), result in zip(bands, results, strict=True):
+        assert value.shape == sigma.shape == result.shape
+        assert np.all(abs(result - value) <= quantile * sigma)
+        assert np.all(np.isfinite(sigma))

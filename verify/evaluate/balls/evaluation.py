@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.evaluate import moves
-from verify.evaluate.balls import elementwise, ordering
+from verify.evaluate.balls import elementwise, ordering, windows
 from verify.evaluate.balls.numbers import (
     FIRST_PRECISION,
     LAST_PRECISION,
@@ -30,6 +30,7 @@ def _as_balls(move: moves.Move) -> Rule:
 RULES: dict[str, Rule] = {
     **elementwise.RULES,
     **ordering.RULES,
+    **windows.RULES,
     **moves.MOVES,
     **{name: _as_balls(moves.MOVES[name]) for name in ("iota", "dim_as_value")},
 }

@@ -83,7 +83,7 @@ class Arithmetic:
         headroom = 2.0 ** (np.finfo(np.float64).maxexp - info.maxexp)
         return cls(np.dtype(dtype), u, 2 * float(info.tiny), sizes, headroom)
 
-    def share(self, magnitude: Array, factor: float) -> Array:
+    def share(self, magnitude: Array, factor: float | Array) -> Array:
         """A factor times a magnitude (whose array is used up); infinite where the judged format overflows."""
         if self.headroom != 1:
             magnitude *= self.headroom

@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from verify.evaluate import windows
 from verify.evaluate.bounds import RULES, literal
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
 from verify.evaluate.bounds.evaluation import RULES_OF_SHIFTS, rules_for
@@ -232,7 +233,7 @@ def _passed(
         own, operands[0].own = operands[0].own, None
         if own.ndim:
             own = RULES[name](sampling.at, parameters, (own, EXACT))[0]
-    if sampling.at.u > COARSE and name in ("mul", "dot_general"):
+    if sampling.at.u > COARSE and name in ("mul", "dot_general", "conv_general_dilated"):
         second = _second_order(sampling, name, parameters, operands)
         own = second if own is None else np.hypot(own, second)
     return Deviating(value, PASSING[name](sampling, parameters, value, operands), own)
@@ -243,13 +244,21 @@ def _own(
 ) -> Array:
     """The standard deviation of an operation's own roundings, in units of u, from the most that they can be."""
     error = error / at.u
-    n = 1
+    n: Any = 1
     if name == "reduce_sum":
         n = pairs[0][0].size // max(value.size, 1) - 1
     elif name == "dot_general":
         (inner, _), _ = parameters["dimension_numbers"]
         n = int(np.prod([pairs[0][0].shape[axis] for axis in inner]))
-    if n <= 1:
+    elif name == "conv_general_dilated":
+        (lhs, _), (rhs, _) = pairs
+        rows = windows.terms(at.sizes, parameters, lhs.shape, rhs.shape)
+        columns = windows.columns(parameters, rhs)
+        n = windows.convolved(
+            at.sizes, parameters, np.broadcast_to(rows, (len(columns), len(rows), columns.shape[2]))
+        )
+        n = np.maximum(n, 1)
+    if np.max(n, initial=0) <= 1:
         return error
     terms = error / n  # the sum of their magnitudes
     return np.asarray(np.minimum(np.sqrt(n) * terms, np.sqrt(n + 1) * (terms + abs(value)) / 2))

@@ -16,6 +16,7 @@ import numpy as np
 from verify.evaluate import moves
 from verify.evaluate.bounds import RULES, Array
 from verify.evaluate.program import NoRule
+from verify.evaluate.rounding import windows
 from verify.evaluate.rounding.deviating import Deviating, Sampling
 from verify.evaluate.rounding.samplewise import each_in_turn, ordered
 from verify.evaluate.rounding.slopes import (
@@ -142,6 +143,11 @@ def _reduced_outcomes(function: np.ufunc) -> Passing:
         return np.asarray(function.reduce(operands[0].value ^ flips, axis=axes) ^ result)
 
     return passing
+
+
+def _cumulative_sum(_: Any, parameters: Mapping[str, Any], a: Array) -> Array:
+    axis = parameters["axis"]
+    return np.flip(np.cumsum(np.flip(a, axis), axis), axis) if parameters["reverse"] else np.cumsum(a, axis)
 
 
 def _selected(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
@@ -271,7 +277,8 @@ PASSING: dict[str, Passing] = {
     "not": _logical(np.logical_not),
     "reduce_or": _reduced_outcomes(np.logical_or),
     "reduce_and": _reduced_outcomes(np.logical_and),
-    "cumsum": each_in_turn("cumsum"),
+    "cumsum": each_in_turn(_cumulative_sum),
+    **windows.PASSING,
     "sort": ordered("sort"),
     "top_k": ordered("top_k"),
     "select_n": _selected,

@@ -7,38 +7,30 @@ from typing import Any
 
 import numpy as np
 
-from verify.evaluate.bounds import EXACT, RULES, Array
+from verify.evaluate.bounds import Array
+from verify.evaluate.moves import Move
 from verify.evaluate.rounding.deviating import Deviating, Sampling
 from verify.evaluate.rounding.slopes import Passing, jumping
 
 
-def of_each_sample(
-    name: str, sampling: Sampling, parameters: Mapping[str, Any], operands: list[Array | Deviating]
-) -> Array:
-    """The results (K, *shape) of an operation on each sample of the operands that have some: arrays have none."""
-    results = []
-    for k in range(sampling.samples):
-        pairs = [
-            (operand if isinstance(operand, np.ndarray) else operand.deviation[k], EXACT)  # type: ignore[index]
-            for operand in operands
-        ]
-        results.append(RULES[name](sampling.at, parameters, *pairs)[0])
-    return np.asarray(results, dtype=sampling.dtype)
-
-
-def each_in_turn(name: str) -> Passing:
-    """An operation that is linear in each operand: the sum of what it makes of the samples of each."""
+def each_in_turn(function: Move) -> Passing:
+    """A function that is linear in each operand: the sum of what it makes of the samples of each."""
 
     def passing(
         sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
     ) -> Array | None:
         total: Array | None = None
+        values = [operand.value.astype(sampling.dtype) for operand in operands]
         for i, operand in enumerate(operands):
-            if operand.drawn(sampling) is None:
+            samples = operand.drawn(sampling)
+            if samples is None:
                 continue
-            others: list[Array | Deviating] = [other.value for other in operands]
-            others[i] = operand
-            part = of_each_sample(name, sampling, parameters, others)
+            part = np.asarray(
+                [
+                    function(sampling.at.sizes, parameters, *values[:i], sample, *values[i + 1 :])
+                    for sample in samples
+                ]
+            )
             total = part if total is None else total + part
         return total
 

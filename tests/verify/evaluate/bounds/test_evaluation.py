@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from verify.evaluate import bounds, moves
 from verify.evaluate.balls import exactly
-from verify.evaluate.bounds import evaluation, ordering
+from verify.evaluate.bounds import evaluation, ordering, windows
 from verify.evaluate.bounds.arithmetic import EXACT, LIBRARY_ULPS, SIGMOID_ULPS, Arithmetic
 
 # A rule's own arithmetic may round 64 times; `bounds.evaluate` adds this slack once for the whole program.
@@ -78,6 +78,7 @@ WITH_TESTS_OF_THEIR_OWN = {
     *("and", "or", "not", "is_finite", "convert_element_type", "reduce_or", "reduce_and"),
     *("pow", "floor", "ceil", "round", "rem", "cumsum"),
     *ordering.RULES,
+    *windows.RULES,
 }
 
 

@@ -8,8 +8,11 @@ import pytest
 from verify.evaluate import moves
 from verify.evaluate.bounds import EXACT, RULES, Arithmetic
 from verify.evaluate.program import NoRule
+from verify.evaluate.rounding import windows
 from verify.evaluate.rounding.deviating import Deviating, Sampling
 from verify.evaluate.rounding.passing import PASSING
+
+from ..bounds.test_windows import CONVOLUTIONS, WINDOWS
 
 SAMPLES = 16
 
@@ -48,6 +51,7 @@ OTHERS = {
         "convert_element_type",
     ),
     *("reduce_sum", "reduce_max", "reduce_min", "dot_general", "integer_pow"),
+    *windows.PASSING,
 }
 
 
@@ -113,6 +117,57 @@ def test_a_scalar_beside_an_array():
 @pytest.mark.parametrize("power", [-2, -1, 0, 1, 2, 3])
 def test_integer_powers(power):
     assert_first_order("integer_pow", {"y": power}, [drawn(np.random.default_rng(4), (5,))])
+
+
+@pytest.mark.parametrize("which", ["both", "first", "second"])
+@pytest.mark.parametrize(("lhs", "rhs", "parameters"), CONVOLUTIONS)
+def test_convolutions(lhs, rhs, parameters, which):
+    rng = np.random.default_rng(13)
+    operands = [drawn(rng, shape) for shape in (lhs, rhs)]
+    if which != "both":
+        operands[which == "first"].deviation = None
+    assert_first_order("conv_general_dilated", parameters, operands)
+
+
+@pytest.mark.parametrize("name", ["reduce_window_sum", "reduce_window_max", "reduce_window_min"])
+@pytest.mark.parametrize(("whole", "parameters"), WINDOWS)
+def test_windows(name, whole, parameters):
+    if name != "reduce_window_sum" and "base_dilation" in parameters:
+        return  # a window with nothing inside has no extreme
+    assert_first_order(name, parameters, [drawn(np.random.default_rng(14), whole)])
+
+
+def test_what_is_added_to_windows():
+    """A deviation of the number moves along; a sample that takes another entry adds the whole number there."""
+    parameters = {"window_dimensions": (2,), "window_strides": (1,), "padding": ((0, 0),), "out_shape": (4,)}
+    at, rng = sampling(), np.random.default_rng(15)
+    source, chosen = drawn(rng, (3,)), np.array([[True, False], [False, True], [True, False]])
+    value = np.array([source.value[0], 0.0, source.value[1] + source.value[2], 0.0])
+    moved = PASSING["add_to_windows"](at, parameters, value, [source, Deviating(chosen)])
+    expected = source.deviation @ np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0]])
+    np.testing.assert_allclose(moved, expected)
+    flips = np.zeros((SAMPLES, 3, 2), dtype=bool)
+    flips[0, 2] = True
+    exact = Deviating(source.value)
+    moved = PASSING["add_to_windows"](at, parameters, value, [exact, Deviating(chosen, flips)])
+    assert not moved[1:].any()
+    np.testing.assert_allclose(at.at.u * moved[0], [0, 0, -source.value[2], source.value[2]])
+    assert PASSING["add_to_windows"](at, parameters, value, [exact, Deviating(chosen)]) is None
+
+
+def test_of_entries_that_may_be_the_largest_each_sample_takes_one():
+    parameters = {"window_dimensions": (3,), "window_strides": (3,), "padding": ((0, 0),), "smallest": False}
+    a = Deviating(np.array([1.0, 1.0, 0.5, 2.0, 1.0, 0.0]))
+    a.deviation = np.random.default_rng(16).standard_normal((SAMPLES, 6))
+    value = carried("largest_in_window", sampling(), parameters, a.value)
+    taken = value ^ PASSING["largest_in_window"](sampling(), parameters, value, [a])
+    assert (taken.sum(axis=-1) == 1).all()
+    assert 0 < taken[:, 0, 0].sum() < SAMPLES
+    assert not taken[:, 0, 2].any()
+    assert taken[:, 1, 0].all()
+    assert PASSING["largest_in_window"](sampling(either=False), parameters, value, [a]) is None
+    certain = Deviating(a.value)
+    assert PASSING["largest_in_window"](sampling(), parameters, value, [certain]) is None
 
 
 @pytest.mark.parametrize("reverse", [False, True])
