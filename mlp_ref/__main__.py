@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlp_ref import datasets
+from mlp_ref import blas, datasets
 from mlp_ref.arguments import CLASSES, PIXELS, SHARE_HELD_OUT, read_arguments
 from mlp_ref.network import MLP
 from mlp_ref.optimisers import SGD
+from mlp_ref.products import is_large
 
 if TYPE_CHECKING:
     import argparse
@@ -64,6 +65,7 @@ def train(options: argparse.Namespace) -> int:
         f"{options.data}: {len(x)} images to train on, {options.batch_size} a step; "
         f"network {_describe(net)}; learning rate {options.learning_rate:g}"
     )
+    _say_where_kernels_cost(options)
     history = net.fit(
         x,
         _targets(net, y),
@@ -97,6 +99,15 @@ def train(options: argparse.Namespace) -> int:
         net.save(options.save)
         print(f"saved in {options.save}")
     return INTERRUPTED if history.interrupted else 0
+
+
+def _say_where_kernels_cost(options: argparse.Namespace) -> None:
+    """Print a line where OpenBLAS leaves AVX-512 unused, in a network whose products are large enough to feel it."""
+    if blas.runs_below_processor() and is_large(options.layers, options.batch_size):
+        print(
+            f"note: OpenBLAS runs its {blas.kernel()} kernels on a processor with AVX-512, so that large products "
+            f"take about twice as long; OPENBLAS_CORETYPE is {os.environ.get('OPENBLAS_CORETYPE') or 'not set'}"
+        )
 
 
 def evaluate(options: argparse.Namespace) -> int:

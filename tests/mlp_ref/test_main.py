@@ -74,6 +74,21 @@ class TestTrain:
         assert output.startswith("mnist: 200 images to train on")
         assert accuracy(output) == 1
 
+    @pytest.mark.parametrize(
+        ("below", "layers", "lines"),
+        [(True, "64,512,10", 1), (True, "64,16,10", 0), (False, "64,512,10", 0)],
+    )
+    def test_kernels_below_the_processor_are_mentioned_once_where_they_cost(
+        self, capsys, monkeypatch, below, layers, lines
+    ):
+        monkeypatch.setattr("mlp_ref.blas.runs_below_processor", lambda: below)
+        monkeypatch.setattr("mlp_ref.blas.kernel", lambda: "Haswell")
+        monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+        assert main(["train", "--layers", layers, "--epochs", "2"]) == 0
+        printed = capsys.readouterr().out
+        assert printed.count("OpenBLAS runs its Haswell kernels on a processor with AVX-512") == lines
+        assert printed.count("OPENBLAS_CORETYPE is Haswell") == lines
+
     def test_prints_no_warning(self):
         command = [sys.executable, "-W", "error", "-m", "mlp_ref", "train", "--epochs", "3"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -8,14 +8,6 @@ from mlp_ref.params import as_layers, flatten, parameter_count
 SHAPES = [(256, 256, 256), (32, 1024, 600), (64, 784, 300), (127, 131, 137), (100, 784, 64), (16, 300, 1000)]
 
 
-@pytest.fixture(autouse=True)
-def forget():
-    """What is found out about this machine once is found out anew for each test."""
-    products._blocks_pay.cache_clear()
-    yield
-    products._blocks_pay.cache_clear()
-
-
 def operands(shape, kind, dtype=np.float64):
     """The operands of a layer's three products: forward, gradient of the weight, gradient of the input."""
     m, k, n = shape
@@ -114,58 +106,21 @@ def test_small_networks_multiply_by_the_plain_method():
 
 
 @pytest.mark.parametrize(
-    ("threads", "blas", "found", "expected"),
+    ("threads", "kernel", "expected"),
     [
-        ("1", "scipy-openblas", ["AVX512_SKX"], products.in_blocks),
-        ("1", "scipy-openblas", ["X86_V3", "X86_V4"], products.in_blocks),
-        ("2", "scipy-openblas", ["X86_V4"], products.whole),
-        ("1", "scipy-openblas", ["X86_V3"], products.whole),
-        ("1", "accelerate", ["X86_V4"], products.whole),
+        (1, "SkylakeX", products.in_blocks),
+        (1, "Cooperlake", products.in_blocks),
+        (2, "SkylakeX", products.whole),
+        (1, "Haswell", products.whole),
+        (1, "", products.whole),
     ],
 )
 def test_large_networks_multiply_in_blocks_where_openblas_has_avx512_and_one_thread(
-    monkeypatch, threads, blas, found, expected
+    monkeypatch, threads, kernel, expected
 ):
-    config = {
-        "Build Dependencies": {"blas": {"name": blas}},
-        "SIMD Extensions": {"baseline": [], "found": found},
-    }
-    monkeypatch.setattr(np, "show_config", lambda mode: config)
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", threads)
+    monkeypatch.setattr("mlp_ref.blas.kernel", lambda: kernel)
+    monkeypatch.setattr("mlp_ref.blas.threads", lambda: threads)
     assert products.multiplier([784, 128, 10], 128) is expected
-
-
-@pytest.mark.parametrize("config", [None, {}, {"Build Dependencies": {}, "SIMD Extensions": {}}])
-def test_a_build_of_numpy_that_says_nothing_multiplies_at_once(monkeypatch, config):
-    monkeypatch.setattr(np, "show_config", lambda mode: config)
-    assert products.multiplier([784, 128, 10], 128) is products.whole
-
-
-@pytest.mark.parametrize(
-    ("variables", "threads"),
-    [
-        ({"OPENBLAS_NUM_THREADS": "3", "OMP_NUM_THREADS": "1"}, 3),
-        ({"OMP_NUM_THREADS": "2"}, 2),
-        ({"OMP_NUM_THREADS": "many"}, 5),
-        ({}, 5),
-    ],
-)
-def test_threads_are_those_of_the_environment_or_one_a_core(monkeypatch, variables, threads):
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(5)), raising=False)
-    assert products._threads() == threads
-
-
-@pytest.mark.parametrize(("cores", "threads"), [(7, 7), (None, 1)])
-def test_where_a_process_cannot_be_bound_every_core_counts(monkeypatch, cores, threads):
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.delattr("os.sched_getaffinity", raising=False)
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
-    assert products._threads() == threads
 
 
 @pytest.mark.parametrize("hidden", ["sigmoid", "relu"])
