@@ -106,7 +106,7 @@ def _say_where_kernels_cost(options: argparse.Namespace) -> None:
     if blas.runs_below_processor() and is_large(options.layers, options.batch_size):
         print(
             f"note: OpenBLAS runs its {blas.kernel()} kernels on a processor with AVX-512, so that large products "
-            f"take about twice as long; OPENBLAS_CORETYPE is {os.environ.get('OPENBLAS_CORETYPE') or 'not set'}"
+            f"take up to twice as long; OPENBLAS_CORETYPE is {os.environ.get('OPENBLAS_CORETYPE') or 'not set'}"
         )
 
 

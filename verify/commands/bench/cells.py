@@ -122,6 +122,19 @@ TRAINING = cells("784-16-16-10@32", "784-128-10@128", "784-512-512-10@256")
 """The networks that are trained for an epoch."""
 
 
+PREDICTIONS = cells(
+    "784-16-16-10@1",
+    "784-16-16-10@32",
+    "784-16-16-10@1024",
+    "784-16-16-10@60000",
+    "784-128-10@1",
+    "784-128-10@32",
+    "784-128-10@1024",
+    "784-128-10@60000",
+)
+"""The networks that predict, and how many rows."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One thing a peer is asked to do again and again.
@@ -130,6 +143,7 @@ class Task:
     ----------
     kind
         ``gradient``: loss and gradient of a batch. ``epoch``: one epoch of stochastic gradient descent.
+        ``prediction``: the most probable class of every row of a batch.
     cell, dtype, hidden
         The network, ``float32`` or ``float64``, and the activation of the hidden layers.
     rows

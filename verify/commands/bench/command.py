@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,11 +12,13 @@ from pathlib import Path
 
 from verify.commands.bench import cells, machine, page, scale, startup
 from verify.commands.bench.cells import Cell, Task
-from verify.commands.bench.crew import PeerFailed, cores_for, crew
+from verify.commands.bench.crew import CORETYPE, Member, PeerFailed, cores_for, crew
 from verify.commands.bench.measure import Effort
-from verify.commands.bench.peers import EPOCHS, GRADIENTS, KINDS, OURS
+from verify.commands.bench.peers import EPOCHS, GRADIENTS, KINDS, OURS, PREDICTIONS
 from verify.commands.bench.results import Results
 from verify.commands.bench.rows import Row, measured
+
+NAMES = {**GRADIENTS, **EPOCHS, **PREDICTIONS}
 
 EPOCH_ROWS = 60_000
 """Rows of the training set: as many as MNIST has."""
@@ -32,12 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parts.add_argument(
         "--training", action="store_true", help=f"an epoch over {EPOCH_ROWS:,} rows of 784 numbers"
     )
+    parts.add_argument("--prediction", action="store_true", help="the classes of 1 to 60,000 rows")
     parts.add_argument("--scale", action="store_true", help="time and memory against batch, width and depth")
     parts.add_argument("--startup", action="store_true", help="import mlp_ref beside import numpy")
     parser.add_argument(
         "--cells", nargs="+", metavar="CELL", help="for example 784-16-16-10@32 or 10x256@256"
     )
-    parser.add_argument("--peers", nargs="+", metavar="PEER", help=f"of {', '.join({**GRADIENTS, **EPOCHS})}")
+    parser.add_argument("--peers", nargs="+", metavar="PEER", help=f"of {', '.join(NAMES)}")
     parser.add_argument(
         "--dtypes", nargs="+", choices=cells.DTYPES, default=cells.DTYPES, help="default: both"
     )
@@ -90,7 +94,9 @@ def run(args: argparse.Namespace) -> int:
         from verify.commands.bench import plot
 
         plot.draw(found.gradients, args.plot)
-    return status or int(any(row.ours_is_wrong for row in [*found.gradients, *found.training]))
+    return status or int(
+        any(row.ours_is_wrong for row in [*found.gradients, *found.training, *found.predictions])
+    )
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -101,7 +107,7 @@ def _check(args: argparse.Namespace) -> None:
         Cell.parse(text)
     for name in args.peers or ():
         if not any(name in peers for peers in KINDS.values()):
-            raise ValueError(f"peers must be of {', '.join({**GRADIENTS, **EPOCHS})}; got {name!r}")
+            raise ValueError(f"peers must be of {', '.join(NAMES)}; got {name!r}")
         for peer in (peers[name] for peers in KINDS.values() if name in peers):
             if not peer.available:
                 raise ValueError(
@@ -120,15 +126,23 @@ def _check(args: argparse.Namespace) -> None:
 
 def _measure(args: argparse.Namespace, found: Results) -> None:
     """Each part that was asked for; what has been measured is in `found` at any time."""
-    if args.gradients or not (args.training or args.scale or args.startup):
+    if CORETYPE in os.environ:
+        _tell(f"{CORETYPE}={os.environ[CORETYPE]} is set here; everybody is measured without it")
+    if args.gradients or not (args.training or args.prediction or args.scale or args.startup):
         for threads in args.threads:
-            for row in _rows("gradient", _gradient_tasks(args), args, threads, _effort(args, threads)):
+            for row in _rows("gradient", _gradient_tasks(args), args, threads, _effort(args, threads), found):
                 found.gradients.append(row)
     if args.training:
         for threads in args.threads:
             effort = _settled(Effort(seconds=20, fewest=3, most=7), threads)
-            for row in _rows("epoch", _epoch_tasks(args), args, threads, effort):
+            for row in _rows("epoch", _epoch_tasks(args), args, threads, effort, found):
                 found.training.append(row)
+    if args.prediction:
+        for threads in args.threads:
+            for row in _rows(
+                "prediction", _prediction_tasks(args), args, threads, _effort(args, threads), found
+            ):
+                found.predictions.append(row)
     if args.scale:
         for line in scale.measured(quick=args.quick):
             _tell(f"scale: {line.axis}")
@@ -138,7 +152,7 @@ def _measure(args: argparse.Namespace, found: Results) -> None:
 
 
 def _rows(
-    kind: str, tasks: list[Task], args: argparse.Namespace, threads: int, effort: Effort
+    kind: str, tasks: list[Task], args: argparse.Namespace, threads: int, effort: Effort, found: Results
 ) -> Iterator[Row]:
     """A row for each task; a line on each goes to standard error as it is done."""
     known = KINDS[kind]
@@ -158,6 +172,21 @@ def _rows(
             for name, note in row.notes.items():
                 _tell(f"    {known[name].title}: {note}")
             yield row
+        for name, member in members.items():
+            _note_kernels(found, known[name].library, member)
+
+
+def _note_kernels(found: Results, library: str, member: Member) -> None:
+    """Put the kernels of a peer's library into the table of the machine, and warn of those below the processor."""
+    key = f"BLAS beside {library}"
+    if key in found.machine:
+        return
+    kernels = member.ask("kernels")
+    found.machine[key] = "; ".join(kernels) or "none that threadpoolctl knows"
+    below = [kernel for kernel in kernels if machine.below_processor(kernel)]
+    if below:
+        found.machine[key] += " (below the processor)"
+        _tell(f"warning: {library} runs {'; '.join(below)} kernels, though the processor has AVX-512")
 
 
 def _gradient_tasks(args: argparse.Namespace) -> list[Task]:
@@ -170,6 +199,11 @@ def _gradient_tasks(args: argparse.Namespace) -> list[Task]:
 def _epoch_tasks(args: argparse.Namespace) -> list[Task]:
     chosen = cells.cells(*args.cells) if args.cells else cells.TRAINING[: 1 if args.quick else None]
     return [Task("epoch", cell, "float32", args.hidden, rows=EPOCH_ROWS) for cell in chosen]
+
+
+def _prediction_tasks(args: argparse.Namespace) -> list[Task]:
+    chosen = cells.cells(*args.cells) if args.cells else cells.PREDICTIONS[: 2 if args.quick else None]
+    return [Task("prediction", cell, "float32", args.hidden) for cell in chosen]
 
 
 def _effort(args: argparse.Namespace, threads: int) -> Effort:

@@ -13,6 +13,9 @@ from typing import Any
 from verify.commands.bench.peers import Unsupported
 from verify.commands.bench.worker import ERROR, UNSUPPORTED
 
+CORETYPE = "OPENBLAS_CORETYPE"
+"""The variable that makes OpenBLAS run the kernels of another processor; no peer inherits it."""
+
 
 class PeerFailed(RuntimeError):
     """A peer raised an exception, or its process ended.
@@ -49,13 +52,14 @@ def cores_for(threads: int) -> str:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment that limits every library to so many threads; it must be set before it is imported."""
+    """The environment that limits every library to so many threads, with the kernels that it would choose itself."""
     pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
     # XLA takes the size of its pool from NPROC, or else from the cores that the process is bound to.
     limits = dict.fromkeys((*pools, "NPROC"), str(threads))
     eigen = "true" if threads > 1 else "false"
     limits["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={threads}"
-    return {**os.environ, **limits, "JAX_PLATFORMS": "cpu"}
+    inherited = {name: value for name, value in os.environ.items() if name != CORETYPE}
+    return {**inherited, **limits, "JAX_PLATFORMS": "cpu"}
 
 
 class Member:

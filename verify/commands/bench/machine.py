@@ -8,7 +8,9 @@ import os
 import platform
 from pathlib import Path
 
-PACKAGES = ("numpy", "jax", "jaxlib", "torch", "autograd", "scikit-learn")
+from mlp_ref import blas
+
+PACKAGES = ("numpy", "jax", "jaxlib", "torch", "autograd", "scikit-learn", "onnxruntime")
 
 
 def describe() -> dict[str, str]:
@@ -28,12 +30,12 @@ def describe() -> dict[str, str]:
     return described
 
 
-def load() -> str:
-    """How busy the machine is, as its operating system says; empty where it does not."""
-    try:
-        return f"{os.getloadavg()[0]:.2f}"
-    except (AttributeError, OSError):
-        return ""
+def below_processor(kernel: str) -> bool:
+    """True for ``openblas Haswell, numpy's`` and others that leave AVX-512 unused, where the processor has it."""
+    library, architecture = kernel.partition(",")[0].split(" ", 1)
+    return (
+        library == "openblas" and blas.has_avx512() and architecture not in ("unknown", *blas.AVX512_KERNELS)
+    )
 
 
 def _processor() -> str:

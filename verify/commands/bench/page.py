@@ -18,30 +18,39 @@ A ratio is a peer's time over ours: above 1, ours is faster. Every peer is a pro
 cores and told the same number of threads before it imports anything. In each round everybody takes one turn, in
 random order, and the ratio is formed within the round; a cell shows the median over the rounds and, after ±, half
 the distance between the quartiles. Nobody is timed before the result has been found right: within the derived bound
-on its rounding error, entry by entry, or, where that bound says nothing (a wide network in float32), within the
+on its rounding error, entry by entry, or, where that bound is vacuous (a wide network in float32), within the
 square root of the unit roundoff, relative to the largest entry of its tensor. Everybody has the same numbers: integer
 labels, a sigmoid network unless said otherwise, softmax with cross-entropy, the mean over the batch. With several
-threads, a turn begins with untimed calls for 0.15 s: threads that have just been woken may share a core."""
+threads, a turn begins with untimed calls for 0.15 s: threads that have just been woken may share a core. Every BLAS
+runs the kernels that it chooses itself: `OPENBLAS_CORETYPE` is not passed on. Which these are is in the table of the
+machine."""
 
 PEERS = {
     "gradient": """\
-`JAX jit` has its arrays on the device and waits for one result. It hands each call to another thread, as is its
-default on a CPU; `JAX jit, synchronous` is told not to, and is JAX at its best. `JAX, NumPy in and out` is how a NumPy
-user calls it. `mlp_ref, plain call` is `mlp_ref.loss_and_gradient` without a workspace: arguments checked, new arrays.
-`scikit-learn` is the private method that computes its gradient. `matrix products alone` are those of one gradient, made
-as `mlp_ref` makes them, with nothing between them: its ratio is the share of our time that they take.""",
+Ours is `net.loss_and_gradient(x, y)`, the call that most people write: its arguments are checked, and the gradient it
+returns is the caller's to keep. `the function` is `mlp_ref.loss_and_gradient(params, x, y)`, which checks the
+parameters too; `in a workspace` checks nothing but whether the workspace fits, and returns a gradient that the next
+call overwrites. `JAX jit` has its arrays on the device and waits for one result. It hands each call to another
+thread, as is its default on a CPU; `JAX jit, synchronous` is told not to, and is JAX at its best. `JAX, NumPy in and
+out` is how a NumPy user calls it. `scikit-learn` is the private method that computes its gradient. `matrix products
+alone` are those of one gradient, made as `mlp_ref` makes them, with nothing between them: its ratio is the fraction
+of our time that they take.""",
+    "prediction": """\
+The number after @ is that of the rows. Ours is `net.predict(x)`, which checks that every number of `x` is finite.
+`JAX jit` has its arrays on the device; `PyTorch eager` is in inference mode; `scikit-learn` is `MLPClassifier.predict`;
+`ONNX Runtime` has the network as a model that it has optimised. Everybody returns classes.""",
     "epoch": """\
 Shuffling, every step and the mean loss are included; ours counts the right predictions and checks its arguments too.
 `gradients alone` and `rows alone` are the two parts of it that take longest: the gradients, all of one batch that stays
-in the cache, and the rows, shuffled and copied batch by batch. Their ratio is the share of our time that they take.
+in the cache, and the rows, shuffled and copied batch by batch. Their ratio is the fraction of our time that they take.
 `the notebook's loop` is the algorithm this project began with, its formulas put right: one sample at a time, in NumPy's
 float64. It trains on fewer rows, and its time is scaled up.""",
 }
 
 SCALE = """\
-The exponent is the power of the size that the larger half of the sizes follows. A warm step reuses its arrays: what it
-allocates is a few Python objects and the buffer through which NumPy broadcasts, of 8,192 numbers at most, and does not
-grow with the size. A call without a workspace allocates them all."""
+The exponent is the power of the size that the larger half of the sizes follows. A plain call allocates the gradient
+that it returns, unless it can take the memory of one that nobody holds any more, a few Python objects, and the buffer
+through which NumPy broadcasts, of 8,192 numbers at most. A gradient in a workspace allocates the last two alone."""
 
 
 RUN = """\
@@ -49,7 +58,7 @@ RUN = """\
 pip install 'mlp-ref[verify,peers,plot]'
 python -m verify bench                      # loss and gradient, in float32 and float64
 python -m verify bench --quick              # in less than a minute
-python -m verify bench --training --scale --startup
+python -m verify bench --prediction --training --scale --startup
 python -m verify bench --threads 2 --cells 784-128-10@128 --peers jax_jit torch
 ```
 
@@ -65,7 +74,11 @@ def render(found: Results, picture: Path | None = None) -> str:
     parts = ["# Benchmarks", METHOD]
     if picture and found.gradients:
         parts.append(f"![Ratios as a heat map]({picture.name})")
-    for title, rows in (("Loss and gradient", found.gradients), ("One epoch of training", found.training)):
+    for title, rows in (
+        ("Loss and gradient", found.gradients),
+        ("Prediction", found.predictions),
+        ("One epoch of training", found.training),
+    ):
         for (threads, dtype), group in groupby(rows, key=lambda row: (row.threads, row.dtype)):
             plural = "s" if threads > 1 else ""
             parts += _rows(f"{title}: {dtype}, {threads} thread{plural}", list(group))
@@ -128,8 +141,8 @@ def _scale(lines: list[Line]) -> list[str]:
         body = [
             ["ours", *map(_time, line.seconds), _exponent(line, [spread.median for spread in line.seconds])],
             ["JAX jit", *map(_time, line.seconds_jax), _exponent(line, [s.median for s in line.seconds_jax])],
-            ["peak of a plain call", *map(_bytes, line.bytes_call), _exponent(line, line.bytes_call)],
-            ["allocated by a warm step", *map(_bytes, line.bytes_step), "-"],
+            ["allocated by a plain call", *map(_bytes, line.bytes_call), _exponent(line, line.bytes_call)],
+            ["allocated in a workspace", *map(_bytes, line.bytes_step), "-"],
         ]
         header = (f"{line.axis} ({line.network})", *(f"{size:,}" for size in line.sizes), "exponent")
         parts.append(_table(header, body))

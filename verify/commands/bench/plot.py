@@ -53,7 +53,7 @@ def draw(rows: list[Row], path: Path) -> None:
         axis.set_yticks(range(len(group)), [row.cell for row in group], fontsize=8)
         axis.set_title(f"{dtype}, {threads} thread{'s' if threads > 1 else ''}", fontsize=9)
     figure.suptitle(
-        "Time of a loss and its gradient, over mlp_ref's: blue where mlp_ref is faster", fontsize=10
+        "Time of a loss and its gradient, over net.loss_and_gradient: blue where that is faster", fontsize=10
     )
     ticks = [1 / 4, 1 / 2, 1, 2, 4]
     bar = figure.colorbar(image, ax=axes[0].tolist(), ticks=[math.log2(tick) for tick in ticks], pad=0.01)

@@ -22,6 +22,7 @@ class Results:
     machine: dict[str, str]
     gradients: list[Row] = field(default_factory=list)
     training: list[Row] = field(default_factory=list)
+    predictions: list[Row] = field(default_factory=list)
     scale: list[Line] = field(default_factory=list)
     startup: Startup | None = None
 
@@ -31,7 +32,7 @@ class Results:
 
     @classmethod
     def load(cls, paths: Sequence[Path]) -> Results:
-        """What earlier runs on one machine have saved, put together; their dates and loads may differ.
+        """What earlier runs on one machine have saved, put together; their dates may differ.
 
         Raises
         ------
@@ -43,12 +44,11 @@ class Results:
         first, *others = [cls._read(path) for path in paths]
         for path, other in zip(paths[1:], others, strict=True):
             for name, value in other.machine.items():
-                if name not in ("date", "load") and value != first.machine.get(name):
-                    raise ValueError(
-                        f"{path}: {name} is {value}, but {first.machine.get(name)} in {paths[0]}"
-                    )
+                if name != "date" and value != first.machine.setdefault(name, value):
+                    raise ValueError(f"{path}: {name} is {value}, but {first.machine[name]} in {paths[0]}")
             first.gradients += other.gradients
             first.training += other.training
+            first.predictions += other.predictions
             first.scale += other.scale
             first.startup = first.startup or other.startup
         return first
@@ -61,6 +61,7 @@ class Results:
                 saved["machine"],
                 [_row(row) for row in saved["gradients"]],
                 [_row(row) for row in saved["training"]],
+                [_row(row) for row in saved["predictions"]],
                 [_line(line) for line in saved["scale"]],
                 Startup(**{k: Spread(**v) for k, v in saved["startup"].items()})
                 if saved["startup"]

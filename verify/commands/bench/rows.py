@@ -9,7 +9,7 @@ from verify.commands.bench.cells import Task
 from verify.commands.bench.crew import Member, PeerFailed
 from verify.commands.bench.measure import Effort, Spread, ratios, take_turns
 from verify.commands.bench.peers import KINDS, OURS, Unsupported
-from verify.commands.bench.truth import Truth
+from verify.commands.bench.truth import Classes, Truth
 
 WRONG = "wrong: "
 """How the note on a peer begins whose result is not what it should be."""
@@ -22,7 +22,7 @@ class Row:
     Attributes
     ----------
     kind, cell, dtype, threads
-        ``gradient`` or ``epoch``, the name of the cell, and what everybody was given.
+        ``gradient``, ``epoch`` or ``prediction``, the name of the cell, and what everybody was given.
     checked
         What every timed result was found to lie within: ``error bound`` or ``sqrt(u)``.
     rounds
@@ -51,7 +51,9 @@ class Row:
         return self.notes.get(OURS, "").startswith(WRONG)
 
 
-def measured(task: Task, truth: Truth, members: Mapping[str, Member], effort: Effort, threads: int) -> Row:
+def measured(
+    task: Task, truth: Truth | Classes, members: Mapping[str, Member], effort: Effort, threads: int
+) -> Row:
     """Let every member do the task, compare what it returns with the truth, and time those that are right."""
     row = Row(task.kind, str(task.cell), task.dtype, threads, truth.method)
     ready = {}
@@ -83,7 +85,7 @@ def _rows_for(name: str, task: Task) -> int | None:
     return task.rows if task.rows is None or limit is None else min(task.rows, limit)
 
 
-def _note_on(member: Member, task: Task, truth: Truth) -> str | None:
+def _note_on(member: Member, task: Task, truth: Truth | Classes) -> str | None:
     """Prepare a member for the task and check its result; what stands in the way, or None.
 
     An epoch over the rows of a single batch takes one step, whatever the order of the rows: that is what is checked.

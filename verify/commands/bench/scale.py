@@ -12,7 +12,7 @@ from verify.commands.bench.crew import crew
 from verify.commands.bench.measure import Effort, Spread, take_turns
 from verify.commands.bench.peers import OURS
 
-JAX, CALL = "jax_jit", "mlp_ref_call"
+JAX, WORKSPACE = "jax_jit", "workspace"
 
 AXES: dict[str, tuple[str, tuple[Cell, ...]]] = {
     "batch": (
@@ -40,11 +40,11 @@ class Line:
     axis, network, sizes
         What grows, in what, and how large it is.
     seconds, seconds_jax
-        For a warm gradient, and for the same of JAX jit.
+        For a plain call of a network, and for the same of JAX jit.
     bytes_step
-        The most that a warm gradient allocates while it runs.
+        The most that a gradient in a workspace allocates while it runs.
     bytes_call
-        The same for a call without a workspace, its results included.
+        The same for a plain call, its results included.
     """
 
     axis: str
@@ -76,7 +76,7 @@ def exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
 def measured(*, quick: bool = False) -> Iterator[Line]:
     """A line for each axis; a quick run leaves out its two largest sizes."""
     effort = Effort(seconds=2, fewest=3, most=9)
-    with crew("gradient", (OURS, JAX, CALL), threads=1) as members:
+    with crew("gradient", (OURS, JAX, WORKSPACE), threads=1) as members:
         for axis, (network, cells) in AXES.items():
             line = Line(axis, network, [], [], [], [], [])
             for cell in cells[: -2 if quick else None]:
@@ -86,8 +86,8 @@ def measured(*, quick: bool = False) -> Iterator[Line]:
                 line.sizes.append(size_of(axis, cell))
                 line.seconds.append(Spread.of(taken[OURS]))
                 line.seconds_jax.append(Spread.of(taken[JAX]))
-                line.bytes_step.append(members[OURS].ask("allocated", 2))
-                line.bytes_call.append(members[CALL].ask("allocated", 2))
+                line.bytes_step.append(members[WORKSPACE].ask("allocated", 2))
+                line.bytes_call.append(members[OURS].ask("allocated", 2))
                 for member in members.values():
                     member.ask("drop")
             yield line

@@ -1,7 +1,7 @@
 """Whether a peer's result is right, before anybody times it.
 
 The reference is JAX's derivative. Where that is quickly done it is evaluated with the bound on the rounding error of
-every entry, and a result must lie within it. A bound says nothing about a wide network in float32, and costs several
+every entry, and a result must lie within it. A bound is vacuous for a wide network in float32, and costs several
 times the gradient; there the reference is computed in float64, and each entry must lie within sqrt(u) of the largest
 entry of its tensor, where u is the unit roundoff of the dtype. A mistake is larger than either.
 """
@@ -66,8 +66,40 @@ class Truth:
         return None
 
 
-def truth_of(task: Task) -> Truth:
+@dataclass(frozen=True)
+class Classes:
+    """What a prediction must return: of every row, a class whose logit is the largest, up to rounding.
+
+    Attributes
+    ----------
+    logits
+        In float64, (rows, classes).
+    method
+        ``sqrt(u)``.
+    """
+
+    logits: Array
+    method: str = SCALED
+
+    def fault(self, _loss: float, tensors: list[Array], dtype: str) -> str | None:
+        """What is wrong with the classes, in one line; None where nothing is."""
+        (classes,) = tensors
+        rows, n = self.logits.shape
+        if classes.shape != (rows,) or classes.dtype.kind not in "iu":
+            return f"classes: expected {rows} integers, got {classes.shape} {classes.dtype}"
+        if classes.min() < 0 or classes.max() >= n:
+            return f"classes: expected 0 to {n - 1}, got {classes.min()} to {classes.max()}"
+        below = self.logits.max(axis=1) - self.logits[np.arange(rows), classes]
+        row = int(below.argmax())
+        if below[row] > _sqrt_u(dtype) * abs(self.logits).max():
+            return f"class of row {row}: expected {self.logits[row].argmax()}, got {classes[row]}"
+        return None
+
+
+def truth_of(task: Task) -> Truth | Classes:
     """What the task must return; for an epoch, with the rows of one batch, which is one step in any order."""
+    if task.kind == "prediction":
+        return _classes(task)
     if task.kind == "epoch":
         task = replace(task, rows=task.cell.batch)
     params, x, labels = task.arrays()
@@ -78,6 +110,20 @@ def truth_of(task: Task) -> Truth:
     if truth is None:
         truth = _scaled(task, exact, x, y)
     return _after_a_step(truth, exact, task) if task.kind == "epoch" else truth
+
+
+def _classes(task: Task) -> Classes:
+    import jax
+
+    from verify.reference.network import forward
+
+    params, x, _ = task.arrays()
+    with jax.enable_x64(True):
+        wide = [Layer(*(np.asarray(tensor, np.float64) for tensor in layer)) for layer in params]
+        logits = jax.jit(forward, static_argnames="hidden")(
+            wide, np.asarray(x, np.float64), hidden=task.hidden
+        )
+        return Classes(np.asarray(logits))
 
 
 def _bounded(task: Task, params: list[Layer], x: Array, y: Array) -> Truth | None:

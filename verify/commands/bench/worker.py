@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import re
 import signal
 import statistics
 import sys
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from verify.commands.bench.cells import Task
     from verify.commands.bench.peers import Peer, Step
-    from verify.commands.bench.truth import Truth
+    from verify.commands.bench.truth import Classes, Truth
 
 VALUE, UNSUPPORTED, ERROR = "value", "unsupported", "error"
 
@@ -31,7 +32,7 @@ class Worker:
         self._peer = peer
         self._step: Step | None = None
 
-    def truth(self, task: Task) -> Truth:
+    def truth(self, task: Task) -> Truth | Classes:
         """What anybody must return for a task."""
         from verify.commands.bench.truth import truth_of
 
@@ -82,6 +83,15 @@ class Worker:
             tracemalloc.stop()
         return max(0, peak - before)
 
+    def kernels(self) -> list[str]:
+        """The libraries that multiply matrices here: name, processor of the kernels, package it comes from."""
+        try:
+            from threadpoolctl import threadpool_info
+        except ImportError:
+            return []
+        pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+        return sorted({_described(pool) for pool in pools})
+
     def drop(self) -> None:
         """Forget the task, and give its memory back."""
         self._step = None
@@ -92,6 +102,12 @@ class Worker:
         if self._step is None:
             raise RuntimeError("no task has been prepared")
         return self._step
+
+
+def _described(pool: dict[str, Any]) -> str:
+    package = re.search(r"-packages[/\\](\w+)", pool["filepath"])
+    architecture = pool.get("architecture") or "unknown"
+    return f"{pool['internal_api']} {architecture}, {package[1] if package else pool['filepath']}'s"
 
 
 def serve(worker: Worker, requests: Any, answers: Any) -> None:

@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from verify.commands.bench import cells, peers
+from verify.commands.bench import cells, machine, peers
 from verify.commands.bench.cells import Cell, Task
 from verify.commands.bench.crew import PeerFailed, cores_for, crew, environment
 from verify.commands.bench.measure import Effort, Spread, geometric_mean, ratios, take_turns
-from verify.commands.bench.peers import EPOCHS, GRADIENTS, OURS, Peer, Unsupported, manual
+from verify.commands.bench.peers import EPOCHS, GRADIENTS, OURS, PREDICTIONS, Peer, Unsupported, manual
 from verify.commands.bench.rows import measured
 from verify.commands.bench.scale import exponent, size_of
-from verify.commands.bench.truth import BOUNDED, SCALED, truth_of
+from verify.commands.bench.truth import BOUNDED, SCALED, Classes, truth_of
 from verify.commands.bench.worker import Worker
 
 SMALL = Cell((5, 4, 3), 6)
@@ -21,12 +21,14 @@ WIDE = Cell((300, 40, 3), 6)
 
 # JAX's own functions set JAX's global configuration, so they run in their own processes, as in the benchmark.
 HERE = [name for name, peer in GRADIENTS.items() if peer.library != "jax"]
+PREDICTIONS_HERE = [name for name, peer in PREDICTIONS.items() if peer.library != "jax"]
 PARTS = ["gradients", "rows"]
 EPOCHS_HERE = [name for name, peer in EPOCHS.items() if peer.library != "jax" and name not in PARTS]
 
 
 def result_of(peer: Peer, task: Task):
-    pytest.importorskip(peer.library)
+    for library in peer.library.split():
+        pytest.importorskip(library)
     found = peer.prepare(task)()
     if found is None:
         return None
@@ -108,6 +110,48 @@ def test_a_batch_in_pieces_has_the_same_gradient_within_the_bound(dtype, monkeyp
     assert truth_of(task).fault(*result_of(GRADIENTS["mlp_ref_call"], task), dtype) is None
 
 
+@pytest.mark.parametrize("name", PREDICTIONS_HERE)
+@pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu", "identity"])
+def test_every_peer_predicts_the_same_classes(name, hidden):
+    task = Task("prediction", Cell((5, 4, 3), 40), hidden=hidden)
+    truth = truth_of(task)
+    assert len(set(truth.logits.argmax(axis=1))) > 1
+    assert truth.fault(*result_of(PREDICTIONS[name], task), "float32") is None
+
+
+def test_jax_s_predictions_are_right_too():
+    task = Task("prediction", Cell((5, 4, 3), 40))
+    names = ["jax_jit", "jax_numpy"]
+    with crew("prediction", names, threads=1) as members:
+        for name in names:
+            members[name].ask("prepare", task)
+            assert truth_of(task).fault(*members[name].ask("result"), "float32") is None
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (
+            lambda classes: np.append(classes[:-1], (classes[-1] + 1) % 3),
+            r"class of row 39: expected \d, got \d",
+        ),
+        (lambda classes: classes[:-1], r"classes: expected 40 integers, got \(39,\)"),
+        (lambda classes: classes.astype(float), "classes: expected 40 integers, got .* float64"),
+        (lambda classes: classes + 3, "classes: expected 0 to 2, got 3 to"),
+    ],
+)
+def test_wrong_classes_are_named(change, fault):
+    truth = truth_of(Task("prediction", Cell((5, 4, 3), 40)))
+    assert re.search(fault, truth.fault(0.0, [change(truth.logits.argmax(axis=1))], "float32") or "nothing")
+
+
+def test_a_class_may_be_any_whose_logit_is_the_largest_but_for_rounding():
+    truth = Classes(np.array([[1.0, 1.0 - 1e-5, 0.9]]))
+    assert truth.fault(0.0, [np.array([1])], "float32") is None
+    assert truth.fault(0.0, [np.array([1])], "float64") is not None
+    assert truth.fault(0.0, [np.array([2])], "float32") is not None
+
+
 @pytest.mark.parametrize("name", EPOCHS_HERE)
 def test_every_peer_takes_the_step(name):
     task = Task("epoch", SMALL, rows=SMALL.batch, learning_rate=0.1)
@@ -185,8 +229,8 @@ def test_a_wrong_loss_is_named():
 
 
 def test_a_worker_does_its_task_and_says_what_went_wrong():
-    with crew("gradient", [OURS], threads=1) as members:
-        member = members[OURS]
+    with crew("gradient", ["workspace"], threads=1) as members:
+        member = members["workspace"]
         with pytest.raises(PeerFailed, match="no task has been prepared"):
             member.ask("result")
         task = Task("gradient", SMALL)
@@ -240,6 +284,31 @@ def test_threads_are_limited_in_every_library():
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
     assert {limits[name] for name in names} == {"2"}
     assert "intra_op_parallelism_threads=2" in limits["XLA_FLAGS"]
+
+
+def test_nobody_inherits_the_kernels_of_another_processor(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    assert "OPENBLAS_CORETYPE" not in environment(1)
+    pytest.importorskip("threadpoolctl")
+    with crew("gradient", [OURS], threads=1) as members:
+        kernels = members[OURS].ask("kernels")
+    assert kernels
+    assert not any("Nehalem" in kernel for kernel in kernels)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "avx512", "below"),
+    [
+        ("openblas Haswell, numpy's", True, True),
+        ("openblas Haswell, numpy's", False, False),
+        ("openblas SkylakeX, numpy's", True, False),
+        ("openblas unknown, numpy's", True, False),
+        ("mkl Intel, torch's", True, False),
+    ],
+)
+def test_kernels_below_the_processor_leave_its_avx512_unused(monkeypatch, kernel, avx512, below):
+    monkeypatch.setattr("mlp_ref.blas.has_avx512", lambda: avx512)
+    assert machine.below_processor(kernel) is below
 
 
 @pytest.mark.parametrize("threads", [0, -1, 10**6])

@@ -33,11 +33,16 @@ def results(ours_wrong=False):
             {peer: Spread(1.25, 1.2, 1.3)},
             {"sklearn": "not possible: no such network", **({OURS: "wrong: loss"} if ours_wrong else {})},
         )
-        for kind, peer in (("gradient", "jax_jit"), ("epoch", "jax_scan"))
+        for kind, peer in (("gradient", "jax_jit"), ("epoch", "jax_scan"), ("prediction", "onnxruntime"))
     ]
     line = Line("batch", "rows", [1, 10, 100], [one] * 3, [one] * 3, [900] * 3, [1_000, 10_000, 100_000])
     return Results(
-        {"date": "today", "processor": "a fast one"}, rows[:1], rows[1:], [line], Startup(one, one, one)
+        {"date": "today", "processor": "a fast one"},
+        rows[:1],
+        rows[1:2],
+        rows[2:],
+        [line],
+        Startup(one, one, one),
     )
 
 
@@ -102,7 +107,10 @@ def run(*arguments):
     [
         (["--cells", "784"], "error: a cell must be layer sizes @ batch"),
         (["--threads", "0"], "error: threads must be between 1 and"),
-        (["--peers", "tensorflow"], "error: peers must be of mlp_ref, mlp_ref_call, products, jax_jit"),
+        (
+            ["--peers", "tensorflow"],
+            "error: peers must be of mlp_ref, mlp_ref_call, workspace, products, jax_jit",
+        ),
         (["--plot", "picture.txt"], "error: --plot must end in .png, .svg or .pdf, got picture.txt"),
         (["--json", "no/such/directory/x.json"], "error: no/such/directory/x.json: there is no directory"),
         (["--show", "missing.json"], "error: [Errno 2] No such file or directory: 'missing.json'"),

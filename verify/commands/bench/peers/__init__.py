@@ -2,8 +2,9 @@
 
 A file offers functions of a `Task` of `verify.commands.bench.cells`. Each returns a function without arguments, which
 does the task once, is done when it returns, and returns ``(loss, layers)``: the layers of the gradient or, after an
-epoch, of the parameters; or None, where there is nothing to check. The batch, the labels and the parameters are the
-same for everyone, and each peer is given them in the form that it handles fastest.
+epoch, of the parameters; or None, where there is nothing to check. A prediction returns ``(0.0, [(classes,)])``. The
+batch, the labels and the parameters are the same for everyone, and each peer is given them in the form that it handles
+fastest.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Peer:
     title
         What a reader sees.
     library
-        The module that must be importable; ``numpy`` where nothing else is needed.
+        The module that must be importable; ``numpy`` where nothing else is needed. Several are separated by spaces.
     source
         ``file:function`` in this package.
     install
@@ -49,8 +50,8 @@ class Peer:
 
     @property
     def available(self) -> bool:
-        """Whether the library is installed."""
-        return importlib.util.find_spec(self.library) is not None
+        """True where the library is installed."""
+        return all(importlib.util.find_spec(name) is not None for name in self.library.split())
 
     def prepare(self, task: Task) -> Step:
         """The function that does the task once."""
@@ -60,8 +61,9 @@ class Peer:
 
 
 GRADIENTS = {
-    OURS: Peer("mlp_ref", "numpy", "manual:gradient"),
-    "mlp_ref_call": Peer("mlp_ref, plain call", "numpy", "manual:gradient_call"),
+    OURS: Peer("net.loss_and_gradient", "numpy", "manual:gradient_of_a_network"),
+    "mlp_ref_call": Peer("the function", "numpy", "manual:gradient_call"),
+    "workspace": Peer("in a workspace", "numpy", "manual:gradient"),
     FLOOR: Peer("matrix products alone", "numpy", "manual:products"),
     "jax_jit": Peer("JAX jit", "jax", "with_jax:gradient"),
     "jax_sync": Peer("JAX jit, synchronous", "jax", "with_jax:gradient_synchronous"),
@@ -85,7 +87,17 @@ EPOCHS = {
 }
 """Who trains for an epoch, after what an epoch is made of."""
 
-KINDS = {"gradient": GRADIENTS, "epoch": EPOCHS}
+PREDICTIONS = {
+    OURS: Peer("net.predict", "numpy", "manual:prediction"),
+    "jax_jit": Peer("JAX jit", "jax", "with_jax:prediction"),
+    "jax_numpy": Peer("JAX, NumPy in and out", "jax", "with_jax:prediction_numpy"),
+    "torch": Peer("PyTorch eager", "torch", "with_torch:prediction", "torch"),
+    "sklearn": Peer("scikit-learn", "sklearn", "with_sklearn:prediction", "scikit-learn"),
+    "onnxruntime": Peer("ONNX Runtime", "onnx onnxruntime", "with_onnxruntime:prediction"),
+}
+"""Who predicts the classes of a batch."""
+
+KINDS = {"gradient": GRADIENTS, "epoch": EPOCHS, "prediction": PREDICTIONS}
 
 
 class Unsupported(Exception):

@@ -12,6 +12,25 @@ from verify.commands.bench.cells import Array, Task, one_hot
 from verify.commands.bench.peers import Step, Unsupported
 
 
+def gradient_of_a_network(task: Task) -> Step:
+    """As most people write it: ``net.loss_and_gradient(x, y)``."""
+    net, x, y = _network(task)
+    return lambda: net.loss_and_gradient(x, y)
+
+
+def _network(task: Task) -> tuple[MLP, Array, Array]:
+    params, x, y = task.arrays()
+    net = MLP(list(task.cell.layer_sizes), hidden=task.hidden, dtype=x.dtype, seed=0)
+    net.params = params
+    return net, x, y
+
+
+def prediction(task: Task) -> Step:
+    """``net.predict(x)``."""
+    net, x, _ = _network(task)
+    return lambda: (0.0, [(net.predict(x),)])
+
+
 def gradient(task: Task) -> Step:
     """As the training loop calls it: arguments checked before, every array reused."""
     params, x, y = task.arrays()
@@ -20,7 +39,7 @@ def gradient(task: Task) -> Step:
 
 
 def gradient_call(task: Task) -> Step:
-    """As a reader calls it: arguments checked, new arrays."""
+    """The function, which is given the parameters and checks them too."""
     params, x, y = task.arrays()
     return lambda: loss_and_gradient(params, x, y, task.hidden)
 
@@ -54,10 +73,7 @@ def products(task: Task) -> Step:
 
 def epoch(task: Task) -> Step:
     """`MLP.fit`, for one epoch."""
-    params, x, y = task.arrays()
-    net = MLP(list(task.cell.layer_sizes), hidden=task.hidden, dtype=x.dtype, seed=0)
-    for mine, given in zip(net.params, params, strict=True):
-        mine.weight[...], mine.bias[...] = given
+    net, x, y = _network(task)
 
     def step() -> tuple[float, Any]:
         history = net.fit(x, y, epochs=1, batch_size=task.cell.batch, learning_rate=task.learning_rate)

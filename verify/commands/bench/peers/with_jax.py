@@ -16,7 +16,7 @@ import numpy as np
 
 from verify.commands.bench.cells import Task
 from verify.commands.bench.peers import Step
-from verify.reference.network import loss_of
+from verify.reference.network import forward, loss_of
 from verify.reference.spec import Spec
 
 
@@ -75,6 +75,25 @@ def gradient_numpy(task: Task) -> Step:
     params, x, y = task.arrays()
     function = jax.jit(_value_and_grad(task))
     return lambda: jax.tree.map(np.asarray, function(params, x, y))
+
+
+def _classes(task: Task) -> Callable[..., Any]:
+    return jax.jit(lambda params, x: jnp.argmax(forward(params, x, task.hidden), axis=1))
+
+
+def prediction(task: Task) -> Step:
+    """The most probable classes by ``jax.jit``, of arrays that are on the device already."""
+    params, x, _ = _start(task)
+    classes = _classes(task)
+    return lambda: (0.0, [(classes(params, x).block_until_ready(),)])
+
+
+def prediction_numpy(task: Task) -> Step:
+    """The same, with NumPy arrays in and out."""
+    params, _, _ = _start(task)  # a network is kept on the device; what it is asked about is not
+    _, x, _ = task.arrays()
+    classes = _classes(task)
+    return lambda: (0.0, [(np.asarray(classes(params, x)),)])
 
 
 def _sgd_step(task: Task) -> Callable[..., Any]:

@@ -64,6 +64,12 @@ def gradient(task: Task) -> Step:
     return step
 
 
+def prediction(task: Task) -> Step:
+    """``MLPClassifier.predict``."""
+    net, (_, x, _) = _start(task)
+    return lambda: (0.0, [(net.predict(x),)])
+
+
 def epoch(task: Task) -> Step:
     """``partial_fit``, which makes one pass over the rows in batches."""
     net, (_, x, y) = _start(task)

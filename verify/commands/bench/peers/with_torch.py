@@ -28,12 +28,15 @@ def _start(task: Task) -> tuple[list[Any], Any, Any]:
     return leaves, torch.tensor(x), torch.tensor(y)
 
 
-def _loss(leaves: list[Any], x: Any, y: Any, hidden: str) -> Any:
+def _logits(leaves: list[Any], x: Any, hidden: str) -> Any:
     a = x
     for i in range(0, len(leaves) - 2, 2):
         a = HIDDEN[hidden](torch.addmm(leaves[i + 1], a, leaves[i]))
-    logits = torch.addmm(leaves[-1], a, leaves[-2])
-    return torch.nn.functional.cross_entropy(logits, y)
+    return torch.addmm(leaves[-1], a, leaves[-2])
+
+
+def _loss(leaves: list[Any], x: Any, y: Any, hidden: str) -> Any:
+    return torch.nn.functional.cross_entropy(_logits(leaves, x, hidden), y)
 
 
 def _layers(tensors: Any) -> list[tuple[Any, Any]]:
@@ -48,6 +51,17 @@ def gradient(task: Task) -> Step:
     def step() -> tuple[Any, Any]:
         loss = _loss(leaves, x, y, task.hidden)
         return loss.detach(), _layers(torch.autograd.grad(loss, leaves))
+
+    return step
+
+
+def prediction(task: Task) -> Step:
+    """The most probable classes, in `torch.inference_mode`."""
+    leaves, x, _ = _start(task)
+
+    def step() -> tuple[float, Any]:
+        with torch.inference_mode():
+            return 0.0, [(_logits(leaves, x, task.hidden).argmax(1),)]
 
     return step
 
