@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from verify.case.arrays import Arrays
     from verify.case.draw import cases
+    from verify.case.layers.recipe import LayerCase
     from verify.case.recipe import Case
     from verify.checks.finding import Finding
     from verify.diagnosis.diagnose import Diagnosis, explain
     from verify.oracle.assertion import assert_gradient
+    from verify.oracle.backward import check_backward, examine_backward
     from verify.oracle.check import check, examine
     from verify.oracle.report import Report
     from verify.oracle.sweep.run import sweep
     from verify.reference.judge import Judgement
     from verify.reference.spec import Spec
     from verify.subject.adapt import adapt
+    from verify.subject.layers.frameworks import jax_layer, torch_layer
+    from verify.subject.layers.objects import layer_object
     from verify.subject.load import load
     from verify.subject.program import Program
     from verify.subject.target import Target
@@ -26,6 +30,7 @@ __all__ = [
     "Diagnosis",
     "Finding",
     "Judgement",
+    "LayerCase",
     "Program",
     "Report",
     "Spec",
@@ -34,10 +39,15 @@ __all__ = [
     "assert_gradient",
     "cases",
     "check",
+    "check_backward",
     "examine",
+    "examine_backward",
     "explain",
+    "jax_layer",
+    "layer_object",
     "load",
     "sweep",
+    "torch_layer",
 ]
 
 # Where each name lives. It is imported on first use, so that `import verify` loads neither JAX nor Hypothesis.
@@ -47,6 +57,7 @@ _HOMES = {
     "Diagnosis": "verify.diagnosis.diagnose",
     "Finding": "verify.checks.finding",
     "Judgement": "verify.reference.judge",
+    "LayerCase": "verify.case.layers.recipe",
     "Program": "verify.subject.program",
     "Report": "verify.oracle.report",
     "Spec": "verify.reference.spec",
@@ -55,10 +66,15 @@ _HOMES = {
     "assert_gradient": "verify.oracle.assertion",
     "cases": "verify.case.draw",
     "check": "verify.oracle.check",
+    "check_backward": "verify.oracle.backward",
     "examine": "verify.oracle.check",
+    "examine_backward": "verify.oracle.backward",
     "explain": "verify.diagnosis.diagnose",
+    "jax_layer": "verify.subject.layers.frameworks",
+    "layer_object": "verify.subject.layers.objects",
     "load": "verify.subject.load",
     "sweep": "verify.oracle.sweep.run",
+    "torch_layer": "verify.subject.layers.frameworks",
 }
 
 

@@ -78,6 +78,16 @@ class Case:
         """The batch ``b`` and the widths ``n0, n1, ...``, as `verify.evaluate` names them."""
         return {"b": self.batch, **{f"n{i}": n for i, n in enumerate(self.layer_sizes)}}
 
+    @property
+    def extent(self) -> tuple[int, int]:
+        """How large the case is, to compare it with others: its layers, then its units."""
+        return len(self.layer_sizes), sum(self.layer_sizes)
+
+    def described(self) -> str:
+        """The sizes, dtype and layout in a few words."""
+        layout = f", {self.layout} inputs" if self.layout != "C" else ""
+        return f"{'-'.join(map(str, self.layer_sizes))}, batch {self.batch}, {self.dtype}{layout}"
+
     def arrays(self) -> Arrays:
         """Fresh ``params``, ``x`` (batch, n_in) and ``y`` (batch, n_out) or (batch,), in the case's layout."""
         params, x, y = (laid_out(array, self.layout) for array in self._filled())

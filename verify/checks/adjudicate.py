@@ -34,21 +34,41 @@ def adjudicate(target: Target, spec: SpecLike, call: Call, check: str, judgement
     precision does not repeat is no rounding error, and the worse of two calls at the higher one counts.
     """
     result = _Result.of(target, spec, call, check, judgement)
-    low_dtype = np.dtype(call.case.dtype)
+    return decided(judgement, call.case.dtype, result.again, result.certified)
+
+
+def decided(
+    judgement: Judgement,
+    dtype: str,
+    again: Callable[[np.dtype[Any]], Array | None],
+    certified: Callable[[np.dtype[Any]], Any],
+) -> Judgement:
+    """Return a judgement of "wrong", or "imprecise" where the error shrinks with the unit roundoff: see `adjudicate`.
+
+    Parameters
+    ----------
+    judgement, dtype
+        A judgement of results in this dtype.
+    again
+        Computes the judged array again, from the same numbers in another dtype; None where that fails.
+    certified
+        Certified balls of it, narrow enough for results in a dtype.
+    """
+    low_dtype = np.dtype(dtype)
     high_dtype = np.dtype(np.float64) if low_dtype == np.float32 else np.dtype(np.longdouble)
     shrinks = np.sqrt(float(np.finfo(high_dtype.type).eps / np.finfo(low_dtype.type).eps))
     finer = shrinks < 1  # a long double may be a double
     wrong, imprecise = replace(judgement, verdict="wrong"), replace(judgement, verdict="imprecise")
-    low = result.again(low_dtype)
+    low = again(low_dtype)
     if low is None:
         return wrong
     repeated = abs(float(low[judgement.index]) - judgement.expected)
     if finer and not repeated >= shrinks * judgement.error:  # NaN is wrong too
         return wrong
-    high = [array for array in (result.again(high_dtype), result.again(high_dtype)) if array is not None]
+    high = [array for array in (again(high_dtype), again(high_dtype)) if array is not None]
     if not finer or len(high) < 2:
         return imprecise if small(judgement, low_dtype) else wrong
-    truth = result.certified(high_dtype)
+    truth = certified(high_dtype)
     left = np.max([balls.distance(truth, array) for array in high])
     return imprecise if left <= shrinks * balls.distance(truth, low).max() else wrong
 

@@ -7,6 +7,7 @@ import textwrap
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from verify.case.layers.recipe import LayerCase
 from verify.case.recipe import Case
 from verify.checks import plots
 from verify.checks.entries import TensorEntries, summarised
@@ -26,11 +27,11 @@ _ON_SCREEN = 14
 class Example:
     """A case, and the tensors that a gradient function returned for it, for pictures."""
 
-    case: Case
+    case: Case | LayerCase
     entries: tuple[TensorEntries, ...] = field(repr=False)
 
     @classmethod
-    def of(cls, case: Case, judgement: Judgement) -> Example | None:
+    def of(cls, case: Case | LayerCase, judgement: Judgement) -> Example | None:
         """The case with a summary of what was judged; None where the entries were not kept."""
         return cls(case, summarised(judgement.entries)) if judgement.entries is not None else None
 
@@ -64,7 +65,7 @@ class Finding:
     verdict: str
     check: str
     detail: str
-    case: Case
+    case: Case | LayerCase
     judgement: Judgement | None = None
     regimes: dict[str, tuple[int, int]] = field(default_factory=dict)
     diagnosis: str = ""
@@ -135,9 +136,7 @@ class Finding:
         )
 
     def _place(self) -> str:
-        layout = f", {self.case.layout} inputs" if self.case.layout != "C" else ""
-        sizes = "-".join(map(str, self.case.layer_sizes))
-        return f"{self.regime}: {sizes}, batch {self.case.batch}, {self.dtype}{layout}"
+        return f"{self.regime}: {self.case.described()}"
 
     def __str__(self) -> str:
         lines = [f"{self.verdict}: {self.check}", self._wrapped()]
@@ -188,7 +187,7 @@ def columns(items: list[str], width: int = 80) -> str:
     return (",\n" + " " * 19).join(lines)
 
 
-def finding_of(failure: Failed, case: Case) -> Finding:
+def finding_of(failure: Failed, case: Case | LayerCase) -> Finding:
     """A failure at a case, as a Finding."""
     judgement = failure.judgement
     finding = Finding(failure.verdict, failure.check, failure.detail, case, judgement)

@@ -126,7 +126,8 @@ def check(
     )
     strategy = draw(regimes=regimes)
     start = time.perf_counter()
-    search = Search(target, spec, cases, progress, checks)
+    put = functools.partial(examined, target, spec)
+    search = Search(put, cases, progress, checks)
     interrupted = False
     try:
         search.run(strategy, seed, database)
@@ -194,6 +195,7 @@ def settled(target: Target, spec: SpecLike, finding: Finding) -> Finding:
     """A finding about numbers, with "wrong" and "imprecise" told apart by a higher precision."""
     if (not CHECKS[finding.check].turn and finding.check != "gradient") or finding.judgement is None:
         return finding
+    assert isinstance(finding.case, Case)
     judgement = adjudicate(target, spec, Call(finding.case), finding.check, finding.judgement)
     return replace(finding, verdict=judgement.verdict, judgement=judgement)
 
@@ -211,10 +213,12 @@ def complete(
 
     The errors of the fresh cases that show those regimes are added to ``errors``.
     """
+    case = finding.case
+    assert isinstance(case, Case)
     follow_up = finding.check if finding.check in FOLLOW_UPS else "gradient"
     failing, larger = {}, None
-    for regime in suited(regimes, labels=finding.case.labels, layers=target.layers):
-        fresh = Search(target, spec, SURVEY, errors=errors)
+    for regime in suited(regimes, labels=case.labels, layers=target.layers):
+        fresh = Search(functools.partial(examined, target, spec), SURVEY, errors=errors)
         tried, failed = fresh.survey(draw(regimes=[regime]), seed, follow_up)
         failing[regime] = (failed, tried)
         larger = larger or fresh.largest
@@ -222,5 +226,5 @@ def complete(
         settled(target, spec, finding),
         regimes=failing,
         larger=larger and Example.of(*larger),
-        reproduce=reproduction(target, spec, finding.case, finding.check),
+        reproduce=reproduction(target, spec, case, finding.check),
     )

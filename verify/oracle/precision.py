@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from verify.reference.tensor import tensors_of
+from verify.reference.tensor import Tensor, tensors_of
 
 
 class Shown(NamedTuple):
@@ -22,12 +22,15 @@ class Precision:
     def __init__(self) -> None:
         self._shares: dict[str, dict[str, list[float]]] = {}
 
-    def add(self, dtype: str, right_to: Sequence[float]) -> None:
-        """Count a case: the precision of each of its tensors, in the order of the gradient's."""
-        of_dtype = self._shares.setdefault(dtype, {"weight": [], "bias": []})
-        tensors = tensors_of(len(right_to) // 2)
+    def add(self, dtype: str, right_to: Sequence[float], tensors: Sequence[Tensor] | None = None) -> None:
+        """Count a case: the precision of each of its tensors, in the order of the gradient's.
+
+        ``tensors`` are their names; where not given, those of a network's gradient.
+        """
+        names = tensors_of(len(right_to) // 2) if tensors is None else tensors
+        of_dtype = self._shares.setdefault(dtype, {tensor.kind: [] for tensor in names})
         for kind, shares in of_dtype.items():
-            shares.append(max(s for tensor, s in zip(tensors, right_to, strict=True) if tensor.kind == kind))
+            shares.append(max(s for tensor, s in zip(names, right_to, strict=True) if tensor.kind == kind))
 
     def summary(self) -> dict[str, dict[str, Shown]]:
         """For each dtype and kind of tensor, the median over the cases and the worst of them."""

@@ -6,77 +6,95 @@ import contextlib
 import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
+from verify.case.layers.recipe import LayerCase
 from verify.case.recipe import Case
 from verify.case.run import drawn_cases, run_cases
-from verify.checks.examine import examined
 from verify.checks.finding import Finding, finding_of
 from verify.checks.table import FOLLOW_UPS
 from verify.oracle.errors import Errors
 from verify.oracle.precision import Precision
 from verify.reference.judge import Judgement
-from verify.reference.truth import SpecLike
+from verify.reference.tensor import Tensor
 from verify.subject.call import Failed, NotCalled
-from verify.subject.target import Target
+
+C = TypeVar("C", Case, LayerCase)
+"""The kind of the cases that are drawn."""
 
 Progress = Callable[[int, int], None]
 """``progress(judged, cases)``, called after each case."""
 
 
-class Search:
-    """Hypothesis at work on one target: what it judged, and the simplest failing case of each kind."""
+class Search(Generic[C]):
+    """Hypothesis at work on one target: what it judged, and the simplest failing case of each kind.
+
+    Parameters
+    ----------
+    examine
+        ``examine(case, follow_up)`` puts one case to the target; it raises Failed where the target fails.
+    cases
+        How many cases to judge.
+    progress
+        Called after each.
+    follow_ups
+        The checks of which each case is given one.
+    errors
+        Where the errors are counted.
+    tensors
+        The names of the judged tensors; not given: those of a network's gradient.
+    """
 
     def __init__(
         self,
-        target: Target,
-        spec: SpecLike,
+        examine: Callable[[C, str], Judgement],
         cases: int,
         progress: Progress | None = None,
         follow_ups: Sequence[str] = FOLLOW_UPS,
         errors: Errors | None = None,
+        tensors: Sequence[Tensor] | None = None,
     ) -> None:
-        self.target, self.spec, self.cases, self.progress = target, spec, cases, progress
+        self.examine: Callable[[C, str], Judgement] = examine
+        self.cases, self.progress, self.tensors = cases, progress, tensors
         self.follow_ups = tuple(follow_ups)
         self.judged: Counter[str] = Counter()
         self.inconclusive: Counter[str] = Counter()
         self.closest: dict[str, float] = {}
         self.precision = Precision()
         self.errors = Errors() if errors is None else errors
-        self.nearest: tuple[Case, Judgement] | None = None
-        self.largest: tuple[Case, Judgement] | None = None
-        self.seen: list[Case] = []
+        self.nearest: tuple[C, Judgement] | None = None
+        self.largest: tuple[C, Judgement] | None = None
+        self.seen: list[C] = []
         self._simplest: dict[type[Failed], Finding] = {}
-        self._failed: dict[Case, Failed] = {}
+        self._failed: dict[C, Failed] = {}
 
     @property
     def findings(self) -> list[Finding]:
         """The simplest failing case of each kind of failure."""
         return list(self._simplest.values())
 
-    def sample(self, n: int) -> list[Case]:
+    def sample(self, n: int) -> list[C]:
         """Some of the judged cases: n, evenly spaced."""
         return self.seen[:: max(1, len(self.seen) // n)][:n] if n else []
 
-    def run(
-        self, strategy: st.SearchStrategy[Case], seed: int, database: ExampleDatabase | None = None
-    ) -> None:
+    def run(self, strategy: st.SearchStrategy[C], seed: int, database: ExampleDatabase | None = None) -> None:
         """Search, and shrink what fails."""
 
-        def judge(case: Case) -> None:
+        def judge(case: C) -> None:
             self.judge(case, follow_up_of(case, self.follow_ups))
 
         with contextlib.suppress(Failed, ExceptionGroup):  # Hypothesis ends on the simplest case of each kind
             run_cases(strategy, judge, cases=self.cases, seed=seed, simplify=True, database=database)
 
-    def survey(self, strategy: st.SearchStrategy[Case], seed: int, follow_up: str) -> tuple[int, int]:
+    def survey(self, strategy: st.SearchStrategy[C], seed: int, follow_up: str) -> tuple[int, int]:
         """Try fresh cases without searching on: how many were tried, and how many failed."""
         tried = failed = 0
         for case in drawn_cases(strategy, self.cases, seed):
             try:
-                judgement: Judgement | None = examined(self.target, self.spec, case, follow_up)
+                judgement: Judgement | None = self.examine(case, follow_up)
                 fails = False
             except NotCalled:
                 break
@@ -86,14 +104,14 @@ class Search:
             tried += 1
             if judgement is not None:
                 self.errors.add(case.regime, case.dtype, judgement.entries)
-                if fails and (self.largest is None or _size(case) > _size(self.largest[0])):
+                if fails and (self.largest is None or case.extent > self.largest[0].extent):
                     self.largest = case, judgement
         return tried, failed
 
-    def judge(self, case: Case, follow_up: str = "gradient") -> None:
+    def judge(self, case: C, follow_up: str = "gradient") -> None:
         """Judge one case; raise Failed, of a type of its own for each kind of failure, where it fails."""
         try:
-            judgement = examined(self.target, self.spec, case, follow_up)
+            judgement = self.examine(case, follow_up)
         except NotCalled:
             if case in self._failed:  # it failed when it was still called
                 raise self._failed[case] from None
@@ -109,7 +127,7 @@ class Search:
         kind_of_tensor = judgement.tensor.kind
         self.closest[kind_of_tensor] = max(self.closest.get(kind_of_tensor, 0.0), judgement.ratio)
         if judgement.verdict == "verified":
-            self.precision.add(case.dtype, judgement.right_to)
+            self.precision.add(case.dtype, judgement.right_to, self.tensors)
         self.errors.add(case.regime, case.dtype, judgement.entries)
         if self.nearest is None or judgement.ratio > self.nearest[1].ratio:
             self.nearest = case, judgement
@@ -118,11 +136,7 @@ class Search:
             self.progress(min(self.judged.total(), self.cases), self.cases)
 
 
-def _size(case: Case) -> tuple[int, int]:
-    return len(case.layer_sizes), sum(case.layer_sizes)
-
-
-def follow_up_of(case: Case, follow_ups: Sequence[str] = FOLLOW_UPS) -> str:
+def follow_up_of(case: Case | LayerCase, follow_ups: Sequence[str] = FOLLOW_UPS) -> str:
     """The follow-up that a case is given: its seed chooses as well as a draw of its own would."""
     return follow_ups[case.seed % len(follow_ups)]
 

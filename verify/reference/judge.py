@@ -12,14 +12,14 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from verify.evaluate import bounds
 from verify.reference.tensor import LOSS, Tensor, tensors_of
-from verify.reference.truth import Array, Truth
+from verify.reference.truth import Array
 
 VERDICTS = ("verified", "inconclusive", "imprecise", "wrong", "crashed")
 """From best to worst; see `Judgement`."""
@@ -79,11 +79,22 @@ class Judgement:
     entries: Entries | None = field(default=None, repr=False, compare=False)
 
 
+class Exact(Protocol):
+    """What a reference knows of the exact gradient: `verify.reference.truth.Truth`, and that of any layer."""
+
+    @property
+    def own(self) -> list[Array]:
+        """How far each tensor of the reference may lie from the exact one."""
+
+    def certified(self, tensors: list[Array], enough: float, least_scale: float) -> list[float]:
+        """How far each of some tensors lies at most from the exact one, in units of the exact one's largest entry."""
+
+
 def judge(
     truth: list[bounds.Pair],
     tensors: list[Array],
     dtype: npt.DTypeLike,
-    reference: Truth | None = None,
+    reference: Exact | None = None,
     names: Sequence[Tensor] | None = None,
 ) -> Judgement:
     """Compare results with (value, bound) pairs; the verdict is verified, inconclusive or wrong.
@@ -145,7 +156,7 @@ def _shown(
     tensors: list[Array],
     dtype: npt.DTypeLike,
     farthest: list[float],
-    reference: Truth | None,
+    reference: Exact | None,
 ) -> tuple[bool, tuple[float, ...]]:
     """Whether results within their bounds show nothing, and to what precision each tensor was shown right.
 

@@ -1,10 +1,12 @@
 """The search judges every case once, gives each a follow-up, and keeps the simplest failure of each kind."""
 
 from collections import Counter
+from functools import partial
 
 from mlp_ref import loss_and_gradient
 from verify.case.draw import cases
 from verify.case.recipe import Case
+from verify.checks.examine import examined
 from verify.checks.table import FOLLOW_UPS
 from verify.oracle.search import Search, follow_up_of
 from verify.reference.spec import Spec
@@ -16,7 +18,7 @@ def right(params, x, y):
 
 
 def test_each_case_has_one_follow_up_and_each_follow_up_its_share():
-    search = Search(Target(right), Spec(), 200)
+    search = Search(partial(examined, Target(right), Spec()), 200)
     search.run(cases(), 0)
     assert len(search.seen) == search.judged.total() == 200
     assert len(set(search.seen)) == 200
@@ -32,7 +34,7 @@ def test_failures_of_different_kinds_are_simplified_apart():
             raise ValueError("too deep")
         return [(dw, -db) for dw, db in right(params, x, y)]
 
-    search = Search(Target(gradient), Spec(), 200)
+    search = Search(partial(examined, Target(gradient), Spec()), 200)
     search.run(cases(regimes=["ordinary", "saturated"]), 0)
     simplest = {finding.check: finding.case for finding in search.findings}
     assert simplest["gradient"] == Case((2, 2), 2)
@@ -40,7 +42,7 @@ def test_failures_of_different_kinds_are_simplified_apart():
 
 
 def test_a_sample_is_spread_over_what_was_judged():
-    search = Search(Target(right), Spec(), 30)
+    search = Search(partial(examined, Target(right), Spec()), 30)
     search.run(cases(regimes=["no_hidden"]), 0)
     assert search.sample(3) == search.seen[::10]
     assert search.sample(0) == []

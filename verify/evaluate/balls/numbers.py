@@ -44,9 +44,9 @@ _radius = np.frompyfunc(lambda ball: float(ball.rad()), 1, 1)
 
 
 def exactly(array: npt.ArrayLike) -> Array:
-    """An array of floats (or truths) as an array of balls of radius zero."""
+    """An array of floats (or truths) as an array of balls of radius zero; balls, and outcomes, as they are."""
     array = np.asarray(array)
-    return array.astype(object) if array.dtype == bool else np.asarray(_ball(array), dtype=object)
+    return array.astype(object) if array.dtype in (bool, object) else np.asarray(_ball(array), dtype=object)
 
 
 def middle(tensor: Array) -> npt.NDArray[np.float64]:

@@ -1,0 +1,106 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import verify
+from tests.verify.reference.layers.right import RIGHT
+
+FEW = {"cases": 30, "xla": 1, "certified": 1}
+
+
+def test_a_reference_of_ones_own_with_structures():
+    def reference(x, layers):
+        for layer in layers:
+            x = jnp.tanh(x @ layer["w"] + layer["b"][jnp.newaxis, :])
+        return {"out": x, "sum": jnp.sum(x)}
+
+    def backward(dout, x, layers):
+        a = [x]
+        for layer in layers:
+            a.append(np.tanh(a[-1] @ layer["w"] + layer["b"]))
+        d, grads = dout["out"] + dout["sum"], []
+        for before, after, layer in zip(a[-2::-1], a[:0:-1], reversed(layers), strict=True):
+            dz = d * (1 - after) * (1 + after)
+            grads.append({"w": before.T @ dz, "b": dz.sum(axis=0)})
+            d = dz @ layer["w"].T
+        return d, grads[::-1]
+
+    shapes = {"x": "n d", "layers": [{"w": "d h", "b": "h"}, {"w": "h m", "b": "m"}]}
+    report = verify.check_backward(backward, reference=reference, shapes=shapes, **FEW)
+    assert report.ok, str(report)
+
+
+def test_options_integers_and_groups():
+    def reference(x, ids, *, power, groups):
+        return x**power * (ids + groups)
+
+    report = verify.check_backward(
+        lambda dout, x, ids, *, power, groups: (
+            dout * power * x ** (power - 1) * (ids + groups).astype(x.dtype)
+        ),
+        reference=lambda x, ids, **options: reference(x, ids.astype(x.dtype), **options),
+        shapes={"x": "n g", "ids": "n g"},
+        integers={"ids": 5},
+        options={"power": (2, 3), "groups": "g"},
+        **FEW,
+    )
+    assert report.ok, str(report)
+
+
+def test_a_custom_rule_is_judged_against_its_function():
+    @jax.custom_vjp
+    def cube(x):
+        return x**3
+
+    cube.defvjp(lambda x: (x**3, x), lambda x, g: (g * 3.001 * x**2,))
+    report = verify.check_backward(cube, shapes={"x": "n"}, **FEW)
+    assert report.verdict == "wrong"
+    cube.defvjp(lambda x: (x**3, x), lambda x, g: (g * 3 * x**2,))
+    report = verify.check_backward(cube, shapes={"x": "n"}, **FEW)
+    assert report.ok, str(report)
+
+
+def test_the_same_seed_gives_the_same_report():
+    def wrong(dout, x):
+        return dout * x
+
+    first, second = (verify.check_backward(wrong, reference="sigmoid", **FEW) for _ in range(2))
+    assert first.findings[0].case == second.findings[0].case
+
+
+def test_a_finding_reproduces():
+    def wrong(dout, x):
+        return dout * x
+
+    [finding] = verify.check_backward(wrong, reference="sigmoid", **FEW).findings
+    again = verify.examine_backward(wrong, finding.case, reference="sigmoid", check=finding.check)
+    assert again.judgement == finding.judgement
+    assert "verify.examine_backward(wrong, case" in finding.reproduce
+    right = verify.examine_backward(RIGHT["sigmoid"], finding.case, reference="sigmoid")
+    assert right.verdict == "verified"
+
+
+def test_a_report_is_data():
+    report = verify.check_backward(RIGHT["affine"], reference="affine", **FEW)
+    assert '"verdict": "verified"' in report.to_json()
+    assert set(report.closest) <= {"dx", "dw", "db"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "reference must be a JAX function or a name"),
+        ({"reference": "afine"}, "did you mean 'affine'"),
+        ({"reference": lambda x: x}, "shapes must say"),
+        ({"reference": "affine", "cases": 0}, "cases must be"),
+        ({"reference": "affine", "checks": ("wild",)}, "checks must be"),
+        (
+            {"reference": lambda x: jnp.ones((2, 3)) @ x, "shapes": {"x": "4 n"}},
+            "cannot be called at its shapes",
+        ),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        verify.check_backward(RIGHT["affine"], **arguments)

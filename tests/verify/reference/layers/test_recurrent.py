@@ -1,0 +1,5 @@
+from tests.verify.reference.layers.judged import require_torch_verified, require_verified
+from tests.verify.reference.layers.right import recurrent
+
+test_a_correct_backward_pass_is_verified = require_verified(recurrent.RIGHT)
+test_pytorch_is_verified = require_torch_verified(recurrent.RIGHT)

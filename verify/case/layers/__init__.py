@@ -1,0 +1,1 @@
+"""Cases of a backward pass of any kind: sizes, options, values."""

@@ -1,0 +1,70 @@
+"""The recipe of a layer's case: the sizes, options, dtype, regime, layout and seed of one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from verify.case.arrays import laid_out
+from verify.case.layers.values import LayerArrays, filled
+from verify.reference.backward import Reference, Setting
+
+
+@dataclass(frozen=True)
+class LayerCase:
+    """A recipe for one call of a layer's backward pass.
+
+    Parameters
+    ----------
+    sizes
+        A pair (symbol, size) for each symbol of the shapes.
+    options
+        A pair (name, value) for each option.
+    dtype
+        ``float64`` or ``float32``.
+    regime
+        One of ``verify.case.layers.values.REGIMES``.
+    layout
+        One of ``verify.case.recipe.LAYOUTS``.
+    seed
+        Fills the arrays.
+    """
+
+    sizes: tuple[tuple[str, int], ...]
+    options: tuple[tuple[str, Any], ...] = ()
+    dtype: str = "float64"
+    regime: str = "ordinary"
+    layout: str = "C"
+    seed: int = 0
+
+    def setting(self, reference: Reference) -> Setting:
+        """The reference at the sizes and with the options of the case."""
+        return reference.at(dict(self.sizes), dict(self.options))
+
+    def arrays(self, reference: Reference) -> LayerArrays:
+        """Fresh inputs and cotangents, in the layout of the case."""
+        inputs, cotangents = filled(self.setting(reference), self.dtype, self.regime, self.seed)
+        return LayerArrays(
+            {name: _laid_out(tree, self.layout) for name, tree in inputs.items()},
+            [_laid_out(cotangent, self.layout) for cotangent in cotangents],
+        )
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """How large the case is, to compare it with others: the sum of its sizes."""
+        return 0, sum(size for _, size in self.sizes)
+
+    def described(self) -> str:
+        """The sizes, options, dtype and layout in a few words."""
+        sizes = " ".join(f"{symbol}={size}" for symbol, size in self.sizes)
+        options = ", ".join(f"{name}={value}" for name, value in self.options)
+        layout = f"{self.layout} inputs" if self.layout != "C" else ""
+        return ", ".join(part for part in (sizes, options, self.dtype, layout) if part)
+
+
+def _laid_out(tree: Any, layout: str) -> Any:
+    if isinstance(tree, dict):
+        return {key: _laid_out(item, layout) for key, item in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(_laid_out(item, layout) for item in tree)
+    return laid_out(tree, layout) if tree.ndim else tree

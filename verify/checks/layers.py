@@ -1,0 +1,250 @@
+"""What is asked of a backward pass of any kind, one case at a time: the right numbers, and no harm on the way."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+import numpy.typing as npt
+
+from verify.case.layers.recipe import LayerCase
+from verify.case.layers.values import LayerArrays
+from verify.evaluate.ties import decided, directions, tied
+from verify.reference.backward import LayerTruth, Reference, Setting
+from verify.reference.judge import Judgement, judge, small
+from verify.reference.tensor import Tensor
+from verify.subject.call import Failed, called
+from verify.subject.layers.reading import read_gradient, read_outputs
+from verify.subject.layers.target import LayerTarget, Returned, Run
+
+Array = npt.NDArray[Any]
+
+CHECKS = {
+    "runs": "returns without raising",
+    "result": "returns one gradient for each differentiated input, of its shape",
+    "dtype": "returns the dtype of the inputs",
+    "inputs": "leaves its inputs and the cotangent as they were",
+    "aliasing": "returns arrays that share no memory with its inputs or with an earlier answer",
+    "forward": "the outputs equal those of the reference, every entry within its bound",
+    "gradient": "equals JAX's gradient, every entry within its bound",
+    "repeat": "answers the same call again with the same gradient",
+    "second_call": "answers a second call, same shapes and other values, correctly; the first answer stays as it was",
+}
+"""Every check, with what it asks, in the order in which a case is put to them."""
+
+FOLLOW_UPS = ("gradient", "repeat", "second_call")
+"""The checks that need a call of their own; each case is given one of them (the first needs none)."""
+
+
+Choices = Counter[str]
+"""How often each choice of a derivative at ties was made."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerCall:
+    """One call of a backward pass: what it was given, and what it returned."""
+
+    setting: Setting
+    case: LayerCase
+    arrays: LayerArrays
+    returned: Returned
+    gradient: list[Array]
+
+    @functools.cached_property
+    def inputs(self) -> list[Array]:
+        """The reference's inputs in float64."""
+        return program_inputs(self.setting, self.arrays)
+
+    @functools.cached_property
+    def truth(self) -> LayerTruth:
+        """The reference's outputs and gradient, with bounds."""
+        return self.setting.truth(self.inputs, self.case.dtype)
+
+
+def program_inputs(setting: Setting, arrays: LayerArrays) -> list[Array]:
+    """The inputs and cotangents as the reference's program takes them."""
+    cotangent = setting.cotangent(arrays.cotangents)
+    return setting.backward.inputs(tuple(arrays.inputs.values()), cotangent)
+
+
+def call_of(target: LayerTarget, run: Run, reference: Reference, case: LayerCase) -> LayerCall:
+    """Call a target on a case; raise Failed where it raises, harms its inputs, or returns no gradient."""
+    setting = case.setting(reference)
+    arrays, untouched = given(target, reference, case), given(target, reference, case)
+    returned = called(lambda: run(arrays.inputs, setting.options, arrays.cotangents), (), "backward pass")
+    require_unchanged(arrays, untouched)
+    gradient = read_gradient(returned.gradient, setting, case.dtype)
+    call = LayerCall(setting, case, untouched, returned, gradient)
+    require_own_memory(call, arrays)
+    return call
+
+
+def given(target: LayerTarget, reference: Reference, case: LayerCase) -> LayerArrays:
+    """The arrays that a target is called with."""
+    arrays = case.arrays(reference)
+    if target.unit_cotangent:
+        arrays = arrays._replace(cotangents=[np.ones_like(cotangent) for cotangent in arrays.cotangents])
+    return arrays
+
+
+def examined_layer(
+    target: LayerTarget,
+    reference: Reference,
+    case: LayerCase,
+    follow_up: str = "gradient",
+    choices: Choices | None = None,
+) -> Judgement:
+    """Put one case, and one follow-up, to a backward pass.
+
+    ``choices`` counts the choices of a derivative that it made at ties, where they are not JAX's.
+
+    Returns
+    -------
+    Judgement
+        verified or inconclusive, with the entry closest to its bound.
+
+    Raises
+    ------
+    Failed
+        With the check that it did not pass.
+    """
+    run = target.run if follow_up == "gradient" or target.session is None else target.session()
+    call = call_of(target, run, reference, case)
+    if call.returned.outputs is not None:
+        outputs = read_outputs(call.returned.outputs, call.setting)
+        names = outputs_of(len(outputs))
+        judgement = judge(call.truth.outputs, outputs, case.dtype, names=names)
+        if judgement.verdict == "wrong":
+            raise failure("forward", CHECKS["forward"], judgement, case.dtype)
+    judgement = require_right(call, "gradient", choices=choices)
+    if follow_up == "repeat":
+        _require_repeated(target, run, reference, call)
+    elif follow_up == "second_call":
+        _require_second_call(target, run, reference, call)
+    return judgement
+
+
+def failure(check: str, detail: str, judgement: Judgement, dtype: str) -> Failed:
+    """What is raised where a judgement is "wrong"; `verify.checks.adjudicate` may know better later."""
+    return Failed(check, "imprecise" if small(judgement, dtype) else "wrong", detail, judgement)
+
+
+def require_right(call: LayerCall, check: str, detail: str = "", choices: Choices | None = None) -> Judgement:
+    """The gradient lies within its bounds: of JAX's derivative, or at a tie of another choice of a derivative."""
+    names = tensors_of(call.setting.reference)
+    dtype = call.case.dtype
+    judgement = judge(call.truth.gradient, call.gradient, dtype, names=names, reference=call.truth)
+    if judgement.verdict != "wrong":
+        return judgement
+    program = call.setting.backward.program
+    ties = tied(program, call.inputs)
+    shapes = [np.shape(call.inputs[program.inputs.index(slot)]) for slot in program.differentiated]
+    for name, direction in directions(shapes) if ties else ():
+        other = call.setting.truth(call.inputs, dtype, decided(program, call.inputs, direction, ties))
+        found = judge(other.gradient, call.gradient, dtype, names=names, reference=other)
+        if found.verdict != "wrong":
+            if choices is not None:
+                choices[name] += 1
+            return found
+    raise failure(check, detail or CHECKS[check], judgement, dtype)
+
+
+def outputs_of(number: int) -> list[Tensor]:
+    """The names of the leaves of the forward pass's result."""
+    return [Tensor("out")] if number == 1 else [Tensor(f"out[{i}]") for i in range(number)]
+
+
+def tensors_of(reference: Reference) -> list[Tensor]:
+    """The names of the tensors of the gradient: the gradient of ``v`` is ``dv``."""
+    return [Tensor(f"d{name}") for name in reference.gradient_names]
+
+
+def require_unchanged(arrays: LayerArrays, untouched: LayerArrays) -> None:
+    """The arrays that a call was given are, to the bit, what they were before."""
+    for (name, now), (_, before) in zip(_named(arrays), _named(untouched), strict=True):
+        if np.asarray(now).tobytes() != np.asarray(before).tobytes():
+            raise Failed("inputs", "wrong", f"the call changed {name} that it was given")
+
+
+def _named(arrays: LayerArrays) -> list[tuple[str, Any]]:
+    named = [
+        (f"the input {name}{jax.tree_util.keystr(path)}", leaf)
+        for name, tree in arrays.inputs.items()
+        for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]
+    ]
+    return named + [("the cotangent", cotangent) for cotangent in arrays.cotangents]
+
+
+def require_own_memory(call: LayerCall, arrays: LayerArrays) -> None:
+    """No tensor of the gradient lies in the memory of an input.
+
+    A gradient may be the cotangent itself, or a view of it, as that of a sum is; so two may share its memory.
+    """
+    inputs = [(name, leaf) for name, leaf in _named(arrays) if name != "the cotangent"]
+    names = call.setting.reference.gradient_names
+    for i, (name, tensor) in enumerate(zip(names, call.gradient, strict=True)):
+        for other, leaf in inputs:
+            if _share(tensor, np.asarray(leaf)):
+                raise Failed("aliasing", "wrong", f"the gradient of {name} shares memory with {other}")
+        if any(_share(tensor, np.asarray(cotangent)) for cotangent in arrays.cotangents):
+            continue
+        for other, before in zip(names[:i], call.gradient, strict=False):
+            if _share(tensor, before):
+                raise Failed("aliasing", "wrong", f"the gradients of {other} and of {name} share memory")
+
+
+def _share(a: Array, b: Array) -> bool:
+    return np.may_share_memory(a, b) and np.shares_memory(a, b)
+
+
+def _require_repeated(target: LayerTarget, run: Run, reference: Reference, first: LayerCall) -> None:
+    """A second backward pass on the same cache, and a second call of the same numbers, give the same gradient."""
+    kept = [tensor.copy() for tensor in first.gradient]
+    if first.returned.again is not None:
+        result = called(first.returned.again, (), "second backward pass on the same cache")
+        again = replace(first, gradient=read_gradient(result, first.setting, first.case.dtype))
+        _require_same(again, kept, "a second backward pass on the same cache gives another gradient")
+    second = call_of(target, run, reference, first.case)
+    _require_same(second, kept, CHECKS["repeat"])
+
+
+def _require_same(second: LayerCall, kept: list[Array], detail: str) -> None:
+    if _adds_up(second, kept):
+        detail = "it accumulates: the second answer is the sum of both"
+    require_right(second, "repeat", detail)
+
+
+def _require_second_call(target: LayerTarget, run: Run, reference: Reference, first: LayerCall) -> None:
+    """A second call, with other values, is answered correctly, and leaves the first answer as it was."""
+    kept = [tensor.copy() for tensor in first.gradient]
+    second = call_of(target, run, reference, replace(first.case, seed=first.case.seed + 1))
+    detail = CHECKS["second_call"]
+    if all(np.array_equal(now, before) for now, before in zip(second.gradient, kept, strict=True)):
+        detail = "it answers a second call, with other values, as it answered the first: a stale cache"
+    elif _adds_up(second, kept):
+        detail = "it accumulates: the second call's answer is the sum of both"
+    require_right(second, "second_call", detail)
+    for name, before, now in zip(reference.gradient_names, kept, first.gradient, strict=True):
+        if before.tobytes() != now.tobytes():
+            raise Failed(
+                "second_call", "wrong", f"a second call overwrote the first call's gradient of {name}"
+            )
+
+
+def _adds_up(second: LayerCall, first: list[Array]) -> bool:
+    """Tell if a second answer is the first plus its own truth: within the bound, and two roundings of the sum."""
+    if not any(tensor.any() for tensor in first):
+        return False
+    u = float(np.finfo(np.dtype(second.case.dtype).type).eps)
+    sums = [np.asarray(tensor, dtype=np.float64) for tensor in second.gradient]
+    pairs = [
+        (value, bound + u * abs(total))
+        for (value, bound), total in zip(second.truth.gradient, sums, strict=True)
+    ]
+    added = [total - before for total, before in zip(sums, first, strict=True)]
+    names = [Tensor(name) for name in second.setting.reference.gradient_names]
+    return judge(pairs, added, second.case.dtype, names=names).verdict == "verified"

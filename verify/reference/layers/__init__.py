@@ -1,0 +1,8 @@
+"""References by name: the layers and losses that people differentiate by hand, each in JAX.
+
+`named` finds one; `NAMES` lists them.
+"""
+
+from verify.reference.layers.table import NAMES, REFERENCES, named
+
+__all__ = ["NAMES", "REFERENCES", "named"]

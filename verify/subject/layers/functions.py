@@ -1,0 +1,152 @@
+"""Backward passes that are functions: ``backward(dout, cache)`` with a forward pass, or ``backward(dout, *inputs)``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+
+from verify.reference.backward import Reference, Setting, parameters_of
+from verify.subject.call import Failed
+from verify.subject.layers.target import LayerTarget, Returned, Run, is_number
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def of_functions(
+    backward: Callable[..., Any], forward: Callable[..., Any] | None, setting: Setting
+) -> LayerTarget:
+    """The target that a backward function is, with its forward function where it has one.
+
+    ``setting`` is the reference at some sizes.
+
+    Raises
+    ------
+    TypeError
+        When the parameters of a function fit no way of calling it.
+    """
+    name = getattr(backward, "__name__", type(backward).__name__)
+    if forward is None:
+        return _alone(backward, name, setting)
+    run, note = _with_cache(backward, forward, setting)
+    return LayerTarget(run, name, notes=(note,))
+
+
+Options = Callable[[Mapping[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]
+"""From options by name to the positional and keyword arguments that a function takes them in."""
+
+
+def options_passed(function: Callable[..., Any], reference: Reference, what: str) -> Options:
+    """How a function takes the options: by name, or as one dictionary after the inputs, or not at all."""
+    names = list(reference.options)
+    parameters = parameters_of(function)
+    if not parameters or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+        return lambda options: ((), dict(options))
+    taken = [
+        p.name for p in parameters if p.name in names and p.kind is not inspect.Parameter.POSITIONAL_ONLY
+    ]
+    if taken:
+        return lambda options: ((), {name: options[name] for name in taken})
+    required = [p for p in parameters if p.kind in _POSITIONAL and p.default is inspect.Parameter.empty]
+    extra = len(required) - len(reference.shapes)
+    if names and what == "forward" and extra == 1:
+        return lambda options: ((dict(options),), {})
+    if names and what == "backward" and extra == 2:
+        return lambda options: ((dict(options),), {})
+    return _no_options
+
+
+def _no_options(_: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return (), {}
+
+
+def _positional(function: Callable[..., Any]) -> tuple[list[str], int]:
+    """The names of the positional parameters, and how many of them have no default."""
+    positional = [p for p in parameters_of(function) if p.kind in _POSITIONAL]
+    return [p.name for p in positional], sum(p.default is inspect.Parameter.empty for p in positional)
+
+
+def _with_cache(
+    backward: Callable[..., Any], forward: Callable[..., Any], setting: Setting
+) -> tuple[Run, str]:
+    reference, outputs = setting.reference, len(setting.outputs)
+    passed = options_passed(forward, reference, "forward")
+    backward_options = options_passed(backward, reference, "cache")
+    _, required = _positional(backward)
+    apart = outputs > 1 and required == outputs + 1  # backward(dh, dc, cache)
+
+    def run(inputs: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]) -> Returned:
+        more, keywords = passed(options)
+        result = forward(*inputs.values(), *more, **keywords)
+        found, cache = _out_and_cache(result, outputs)
+        keywords = backward_options(options)[1]
+
+        def again() -> Any:
+            given = cotangents if apart else [setting.cotangent(cotangents)]
+            return backward(*given, cache, **keywords)
+
+        return Returned(found, again(), again)
+
+    return run, f"forward({', '.join(reference.shapes)}) -> (out, cache), backward(dout, cache)"
+
+
+def _out_and_cache(result: Any, outputs: int) -> tuple[list[Any], Any]:
+    if not isinstance(result, (tuple, list)) or len(result) < 2:
+        kind = type(result).__name__
+        raise Failed("result", "crashed", f"the forward pass returned {kind}; it must return (out, cache)")
+    if len(result) == outputs + 1:
+        return list(result[:-1]), result[-1]
+    out, *rest = result
+    found = jax.tree.leaves(out)
+    if len(found) != outputs:
+        raise Failed(
+            "result",
+            "crashed",
+            f"the forward pass returned {len(found)} outputs; the reference has {outputs}",
+        )
+    return found, rest[0] if len(rest) == 1 else tuple(rest)
+
+
+def _alone(backward: Callable[..., Any], name: str, setting: Setting) -> LayerTarget:
+    """``backward(dout, *inputs)``; ``backward(dout, x, w)`` with some inputs, by name; ``loss(x, y) -> (loss, dx)``."""
+    reference, outputs, scalar = setting.reference, len(setting.outputs), setting.outputs == [()]
+    passed = options_passed(backward, reference, "backward")
+    names, required = _positional(backward)
+    inputs = list(reference.shapes)
+    unit = scalar and _takes_no_cotangent(names, required, inputs)
+    given = inputs
+    first = 0 if unit else 1
+    if not unit and names:
+        own = [parameter for parameter in names if parameter not in reference.options]
+        first = outputs if outputs > 1 and len(own) >= outputs + len(inputs) else 1
+        rest = own[first:]
+        if len(rest) < len(inputs):  # some of the inputs: by their names
+            strangers = [parameter for parameter in rest if parameter not in inputs]
+            if strangers:
+                raise TypeError(
+                    f"backward takes {', '.join(names)}: give forward= where {strangers[0]!r} is a cache, or let "
+                    f"its parameters be dout and (some of) the inputs {', '.join(inputs)}"
+                )
+            given = rest
+
+    def run(values: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]) -> Returned:
+        more, keywords = passed(options)
+        weights = [] if unit else cotangents if first > 1 else [setting.cotangent(cotangents)]
+        result = backward(*weights, *(values[key] for key in given), *more, **keywords)
+        if unit and isinstance(result, (tuple, list)) and len(result) > 1 and is_number(result[0]):
+            loss, *rest = result
+            return Returned([loss], rest[0] if len(rest) == 1 else tuple(rest))
+        return Returned(None, result)
+
+    called = f"backward({', '.join([*([] if unit else ['dout']), *given])})"
+    return LayerTarget(run, name, unit_cotangent=unit, notes=(called,))
+
+
+def _takes_no_cotangent(names: list[str], required: int, inputs: list[str]) -> bool:
+    """Tell if a function takes the inputs alone, as a loss that returns its gradient does."""
+    return bool(names) and required <= len(inputs) and names[0] not in _COTANGENTS
+
+
+_COTANGENTS = ("dout", "dloss", "dL", "dl", "dy", "g", "grad", "grad_output", "grad_out", "upstream")

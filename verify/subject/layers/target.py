@@ -1,0 +1,73 @@
+"""A backward pass under test, with all that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+class Returned(NamedTuple):
+    """What a backward pass returned.
+
+    ``outputs`` are the leaves of the forward pass's result, None where there is no forward pass; ``gradient`` is as
+    the code returned it; ``again`` runs the backward pass once more on the same cache, where there is one.
+    """
+
+    outputs: list[Any] | None
+    gradient: Any
+    again: Callable[[], Any] | None = None
+
+
+Run = Callable[[Mapping[str, Any], Mapping[str, Any], list[Array]], Returned]
+"""``run(inputs, options, cotangents)``: inputs and options by name, a cotangent for each leaf of the outputs."""
+
+
+@dataclass(frozen=True)
+class LayerTarget:
+    """What is judged.
+
+    Parameters
+    ----------
+    run
+        One call.
+    name
+        What it is called, in reports and in the lines that reproduce a finding.
+    source
+        Lines of Python that bring it into scope.
+    arguments
+        The arguments of `verify.check_backward` that say how it is called, as Python, for these lines.
+    session
+        Where each run makes a new layer: ``session()`` is a Run whose calls share one.
+    unit_cotangent
+        Whether it takes no cotangent: the derivative of a number, with the cotangent 1.
+    dtypes
+        What it takes. None: every dtype.
+    notes
+        What was inferred about it, for the report.
+    """
+
+    run: Run
+    name: str
+    source: str = ""
+    arguments: str = ""
+    session: Callable[[], Run] | None = None
+    unit_cotangent: bool = False
+    dtypes: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def is_number(value: Any) -> bool:
+    """Tell if a value is one number: a Python number, or an array of one entry."""
+    if isinstance(value, (bool, str, bytes)) or value is None:
+        return False
+    try:
+        array = np.asarray(value)
+    except Exception:  # an object may raise whatever it likes when made into an array
+        return False
+    return array.dtype.kind in "fiu" and array.size == 1
