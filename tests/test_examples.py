@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 import verify
+from verify.commands.vectors.choose import chosen
+from verify.commands.vectors.files import written
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -56,7 +58,30 @@ def test_its_wrong_twin_is_named(example):
     assert found.mistakes == (named[language],)
 
 
-def test_no_file_is_longer_than_200_lines():
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("vectors")
+    written(
+        [*chosen(verify.Spec("relu"), "float64", 12, 0), *chosen(verify.Spec("tanh"), "float32", 12, 0)],
+        directory,
+    )
+    return directory
+
+
+def test_it_passes_the_vectors_and_its_wrong_twin_does_not(example, vectors):
+    _, command = example
+    for wrong in ([], ["--wrong"]):
+        done = subprocess.run(
+            [*command, "--vectors", vectors, *wrong], capture_output=True, text=True, check=False
+        )
+        passed, failed, others = (int(part.split()[0]) for part in done.stdout.splitlines()[-1].split(", "))
+        assert (done.returncode, done.stderr) == (1 if wrong else 0, "")
+        assert (failed > 0) == bool(wrong)
+        assert passed + failed == len((vectors / "index.txt").read_text(encoding="utf-8").splitlines())
+        assert others == 0
+
+
+def test_every_file_has_less_than_200_lines():
     files = [file for file in EXAMPLES.rglob("*.*") if file.is_file()]
     assert files
-    assert not [file for file in files if len(file.read_text(encoding="utf-8").splitlines()) > 200]
+    assert not [file for file in files if len(file.read_text(encoding="utf-8").splitlines()) >= 200]

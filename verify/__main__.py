@@ -18,6 +18,10 @@ COMMANDS = {
         "verify.commands.accuracy",
         "the error of mlp_ref, JAX and PyTorch against certified enclosures",
     ),
+    "vectors": (
+        "verify.commands.vectors.command",
+        "write known gradients with a bound for every entry, for any language",
+    ),
     "bench": ("verify.commands.bench.command", "the speed of manual gradients against JAX gradients"),
 }
 MAIN_JOB = (

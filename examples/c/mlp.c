@@ -3,6 +3,10 @@
  *     cc -std=c99 -O2 -o mlp examples/c/mlp.c -lm
  *     python -m verify check --exec ./mlp --hidden relu
  *
+ * and, where no Python runs, by files of known gradients, docs/vectors.md:
+ *
+ *     ./mlp --vectors DIRECTORY
+ *
  * ./mlp --wrong makes a mistake: its bias gradients are those of the first row alone. */
 
 #include <stdio.h>
@@ -118,8 +122,58 @@ static char *read_line(void) {
     return line;
 }
 
+static FILE *opened(const char *directory, const char *name) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        perror(path);
+        exit(2);
+    }
+    return file;
+}
+
+/* Judge by files of known gradients; how many fail. A line of the index has an id, the dtype, the spec, batch, layers,
+ * sizes, and where the numbers begin: params, x, y, expected, bound. (This reads them on a little-endian machine.) */
+static int judged(const char *directory) {
+    FILE *index = opened(directory, "index.txt");
+    FILE *files[] = {opened(directory, "float64.bin"), opened(directory, "float32.bin")};
+    char dtype[16], name[16], spec[4][32];
+    int id, batch, layers, sizes[64], passed = 0, failed = 0, others = 0;
+    while (fscanf(index, "%d%15s%15s%31s%31s%31s%31s%d%d", &id, dtype, name, spec[0], spec[1], spec[2], spec[3], &batch,
+                  &layers) == 9) {
+        int n_params = 0, hidden = 0, single = !strcmp(dtype, "float32"), bad = 0;
+        long begin;
+        for (int i = 0; i <= layers; i++)
+            if (fscanf(index, "%d", &sizes[i]) == 1 && i) n_params += (sizes[i - 1] + 1) * sizes[i];
+        if (fscanf(index, "%ld", &begin) != 1) break;
+        while (hidden < 4 && strcmp(name, names[hidden])) hidden++;
+        if (hidden == 4 || strcmp(spec[0], "softmax") || strcmp(spec[1], "cross_entropy") || strcmp(spec[2], "mean")) {
+            others++;
+            continue;
+        }
+        int n_given = n_params + batch * (sizes[0] + sizes[layers]), n = n_given + 2 * n_params;
+        double *numbers = allocated((size_t)(n + n_params) * sizeof *numbers), *got = numbers + n;
+        fseek(files[single], begin * (single ? 4 : 8), SEEK_SET);
+        for (int i = 0; i < n; i++) {
+            float narrow;
+            if (fread(single ? (void *)&narrow : numbers + i, single ? 4 : 8, 1, files[single]) != 1) exit(2);
+            if (single) numbers[i] = narrow;
+        }
+        gradient(single, hidden, layers, sizes, batch, numbers, n_params, n_given, got);
+        const double *expected = numbers + n_given, *bound = expected + n_params;
+        for (int i = 0; i < n_params; i++) bad += !(fabs(got[i] - expected[i]) <= bound[i]); /* NaN is bad */
+        if (bad) printf("test %d: %d of %d entries are wrong\n", id, bad, n_params);
+        *(bad ? &failed : &passed) += 1;
+        free(numbers);
+    }
+    printf("%d passed, %d failed, %d are for other networks\n", passed, failed, others);
+    return failed;
+}
+
 int main(int count, char **arguments) {
-    wrong = count > 1 && !strcmp(arguments[1], "--wrong");
+    wrong = count > 1 && !strcmp(arguments[count - 1], "--wrong");
+    if (count > 2 && !strcmp(arguments[1], "--vectors")) return judged(arguments[2]) > 0;
     for (char *line; (line = read_line()) && strncmp(line, "{\"type\":\"stop\"", 14); fflush(stdout))
         if (!strncmp(line, "{\"type\":\"hello\"", 15))
             puts("{\"type\":\"hello\",\"protocol\":1,\"name\":\"mlp.c\",\"encoding\":\"hex\","

@@ -2,9 +2,14 @@
 //
 //     python -m verify check --exec "node examples/javascript/mlp.js" --hidden tanh
 //
+// and, where no Python runs, by files of known gradients, docs/vectors.md:
+//
+//     node examples/javascript/mlp.js --vectors DIRECTORY
+//
 // --wrong makes a mistake: the softmax is differentiated once more, as if it were a sigmoid.
 "use strict";
 
+const fs = require("node:fs");
 const readline = require("node:readline");
 
 const wrong = process.argv.includes("--wrong");
@@ -101,6 +106,36 @@ const answers = {
   },
 };
 
+// Judge by files of known gradients; how many fail. A line of the index has an id, the dtype, the spec, batch, layers,
+// sizes, and where the numbers begin: params, x, y, expected, bound.
+function judged(directory) {
+  const files = {};
+  const counts = { passed: 0, failed: 0, others: 0 };
+  for (const line of fs.readFileSync(`${directory}/index.txt`, "utf8").trim().split("\n")) {
+    const [id, dtype, hidden, output, loss, reduction, l2, batch, layers, ...rest] = line.split(" ");
+    if (!(hidden in HIDDEN) || `${output} ${loss} ${reduction} ${l2}` !== "softmax cross_entropy mean 0x0p+0") {
+      counts.others++;
+      continue;
+    }
+    const Real = ARRAYS[dtype], sizes = rest.slice(0, -1).map(Number);
+    files[dtype] ??= read({ dtype, data: fs.readFileSync(`${directory}/${dtype}.bin`) });
+    let at = Number(rest.at(-1));
+    const next = (n) => files[dtype].subarray(at, (at += n));
+    const shapes = sizes.slice(1).flatMap((n_out, i) => [sizes[i] * n_out, n_out]);
+    const params = shapes.map(next);
+    const [x, y] = [next(batch * sizes[0]), next(batch * sizes[layers])];
+    const [expected, bound] = [shapes.map(next), shapes.map(next)];
+    const got = gradient(Real, hidden, sizes, Number(batch), params, x, y);
+    const right = got.every((tensor, i) => tensor.every((value, k) => Math.abs(value - expected[i][k]) <= bound[i][k]));
+    if (!right) console.log(`test ${id} is wrong`);
+    counts[right ? "passed" : "failed"]++;
+  }
+  console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.others} are for other networks`);
+  return counts.failed;
+}
+
+const vectors = process.argv.indexOf("--vectors");
+if (vectors > 0) process.exit(judged(process.argv[vectors + 1]) > 0 ? 1 : 0);
 const lines = readline.createInterface({ input: process.stdin });
 lines.on("line", (line) => {
   const message = JSON.parse(line);

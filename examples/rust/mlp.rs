@@ -3,6 +3,8 @@
 //!     rustc --edition 2021 -O -o mlp examples/rust/mlp.rs
 //!     python -m verify check --exec ./mlp --hidden sigmoid
 //!
+//! and, where no Python runs, by files of known gradients (docs/vectors.md): `./mlp --vectors DIRECTORY`.
+//!
 //! `./mlp --wrong` makes a mistake: the slope of the activation is left out in the first layer.
 
 use std::io::{BufRead, Write};
@@ -137,8 +139,45 @@ fn answer(request: &str, wrong: bool) -> String {
     format!("{{\"type\":\"answer\",\"id\":{id},\"tensors\":[{}]}}", tensors.join(","))
 }
 
+/// Judge by files of known gradients; how many fail. A line of the index has an id, the dtype, the spec, batch, layers,
+/// sizes, and where the numbers begin: params, x, y, expected, bound.
+fn judged(directory: &str, wrong: bool) -> usize {
+    let (mut passed, mut failed, mut others) = (0, 0, 0);
+    for line in std::fs::read_to_string(format!("{directory}/index.txt")).expect("an index").lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        if words[2] == "leaky_relu" || words[3..7] != ["softmax", "cross_entropy", "mean", "0x0p+0"] {
+            others += 1;
+            continue;
+        }
+        let numbers: Vec<usize> = words[7..].iter().map(|n| n.parse().expect("a size")).collect();
+        let (batch, sizes, begin) = (numbers[0], &numbers[2..numbers.len() - 1], numbers[numbers.len() - 1]);
+        let shapes: Vec<usize> = (1..sizes.len()).flat_map(|i| [sizes[i - 1] * sizes[i], sizes[i]]).collect();
+        macro_rules! right {
+            ($gradient:ident, $real:ty, $size:expr) => {{
+                let bytes = std::fs::read(format!("{directory}/{}.bin", words[1])).expect("numbers");
+                let mut rest = bytes[begin * $size..].chunks($size).map(|b| <$real>::from_le_bytes(b.try_into().unwrap()));
+                let mut next = |n: &usize| rest.by_ref().take(*n).collect::<Vec<$real>>();
+                let params: Vec<Vec<$real>> = shapes.iter().map(&mut next).collect();
+                let (x, y) = (next(&(batch * sizes[0])), next(&(batch * sizes[sizes.len() - 1])));
+                let expected: Vec<Vec<$real>> = shapes.iter().map(&mut next).collect();
+                let bounds = shapes.iter().flat_map(&mut next);
+                let got = $gradient(words[2], sizes, &params, &x, &y, wrong);
+                got.concat().iter().zip(expected.concat()).zip(bounds).all(|((got, e), b)| (got - e).abs() <= b)
+            }};
+        }
+        let right = if words[1] == "float64" { right!(gradient_f64, f64, 8) } else { right!(gradient_f32, f32, 4) };
+        if !right { println!("test {} is wrong", words[0]); }
+        *(if right { &mut passed } else { &mut failed }) += 1;
+    }
+    println!("{passed} passed, {failed} failed, {others} are for other networks");
+    failed
+}
+
 fn main() {
     let wrong = std::env::args().any(|argument| argument == "--wrong");
+    if let Some(at) = std::env::args().position(|argument| argument == "--vectors") {
+        std::process::exit((judged(&std::env::args().nth(at + 1).expect("a directory"), wrong) > 0) as i32);
+    }
     let mut out = std::io::stdout();
     for line in std::io::stdin().lock().lines() {
         let line = line.expect("a line of text");

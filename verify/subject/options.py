@@ -63,7 +63,7 @@ def judged(where: str | None, given: Mapping[str, Any]) -> tuple[Judged, dict[st
         When a target cannot be used, a name is unknown, or options contradict each other.
     """
     target = _named(where, given["exec"], given["timeout"])
-    spec = _spec(given, getattr(target, "spec", None))
+    spec = spec_of(given, getattr(target, "spec", None))
     arguments: dict[str, Any] = {
         "spec": spec,
         "seed": given["seed"],
@@ -112,7 +112,7 @@ def _listed(text: str, name: str, known: Any) -> tuple[str, ...]:
     return items
 
 
-def _spec(given: Mapping[str, Any], own: SpecLike | None) -> SpecLike | None:
+def spec_of(given: Mapping[str, Any], own: SpecLike | None) -> SpecLike | None:
     """The spec that the options ask for, on top of the target's own; None where neither says anything."""
     parts = {
         name: given[name]

@@ -1,0 +1,120 @@
+"""``python -m verify vectors OUT``: write known gradients with bounds, and say which mistakes they catch."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from verify.case.recipe import DTYPES
+from verify.commands.progress import progress_bar
+from verify.commands.vectors.choose import RELEASE, chosen, mistakes_of
+from verify.commands.vectors.files import from_json, grouped, written
+from verify.commands.vectors.vector import Vector, failed
+from verify.diagnosis.mistakes import wrong_gradient
+from verify.reference.spec import HIDDEN, LOSSES, OUTPUTS, REDUCTIONS, Spec
+from verify.reference.truth import Truth
+from verify.subject.options import spec_of
+
+_OF_SPEC = {"hidden": HIDDEN, "output": OUTPUTS, "loss": LOSSES, "reduction": REDUCTIONS}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The directory and the options of ``python -m verify vectors``."""
+    parser.add_argument(
+        "directory", metavar="OUT", type=Path, help="where to write; it is made where missing"
+    )
+    for name, known in _OF_SPEC.items():
+        parser.add_argument(
+            f"--{name}", choices=known, help="of the one spec to write (default: the release set)"
+        )
+    parser.add_argument("--l2", type=float, help="the one spec's penalty, 0.5 * l2 * sum(weight**2)")
+    parser.add_argument("--dtypes", help=f"comma-separated, from {', '.join(DTYPES)} (default: both)")
+    parser.add_argument(
+        "--cases", type=int, default=60, help="cases that each group is chosen from (default 60)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files (default 0)")
+    parser.add_argument("--readmemh", action="store_true", help="also lines for Verilog's $readmemh")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Choose, write, read back, and score; 0 where right gradients pass and every mistake is caught, else 1.
+
+    Raises
+    ------
+    ValueError, OSError
+        When an option or the directory cannot be used.
+    """
+    if arguments.cases < 1 or arguments.seed < 0:
+        raise ValueError("--cases must be 1 or larger and --seed 0 or larger")
+    given = {name: getattr(arguments, name) for name in (*_OF_SPEC, "l2")} | {"reference": None}
+    spec = spec_of(given, None)
+    assert spec is None or isinstance(spec, Spec)  # without --reference, it is no function
+    specs: Sequence[Spec] = RELEASE if spec is None else (spec,)
+    dtypes = DTYPES if arguments.dtypes is None else tuple(arguments.dtypes.split(","))
+    if not set(dtypes) <= set(DTYPES):
+        raise ValueError(f"--dtypes takes names from {', '.join(DTYPES)}; got {arguments.dtypes!r}")
+    if arguments.directory.exists() and not arguments.directory.is_dir():
+        raise ValueError(f"OUT must be a directory; {arguments.directory} is a file")
+    groups = [(spec, dtype) for spec in specs for dtype in dtypes]
+    vectors: list[Vector] = []
+    with progress_bar("vectors") as progress:
+        for done, (spec, dtype) in enumerate(groups, start=1):
+            vectors += chosen(spec, dtype, arguments.cases, arguments.seed)
+            if progress is not None:
+                progress(done, len(groups))
+    files = written(vectors, arguments.directory, arguments.readmemh)
+    print(f"{len(vectors)} vectors in {len(groups)} groups")
+    for file in files:
+        print(f"  {file.stat().st_size:9,} bytes  {file}")
+    return _scored(from_json(files[0].read_text(encoding="utf-8")), specs)
+
+
+def _scored(vectors: Sequence[Vector], specs: Sequence[Spec]) -> int:
+    """Print what the files catch, judged by their bounds alone."""
+    print("\nmistakes of the catalogue caught, by the bounds in the files alone")
+    missed: list[str] = []
+    constants: list[str] = []
+    total = wrongly = 0
+    for spec in specs:
+        mistakes = mistakes_of(spec)
+        names = list(dict.fromkeys(mistake.name for mistake in mistakes))
+        caught: dict[str, set[int]] = {}
+        for (of, dtype), members in grouped(vectors):
+            if of == spec:
+                wrongly += sum(failed(members, wrong_gradient(spec)))
+                caught[dtype] = {
+                    i for i, m in enumerate(mistakes) if any(failed(members, wrong_gradient(spec, m)))
+                }
+        seen = set().union(*caught.values())
+        # The first constant is the one that the catalogue's own score is taken with.
+        first = {name: next(i for i, m in enumerate(mistakes) if m.name == name) for name in names}
+        lost = [name for name in names if first[name] not in seen]
+        parts = [f"{dtype} {len(found & set(first.values()))}" for dtype, found in caught.items()]
+        print(f"  {spec!s:72}{', '.join(parts)} of {len(names)}{'; missed: ' * bool(lost)}{', '.join(lost)}")
+        missed += lost
+        constants += [mistakes[i].name for i in range(len(mistakes)) if i not in seen | set(first.values())]
+        total += len(names)
+    print(f"  together {total - len(missed)} of {total} ({1 - len(missed) / total:.1%})")
+    if constants:
+        counted = ", ".join(f"{name} {constants.count(name)}" for name in dict.fromkeys(constants))
+        print(f"  not caught with another constant (which may be beyond all that is clipped): {counted}")
+    print(f"right gradients (NumPy) rejected: {wrongly} of {len(vectors)}")
+    ratios = _widening(vectors)
+    print(
+        f"bounds in the files, in units of the oracle's: median {np.median(ratios):.4f}, most {ratios.max():.4f}"
+    )
+    return 1 if missed or wrongly else 0
+
+
+def _widening(vectors: Sequence[Vector]) -> np.ndarray:
+    """What rounding the expected values and the bounds has added to the oracle's bounds."""
+    ratios = []
+    for each in vectors:
+        params = [tensor for layer in each.layers(each.params) for tensor in layer]
+        inputs = [np.asarray(array, dtype=np.float64) for array in (*params, each.x, each.y)]
+        bounds = [bound.ravel() for _, bound in Truth.of(each.spec, inputs, each.dtype).tensors]
+        ratios.append(each.bound.astype(np.float64) / np.concatenate(bounds))
+    return np.concatenate(ratios)

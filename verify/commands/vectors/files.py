@@ -1,0 +1,157 @@
+"""Vectors in files: JSON with hexadecimal floats, the same as flat binary with an index, and lines for $readmemh.
+
+``docs/vectors.md`` describes them for who reads them, ``vectors.schema.json`` beside this file the JSON.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from verify.case.recipe import DTYPES, REGIMES
+from verify.commands.vectors.vector import Vector
+from verify.diagnosis.mistakes import CATALOGUE
+from verify.reference.spec import Spec
+
+Array = npt.NDArray[Any]
+
+VERSION = 1
+SCHEMA = "vectors.schema.json"
+PARTS = ("params", "x", "y", "expected", "bound")
+"""The numbers of a vector, in the order in which the binary file has them."""
+
+
+def hexadecimal(number: float) -> str:
+    """A float as C's ``%a`` writes it: without the zeros that end ``float.hex``."""
+    text = float(number).hex()
+    if "p" not in text:
+        return text
+    digits, _, exponent = text.partition("p")
+    return f"{digits.rstrip('0').rstrip('.')}p{exponent}" if "." in digits else text
+
+
+def as_json(vectors: Sequence[Vector]) -> str:
+    """The vectors as JSON: a line for each."""
+    stories = {
+        mistake.name: f"{mistake.wrong}, not {mistake.right}: {mistake.story}" for mistake in CATALOGUE
+    }
+    used = {name for each in vectors for name in each.flags}
+    head = {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "tests": len(vectors),
+        "notes": {name: story for name, story in stories.items() if name in used},
+    }
+    groups = []
+    number = itertools.count(1)
+    for (spec, dtype), members in grouped(vectors):
+        named = {**asdict(spec), "l2": hexadecimal(spec.l2)}
+        lines = ",\n".join(_line(_test(next(number), each)) for each in members)
+        groups.append(f'{{"spec":{_line(named)},"dtype":"{dtype}","tests":[\n{lines}\n]}}')
+    opening = json.dumps(head, indent=1)[:-2]
+    return f'{opening},\n "groups": [\n' + ",\n".join(groups) + "\n ]\n}\n"
+
+
+def grouped(vectors: Iterable[Vector]) -> list[tuple[tuple[Spec, str], list[Vector]]]:
+    """Vectors by what they are the gradient of and by their format: those of one group stand together."""
+    return [(key, list(members)) for key, members in itertools.groupby(vectors, lambda each: each.group)]
+
+
+def _line(data: Any) -> str:
+    return json.dumps(data, separators=(",", ":"))
+
+
+def _test(number: int, each: Vector) -> dict[str, Any]:
+    about = {
+        "id": number,
+        "comment": f"{each.comment}: {REGIMES[each.comment]}",
+        "flags": list(each.flags),
+        "sizes": list(each.layer_sizes),
+        "batch": len(each.x),
+    }
+    return about | {part: [hexadecimal(n) for n in getattr(each, part).flat] for part in PARTS}
+
+
+def from_json(text: str) -> list[Vector]:
+    """The vectors that `as_json` wrote."""
+    found = []
+    for group in json.loads(text)["groups"]:
+        spec = Spec(**{**group["spec"], "l2": float.fromhex(group["spec"]["l2"])})
+        dtype = group["dtype"]
+        for test in group["tests"]:
+            sizes, batch = tuple(test["sizes"]), test["batch"]
+            numbers = {part: np.array([float.fromhex(n) for n in test[part]], dtype=dtype) for part in PARTS}
+            numbers["x"] = numbers["x"].reshape(batch, sizes[0])
+            numbers["y"] = numbers["y"].reshape(batch, sizes[-1])
+            comment = test["comment"].partition(":")[0]
+            found.append(Vector(spec, dtype, sizes, **numbers, comment=comment, flags=tuple(test["flags"])))
+    return found
+
+
+def index(vectors: Sequence[Vector]) -> str:
+    """A line of words for each vector: id, dtype, spec, batch, layers, sizes, and where its numbers begin."""
+    lines, begin = [], dict.fromkeys(DTYPES, 0)
+    for number, each in enumerate(vectors, start=1):
+        spec = each.spec
+        words = [
+            number,
+            each.dtype,
+            spec.hidden,
+            spec.output,
+            spec.loss,
+            spec.reduction,
+            hexadecimal(spec.l2),
+        ]
+        sizes = [len(each.layer_sizes) - 1, *each.layer_sizes]
+        lines.append(" ".join(map(str, [*words, len(each.x), *sizes, begin[each.dtype]])))
+        begin[each.dtype] += each.size
+    return "\n".join(lines) + "\n"
+
+
+def binary(vectors: Sequence[Vector], dtype: str) -> bytes:
+    """All numbers of the vectors of one format, one vector after the other: little-endian."""
+    little = np.dtype(dtype).newbyteorder("<")
+    return b"".join(
+        getattr(each, part).astype(little).tobytes()
+        for each in vectors
+        if each.dtype == dtype
+        for part in PARTS
+    )
+
+
+def memory(vectors: Sequence[Vector], dtype: str) -> str:
+    """The same for Verilog's ``$readmemh``: one number a line, its bits in hexadecimal digits, with comments."""
+    bits, digits = {"float64": (np.uint64, 16), "float32": (np.uint32, 8)}[dtype]
+    lines = []
+    for number, each in enumerate(vectors, start=1):
+        if each.dtype != dtype:
+            continue
+        for part in PARTS:
+            lines.append(f"// {number} {part}")
+            words = np.ascontiguousarray(getattr(each, part)).view(bits).ravel().tolist()
+            lines += [f"{word:0{digits}x}" for word in words]
+    return "\n".join(lines) + "\n"
+
+
+def written(vectors: Sequence[Vector], directory: Path, for_hardware: bool = False) -> list[Path]:
+    """Write the files into a directory, which is made where it is not there; returns them."""
+    directory.mkdir(parents=True, exist_ok=True)
+    files: dict[str, bytes] = {
+        "vectors.json": as_json(vectors).encode(),
+        SCHEMA: (Path(__file__).parent / SCHEMA).read_bytes(),
+        "index.txt": index(vectors).encode(),
+    }
+    for dtype in dict.fromkeys(each.dtype for each in vectors):
+        files[f"{dtype}.bin"] = binary(vectors, dtype)
+        if for_hardware:
+            files[f"{dtype}.mem"] = memory(vectors, dtype).encode()
+    for name, content in files.items():
+        (directory / name).write_bytes(content)
+    return [directory / name for name in files]

@@ -1,0 +1,65 @@
+"""Certified balls as numbers of a format: the nearest one, where the ball leaves no doubt, and the next above."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_FORMATS = {"float64": (53, -1074), "float32": (24, -149)}
+"""Significant bits, and the exponent of the smallest subnormal number."""
+
+BOUND_BITS = 13
+"""Significant bits of a bound in a file: rounding up to them widens it by at most 1/4096."""
+
+
+def exact(ball: Any) -> tuple[Fraction, Fraction]:
+    """The midpoint and the radius of an Arb ball, exactly."""
+    return _fraction(ball.mid()), _fraction(ball.rad())
+
+
+def _fraction(number: Any) -> Fraction:
+    mantissa, exponent = (int(part) for part in number.man_exp())
+    return Fraction(mantissa) * Fraction(2) ** exponent
+
+
+def nearest(number: Fraction, dtype: str) -> float:
+    """The number of a format that is nearest, the even one where two are; infinite beyond the largest."""
+    bits, least = _FORMATS[dtype]
+    return _scaled(number, bits, least, dtype, round)
+
+
+def above(number: Fraction, dtype: str) -> float:
+    """The smallest number of a format with ``BOUND_BITS`` significant bits that is not below; infinite if none is."""
+    return _scaled(number, BOUND_BITS, _FORMATS[dtype][1], dtype, math.ceil)
+
+
+def _scaled(number: Fraction, bits: int, least: int, dtype: str, to_integer: Any) -> float:
+    if not number:
+        return 0.0
+    size = abs(number)
+    exponent = size.numerator.bit_length() - size.denominator.bit_length()
+    exponent -= size < Fraction(2) ** exponent  # now 2**exponent <= size < 2**(exponent + 1)
+    unit = max(exponent - bits + 1, least)
+    units = to_integer(number / Fraction(2) ** unit)
+    largest = float(np.finfo(dtype).max)
+    if abs(Fraction(units) * Fraction(2) ** unit) > Fraction(largest):
+        return math.copysign(math.inf, units)
+    return math.ldexp(units, unit)
+
+
+def rounded(balls: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any] | None:
+    """The correctly rounded values of a tensor of balls; None where a ball leaves a doubt about one of them."""
+    values = np.empty(balls.shape, dtype=dtype)
+    for index, ball in np.ndenumerate(balls):
+        if not ball.is_finite():
+            return None
+        middle, radius = exact(ball)
+        low, high = nearest(middle - radius, dtype), nearest(middle + radius, dtype)
+        if low != high or math.isinf(low):
+            return None
+        values[index] = low
+    return values

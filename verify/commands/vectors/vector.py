@@ -1,0 +1,163 @@
+"""A vector: one known gradient, with a bound for every entry, that ``abs(got - expected) <= bound`` judges by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlp_ref.params import Layer
+from verify.case.recipe import Case
+from verify.commands.vectors.rounding import above, rounded
+from verify.evaluate import balls
+from verify.reference.derivative import traced
+from verify.reference.spec import Spec
+from verify.reference.truth import Truth, flat
+
+Array = npt.NDArray[Any]
+
+_PRECISIONS = (192, 768, 3072, 12288)
+"""Bits of the balls, tried until every entry can be rounded."""
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A known gradient.
+
+    Attributes
+    ----------
+    spec, dtype, layer_sizes
+        What it is the gradient of, the format of all its numbers, and the numbers of units, inputs first.
+    params, expected, bound
+        weight, bias, weight, bias, ..., as one flat array each; a bound is infinite where nothing can be said.
+    x, y
+        (batch, n_in) and (batch, n_out).
+    comment
+        The regime, in words.
+    flags
+        Names of the mistakes of the catalogue that fail it, where its group is carried out in order.
+    """
+
+    spec: Spec
+    dtype: str
+    layer_sizes: tuple[int, ...]
+    params: Array
+    x: Array
+    y: Array
+    expected: Array
+    bound: Array
+    comment: str = ""
+    flags: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> tuple[Spec, str]:
+        """What the vectors of one group have in common."""
+        return self.spec, self.dtype
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return 3 * self.params.size + self.x.size + self.y.size
+
+    def layers(self, numbers: Array) -> list[Layer]:
+        """A flat array like ``params`` as layers of copies."""
+        found, at = [], 0
+        for n_in, n_out in zip(self.layer_sizes, self.layer_sizes[1:], strict=False):
+            weight = numbers[at : at + n_in * n_out].reshape(n_in, n_out)
+            bias = numbers[at + n_in * n_out : at + (n_in + 1) * n_out]
+            found.append(Layer(weight.copy(), bias.copy()))
+            at += (n_in + 1) * n_out
+        return found
+
+    def accepts(self, gradient: Any) -> bool:
+        """Whether a gradient has the shapes and dtype asked for, and every entry lies within its bound."""
+        try:
+            tensors = [np.asarray(tensor) for layer in gradient for tensor in layer]
+        except (TypeError, ValueError):
+            return False
+        wanted = flat(self.layers(self.expected))
+        if [(t.shape, t.dtype) for t in tensors] != [(t.shape, t.dtype) for t in wanted]:
+            return False
+        got = np.concatenate([tensor.ravel() for tensor in tensors])
+        with np.errstate(all="ignore"):
+            within = abs(got - self.expected) <= self.bound
+        return bool(np.all(within | np.isinf(self.bound)))
+
+
+def vector(spec: Spec, case: Case, truth: Truth) -> Vector | None:
+    """The vector of a case; None where the certified balls cannot be rounded without doubt.
+
+    With v the reference's value and e its bound, the expected value E is the exact one, correctly rounded, and the
+    bound is e + abs(v - E), rounded up: whatever lies within e of v, which is what the oracle judges, lies within that
+    of E.
+    """
+    expected = _expected(spec, case)
+    if expected is None:
+        return None
+    bound = [
+        np.array([_bound(*entry, case.dtype) for entry in zip(v.flat, e.flat, near.flat, strict=True)])
+        for (v, e), near in zip(truth.tensors, expected, strict=True)
+    ]
+    params, x, y = case.arrays()
+    return Vector(
+        spec,
+        case.dtype,
+        case.layer_sizes,
+        _joined(flat(params)),
+        x,
+        y,
+        _joined(expected),
+        _joined(bound).astype(case.dtype),
+        case.regime,
+    )
+
+
+def _joined(tensors: Sequence[Array]) -> Array:
+    return np.concatenate([np.ravel(tensor) for tensor in tensors])
+
+
+def _expected(spec: Spec, case: Case) -> list[Array] | None:
+    program = traced(spec, case.sizes)
+    for bits in _PRECISIONS:
+        _, *tensors = balls.at_precision(program, case.inputs(), case.sizes, bits)
+        found = [rounded(tensor, case.dtype) for tensor in tensors]
+        known = [tensor for tensor in found if tensor is not None]
+        if len(known) == len(found):
+            return known
+    return None
+
+
+def _bound(value: float, bound: float, expected: float, dtype: str) -> float:
+    if not (np.isfinite(value) and np.isfinite(bound)):
+        return np.inf
+    return above(Fraction(bound) + abs(Fraction(value) - Fraction(float(expected))), dtype)
+
+
+def failed(vectors: Sequence[Vector], gradient: Callable[..., Any]) -> list[bool]:
+    """Which vectors of a group a gradient function fails: each called twice with the same arrays, judged at the end.
+
+    No oracle takes part: this is what a reader of the files does in any language.
+    """
+    answers: list[tuple[Any, Any]] = []
+    for each in vectors:
+        given = each.layers(each.params), each.x.copy(), each.y.copy()
+        try:
+            with np.errstate(all="ignore"):
+                answers.append((gradient(*given), gradient(*given)))
+        except Exception:  # whatever it raises, it has no answer
+            answers.append((None, None))
+    return [
+        not all(each.accepts(answer) for answer in pair) for each, pair in zip(vectors, answers, strict=True)
+    ]
+
+
+def with_flags(vectors: Sequence[Vector], seen: Sequence[tuple[str, list[bool]]]) -> list[Vector]:
+    """Vectors with the names of the mistakes that were seen to fail them."""
+    return [
+        replace(each, flags=tuple(dict.fromkeys(name for name, fails in seen if fails[i])))
+        for i, each in enumerate(vectors)
+    ]
