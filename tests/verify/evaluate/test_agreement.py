@@ -134,8 +134,50 @@ POOLS = {
     ),
 }
 
+PLACES = np.array([2, 0, 2])
+TABLE = normal(5, 4)
+
+
+def cross_entropy(logits, labels):
+    return -jnp.take_along_axis(nn.log_softmax(logits), labels[:, None], axis=1).mean()
+
+
+INDEXED = {
+    "embedding": (lambda table, i: jnp.tanh(jnp.take(table, i, axis=0)), [TABLE, PLACES]),
+    "embedding by index": (lambda table, i: table[i] * table[i[::-1]], [TABLE, PLACES]),
+    "cross-entropy": (cross_entropy, [X, PLACES]),
+    "hinge": (
+        lambda s, y: jnp.maximum(0.0, s - s[jnp.arange(3), y][:, None] + 1).sum() - 1.0,
+        [X, PLACES],
+    ),
+    "columns": (lambda x, i: x[:, i] * jnp.arange(3.0, dtype=x.dtype)[None, :], [X, PLACES]),
+    "a matrix of indices": (lambda x, i: x[i[:, None], i[None, :]], [X, PLACES]),
+    "added to places": (lambda x, i, v: x.at[i].add(jnp.exp(v)) ** 2, [TABLE, PLACES, normal(3, 4)]),
+    "put to places": (lambda x, i, v: x.at[i].set(v * v), [TABLE, np.array([4, 0, 2]), normal(3, 4)]),
+    "put to a column": (lambda x, v: x.at[:, 1].set(v) * x, [TABLE, normal(5)]),
+    "sum of segments": (lambda x, i: jax.ops.segment_sum(x * x, i, 4), [X, PLACES]),
+    "sorted": (lambda x: jnp.sort(x, axis=1) * jnp.arange(4.0, dtype=x.dtype)[None, :], [X]),
+    "largest two": (lambda x: lax.top_k(x * x, 2)[0], [X]),
+    "the largest by its index": (lambda x: x[jnp.argmax(x)] ** 2, [normal(5)]),
+    "a slice that moves": (
+        lambda x, i: lax.dynamic_slice(x, (i[0], i[1]), (2, 3)) * lax.dynamic_slice(x, (i[1], i[0]), (2, 3)),
+        [X, PLACES],
+    ),
+    "a slice that is replaced": (
+        lambda x, v, i: lax.dynamic_update_slice(x, v * v, (i[0], i[1])),
+        [X, normal(2, 2), PLACES],
+    ),
+    "a loop over rows": (
+        lambda x: lax.fori_loop(0, 3, lambda i, c: jnp.tanh(c + x[i]), jnp.zeros(4, x.dtype)),
+        [X],
+    ),
+    "batches of indices": (lambda x, i: jax.vmap(lambda row, k: row[k])(x, i), [X, PLACES]),
+    "along an axis": (lambda x, i: jnp.take_along_axis(x, i[:, None], axis=1), [X, PLACES]),
+}
+
 FUNCTIONS = {
     **CONVOLUTIONS,
+    **INDEXED,
     **POOLS,
     "gelu": (nn.gelu, [X]),
     "gelu, erf": (lambda x: 0.5 * x * (1 + lax.erf(x * 0.5**0.5)), [X]),

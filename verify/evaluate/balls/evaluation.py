@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.evaluate import moves
-from verify.evaluate.balls import elementwise, ordering, windows
+from verify.evaluate.balls import elementwise, indexing, ordering, windows
 from verify.evaluate.balls.numbers import (
     FIRST_PRECISION,
     LAST_PRECISION,
@@ -31,6 +31,7 @@ RULES: dict[str, Rule] = {
     **elementwise.RULES,
     **ordering.RULES,
     **windows.RULES,
+    **indexing.RULES,
     **moves.MOVES,
     **{name: _as_balls(moves.MOVES[name]) for name in ("iota", "dim_as_value")},
 }

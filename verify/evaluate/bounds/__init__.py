@@ -1,6 +1,7 @@
 """JAX's derivative in NumPy, every number with a bound on the rounding error that it can carry.
 
-One table of rules, by kind: `operations`, `functions`, `comparisons`, and the moves; `evaluation` puts them together.
+One table of rules, by kind: `operations`, `functions`, `comparisons`, `ordering`, `windows`, `indexing`, and the moves;
+`evaluation` puts them together.
 """
 
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair

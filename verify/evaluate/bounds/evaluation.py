@@ -1,6 +1,6 @@
 """JAX's derivative in NumPy, every number with a bound on the rounding error that it can carry.
 
-The rules are in `operations`, `functions`, `comparisons`, `ordering`, `windows`; here a program is carried out.
+Here a program is carried out with the rules of the other modules.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate import moves
-from verify.evaluate.bounds import comparisons, functions, operations, ordering, windows
+from verify.evaluate.bounds import comparisons, functions, indexing, operations, ordering, windows
 from verify.evaluate.bounds.arithmetic import EXACT, LIBRARY_ULPS, REFERENCE_ROUNDOFF, Arithmetic, Array, Pair
 from verify.evaluate.bounds.operations import truncated
 from verify.evaluate.bounds.rules import Rule, full, surely
@@ -68,6 +68,7 @@ RULES: dict[str, Rule] = {
     **comparisons.RULES,
     **ordering.RULES,
     **windows.RULES,
+    **indexing.RULES,
     **{name: _moved(move) for name, move in moves.MOVES.items()},
     "convert_element_type": _convert_element_type,
 }

@@ -16,7 +16,7 @@ import numpy as np
 from verify.evaluate import moves
 from verify.evaluate.bounds import RULES, Array
 from verify.evaluate.program import NoRule
-from verify.evaluate.rounding import windows
+from verify.evaluate.rounding import indexing, windows
 from verify.evaluate.rounding.deviating import Deviating, Sampling
 from verify.evaluate.rounding.samplewise import each_in_turn, ordered
 from verify.evaluate.rounding.slopes import (
@@ -279,6 +279,7 @@ PASSING: dict[str, Passing] = {
     "reduce_and": _reduced_outcomes(np.logical_and),
     "cumsum": each_in_turn(_cumulative_sum),
     **windows.PASSING,
+    **indexing.PASSING,
     "sort": ordered("sort"),
     "top_k": ordered("top_k"),
     "select_n": _selected,

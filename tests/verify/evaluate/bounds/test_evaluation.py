@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from verify.evaluate import bounds, moves
 from verify.evaluate.balls import exactly
-from verify.evaluate.bounds import evaluation, ordering, windows
+from verify.evaluate.bounds import evaluation, indexing, ordering, windows
 from verify.evaluate.bounds.arithmetic import EXACT, LIBRARY_ULPS, SIGMOID_ULPS, Arithmetic
 
 # A rule's own arithmetic may round 64 times; `bounds.evaluate` adds this slack once for the whole program.
@@ -79,6 +79,7 @@ WITH_TESTS_OF_THEIR_OWN = {
     *("pow", "floor", "ceil", "round", "rem", "cumsum"),
     *ordering.RULES,
     *windows.RULES,
+    *indexing.RULES,
 }
 
 

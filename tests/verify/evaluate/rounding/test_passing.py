@@ -8,10 +8,11 @@ import pytest
 from verify.evaluate import moves
 from verify.evaluate.bounds import EXACT, RULES, Arithmetic
 from verify.evaluate.program import NoRule
-from verify.evaluate.rounding import windows
+from verify.evaluate.rounding import indexing, windows
 from verify.evaluate.rounding.deviating import Deviating, Sampling
 from verify.evaluate.rounding.passing import PASSING
 
+from ..bounds.test_indexing import INDEXED
 from ..bounds.test_windows import CONVOLUTIONS, WINDOWS
 
 SAMPLES = 16
@@ -52,6 +53,7 @@ OTHERS = {
     ),
     *("reduce_sum", "reduce_max", "reduce_min", "dot_general", "integer_pow"),
     *windows.PASSING,
+    *indexing.PASSING,
 }
 
 
@@ -174,6 +176,20 @@ def test_of_entries_that_may_be_the_largest_each_sample_takes_one():
 def test_cumulative_sums(reverse):
     rng = np.random.default_rng(9)
     assert_first_order("cumsum", {"axis": 1, "reverse": reverse}, [drawn(rng, (3, 4))])
+
+
+@pytest.mark.parametrize("name", sorted(indexing.PASSING))
+def test_what_indices_move(name):
+    rng = np.random.default_rng(17)
+    parameters, numbers, indices = INDEXED[name]
+    fixed = [Deviating(np.asarray(index, dtype=float)) for index in indices]
+    first, *rest = [drawn(rng, shape) for shape in numbers]
+    operands = [first, *rest, *fixed] if name.startswith("dynamic") else [first, *fixed, *rest]
+    assert_first_order(name, parameters, operands)
+    value = carried(name, sampling(), parameters, *(operand.value for operand in operands))
+    fixed[0].deviation = drawn(rng, fixed[0].value.shape).deviation
+    unknown = PASSING[name](sampling(), parameters, value, operands)
+    assert np.isinf(unknown).all()
 
 
 def test_sorted_sequences():
