@@ -14,21 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 from verify.case.recipe import DTYPES, LABELS, LAYOUTS, REGIMES, Case
 
-# Widths and batches. A worst-case bound grows with each width and depth; in float32 it says something
-# (stays under sqrt(u) of the gradient) only for small networks, so float32 draws small ones.
-_SIZES = {"float64": (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32), "float32": (3, 4, 5, 6)}
+_SIZES = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)
+"""Widths and batches."""
 
 
 _WIDE = range(33, 65)
 
 
-_LAYERS = {"float64": (1, 2, 3), "float32": (1, 2)}
+_LAYERS = (1, 2, 3)
 
 
-_DEEP = {"float64": (5, 6, 7, 8), "float32": (4,)}
+_DEEP = (5, 6, 7, 8)
 
 
-FEWEST_DEEP = 4
+FEWEST_DEEP = min(_DEEP)
 """The fewest layers of a deep network."""
 
 
@@ -47,15 +46,15 @@ def _case(
     """
     of_regime, of_dtype, of_layout, of_depth, of_batch, *of_widths = choices[:-_SEED]
     regime, dtype = _one_of(regimes, of_regime), _one_of(dtypes, of_dtype)
-    batch = _one_of(_SIZES[dtype], of_batch)
-    drawn_depth = _one_of((_DEEP if regime == "deep" else _LAYERS)[dtype], of_depth)
+    batch = _one_of(_SIZES, of_batch)
+    drawn_depth = _one_of(_DEEP if regime == "deep" else _LAYERS, of_depth)
     depth = layers if layers is not None else 1 if regime == "no_hidden" else drawn_depth
-    sizes = [_one_of(_SIZES[dtype], width) for width in of_widths[: depth + 1]]
+    sizes = [_one_of(_SIZES, width) for width in of_widths[: depth + 1]]
     of_place = of_widths[-1]  # a width of the deepest networks alone
     if regime == "batch_1":
         batch = 1
     elif regime == "deep":
-        sizes = [min(n, 6 if dtype == "float64" else 3) for n in sizes]
+        sizes = [min(n, 6) for n in sizes]
     elif regime == "width_1":
         # A softmax over one class is 1 whatever the parameters: its gradient is 0 and shows nothing.
         sizes[_one_of(range(depth if targets == "distribution" else depth + 1), of_place)] = 1
@@ -134,7 +133,7 @@ def cases(
     # One string of bytes, not a draw for each choice: it takes Hypothesis a third of the time, it is simplified byte
     # by byte all the same, and Hypothesis copies no part of it onto another, as it would with draws of a kind in
     # five of six cases. Twenty bytes would be too many: it gives up before it has tried to lower each of them.
-    length = 5 + 1 + max(_DEEP["float64"][-1], layers or 0) + _SEED
+    length = 5 + 1 + max(_DEEP[-1], layers or 0) + _SEED
     return st.binary(min_size=length, max_size=length).map(choose)
 
 

@@ -29,10 +29,14 @@ REGIMES = {
     "saturated": "hidden units far in saturation",
     "extreme_logits": "logits beyond exp's overflow",
     "ties": "a pre-activation of exactly 0, equal logits, equal rows",
-    "deep": "five to eight layers (four in float32)",
+    "deep": "five to eight layers",
     "wide": "a layer of 33 to 64 units",
 }
 """What each regime is. The order is that in which a failing case is simplified: towards the first."""
+
+
+PRACTICAL = "practical"
+"""The regime of networks as people train them: `verify.case.practical`. Some are in every run; none is drawn."""
 
 
 LAYOUTS = ("C", "fortran", "strided", "reversed", "read_only")

@@ -11,14 +11,14 @@ import numpy as np
 from verify.case.call import Call
 from verify.checks.examine import function_for
 from verify.checks.further_calls import FURTHER_CALLS
-from verify.evaluate import balls
+from verify.evaluate import balls, bounds
 from verify.evaluate.program import Program
 from verify.reference.derivative import traced
 from verify.reference.judge import Judgement, small
 from verify.reference.outputs import traced_outputs
 from verify.reference.spec import Spec
 from verify.reference.tensor import tensors_of
-from verify.reference.truth import Array, SpecLike, flat
+from verify.reference.truth import Array, SpecLike, flat, within_reach_of_balls
 from verify.subject.target import Target
 
 
@@ -54,23 +54,50 @@ def decided(
     certified
         Certified balls of it, narrow enough for results in a dtype.
     """
+
+    def distances(arrays: list[Array], high_dtype: np.dtype[Any]) -> list[float]:
+        truth = certified(high_dtype)
+        return [float(balls.distance(truth, array).max(initial=0.0)) for array in arrays]
+
+    shrunk = _shrinks(judgement, dtype, again, distances)
+    if shrunk is None:
+        shrunk = small(judgement, np.dtype(dtype))
+    return replace(judgement, verdict="imprecise" if shrunk else "wrong")
+
+
+def shrinks(target: Target, spec: SpecLike, call: Call, check: str, judgement: Judgement) -> bool | None:
+    """Tell if an error shrinks with the unit roundoff, as `adjudicate` describes.
+
+    None where that cannot be told: the code cannot run at a higher precision, or the network is too large for a truth
+    that is certified beyond float64.
+    """
+    result = _Result.of(target, spec, call, check, judgement)
+    if call.case.dtype == "float64" and not within_reach_of_balls(result.sizes):
+        return None
+    return _shrinks(judgement, call.case.dtype, result.again, result.distances)
+
+
+def _shrinks(
+    judgement: Judgement,
+    dtype: str,
+    again: Callable[[np.dtype[Any]], Array | None],
+    distances: Callable[[list[Array], np.dtype[Any]], list[float]],
+) -> bool | None:
     low_dtype = np.dtype(dtype)
     high_dtype = np.dtype(np.float64) if low_dtype == np.float32 else np.dtype(np.longdouble)
-    shrinks = np.sqrt(float(np.finfo(high_dtype.type).eps / np.finfo(low_dtype.type).eps))
-    finer = shrinks < 1  # a long double may be a double
-    wrong, imprecise = replace(judgement, verdict="wrong"), replace(judgement, verdict="imprecise")
+    enough = np.sqrt(float(np.finfo(high_dtype.type).eps / np.finfo(low_dtype.type).eps))
+    finer = enough < 1  # a long double may be a double
     low = again(low_dtype)
     if low is None:
-        return wrong
+        return False
     repeated = abs(float(low[judgement.index]) - judgement.expected)
-    if finer and not repeated >= shrinks * judgement.error:  # NaN is wrong too
-        return wrong
+    if finer and not repeated >= enough * judgement.error:  # NaN is wrong too
+        return False
     high = [array for array in (again(high_dtype), again(high_dtype)) if array is not None]
     if not finer or len(high) < 2:
-        return imprecise if small(judgement, low_dtype) else wrong
-    truth = certified(high_dtype)
-    left = np.max([balls.distance(truth, array) for array in high])
-    return imprecise if left <= shrinks * balls.distance(truth, low).max() else wrong
+        return None
+    before, *after = distances([low, *high], high_dtype)
+    return bool(np.max(after) <= enough * before)  # NaN is no shrinking
 
 
 @dataclass(frozen=True)
@@ -112,6 +139,19 @@ class _Result:
     def certified(self, dtype: np.dtype[Any]) -> Any:
         """Return certified balls of it, narrow enough for results in ``dtype``."""
         return balls.certified(self.program, self.inputs, self.sizes, dtype)[self.output]
+
+    def distances(self, arrays: list[Array], dtype: np.dtype[Any]) -> list[float]:
+        """Return how far each array is at most from the exact one, narrowly enough for results in ``dtype``.
+
+        By certified balls; by float64 and its bounds where the network is too large for them. That is narrow enough to
+        see an error of a float32 result shrink.
+        """
+        if within_reach_of_balls(self.sizes):
+            truth = self.certified(dtype)
+            return [float(balls.distance(truth, array).max(initial=0.0)) for array in arrays]
+        at = bounds.Arithmetic.judging(np.float64, self.sizes)
+        value, bound = bounds.evaluate(self.program, self.inputs, at)[self.output]
+        return [float((abs(array - value) + bound).max(initial=0.0)) for array in arrays]
 
 
 def _tensor(target: Target, call: Call, last: Call, check: str, i: int) -> Callable[[Any], Any]:

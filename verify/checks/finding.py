@@ -146,7 +146,7 @@ class Finding:
             entry = f"[{', '.join(map(str, j.index))}]" if j.index else ""
             lines += [
                 f"  where            {j.tensor}{entry}: got {j.got:.9g}, expected {j.expected:.9g}",
-                f"  off by           {j.error:.2g}, {_times(j)} the bound {j.bound:.2g}",
+                f"  off by           {_off_by(j)}",
             ]
         if self.regimes:
             lines.append("  fails in         " + columns(self._failing()))
@@ -171,6 +171,13 @@ class Finding:
 
 def _plain(finding: Finding) -> dict[str, Any]:
     return {**asdict(finding), "tensor": finding.tensor}
+
+
+def _off_by(judgement: Judgement) -> str:
+    if judgement.banded is not None:
+        sigmas = f"{judgement.banded.sigmas:.3g} sigma under random rounding"
+        return f"{judgement.error:.2g}, {sigmas}; the bound is {judgement.bound:.2g}"
+    return f"{judgement.error:.2g}, {_times(judgement)} the bound {judgement.bound:.2g}"
 
 
 def _times(judgement: Judgement) -> str:

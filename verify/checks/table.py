@@ -63,6 +63,9 @@ CHECKS: dict[str, Check] = {
         "the update is linear in the learning rate", questions.learning_rate, needs="session"
     ),
     "gradient": Check("equals JAX's gradient, every entry within its bound", questions.gradient),
+    "rounding": Check(
+        "lies within its band under random rounding, or comes closer to JAX's gradient at a higher precision"
+    ),
     "loss": Check(
         "the loss value equals JAX's, within its bound",
         questions.loss,

@@ -14,11 +14,12 @@ from hypothesis.database import ExampleDatabase
 from verify.case.call import Call
 from verify.case.draw import cases as drawn_cases
 from verify.case.draw import suited
-from verify.case.recipe import DTYPES, LAYOUTS, REGIMES, Case
+from verify.case.practical import practical_cases
+from verify.case.recipe import DTYPES, LAYOUTS, PRACTICAL, REGIMES, Case
 from verify.checks.adjudicate import adjudicate
 from verify.checks.cross_check import cross_check
-from verify.checks.examine import examined
 from verify.checks.finding import Example, Finding, finding_of
+from verify.checks.random_rounding import FALSE_ALARM, RandomRounding, examined_with
 from verify.checks.table import CHECKS, FOLLOW_UPS
 from verify.diagnosis.diagnose import with_diagnosis
 from verify.diagnosis.recognise import with_recognition
@@ -57,6 +58,7 @@ def check(
     database: ExampleDatabase | None = None,
     progress: Progress | None = None,
     diagnose: bool = True,
+    false_alarm: float = FALSE_ALARM,
 ) -> Report:
     """Judge a hand-written gradient: JAX's derivative, with a derived bound for every entry, decides.
 
@@ -89,6 +91,9 @@ def check(
         Called with (judged, cases) after each case.
     diagnose
         Whether to look for what explains a failure.
+    false_alarm
+        The most, under the model of random rounding, that the probability may be that rounding alone takes any entry
+        of the run beyond its band. 0: that model is not asked, and no networks of practical size are judged.
 
     Returns
     -------
@@ -114,23 +119,26 @@ def check(
     ):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{name} must be an integer, {least} or larger; got {value!r}")
+    if isinstance(false_alarm, bool) or not isinstance(false_alarm, (int, float)) or not 0 <= false_alarm < 1:
+        raise ValueError(f"false_alarm must be a probability, from 0 to less than 1; got {false_alarm!r}")
     if isinstance(checks, str) or not checks or any(name not in FOLLOW_UPS for name in checks):
         raise ValueError(f"checks must be a non-empty list from {', '.join(FOLLOW_UPS)}; got {checks!r}")
-    draw = functools.partial(
-        drawn_cases,
-        spec,
-        dtypes=dtypes or target.dtypes or DTYPES,
-        layouts=layouts,
-        labels=labels or target.labels,
-        layers=target.layers,
-    )
+    taken: dict[str, Any] = {
+        "dtypes": dtypes or target.dtypes or DTYPES,
+        "labels": labels or target.labels,
+        "layers": target.layers,
+    }
+    draw = functools.partial(drawn_cases, spec, layouts=layouts, **taken)
     strategy = draw(regimes=regimes)
     start = time.perf_counter()
-    put = functools.partial(examined, target, spec)
-    search = Search(put, cases, progress, checks)
+    practical = practical_cases(spec, seed, **taken) if false_alarm and set(regimes) == set(REGIMES) else []
+    tier = RandomRounding(false_alarm, cases + len(practical)) if false_alarm else None
+    search = Search(functools.partial(examined_with, tier, target, spec), cases, progress, checks)
     interrupted = False
     try:
         search.run(strategy, seed, database)
+        if not search.findings:
+            search.run_also(practical)
         witnesses = cross_check(spec, search.sample(xla), search.sample(certified))
         findings: list[Finding] = []
         for finding in search.findings:  # the first one's fresh cases are counted with the others
@@ -150,11 +158,12 @@ def check(
         spec=str(spec) if isinstance(spec, Spec) else getattr(spec, "__name__", repr(spec)),
         cases=cases,
         seed=seed,
-        judged={name: search.judged[name] for name in REGIMES if search.judged[name]},
+        judged={name: search.judged[name] for name in (*REGIMES, PRACTICAL) if search.judged[name]},
         inconclusive=dict(search.inconclusive),
         evaluators={"NumPy with bounds": search.judged.total(), **witnesses},
         closest=search.closest,
         precision=search.precision.summary(),
+        random_rounding=search.banded.summary(false_alarm),
         findings=tuple(findings),
         seconds=time.perf_counter() - start,
         interrupted=interrupted,
@@ -186,14 +195,16 @@ def examine(
     target = as_target(gradient, spec=spec)
     spec = target.judged_as(spec)
     try:
-        return examined(target, spec, case, check if check in FOLLOW_UPS else "gradient")
+        tier = RandomRounding() if check == "rounding" else None
+        return examined_with(tier, target, spec, case, check if check in FOLLOW_UPS else "gradient")
     except Failed as failure:
         return settled(target, spec, finding_of(failure, case))
 
 
 def settled(target: Target, spec: SpecLike, finding: Finding) -> Finding:
     """A finding about numbers, with "wrong" and "imprecise" told apart by a higher precision."""
-    if (not CHECKS[finding.check].turn and finding.check != "gradient") or finding.judgement is None:
+    about_numbers = CHECKS[finding.check].turn or finding.check == "gradient"  # "rounding" is settled already
+    if not about_numbers or finding.judgement is None:
         return finding
     assert isinstance(finding.case, Case)
     judgement = adjudicate(target, spec, Call(finding.case), finding.check, finding.judgement)
@@ -216,9 +227,10 @@ def complete(
     case = finding.case
     assert isinstance(case, Case)
     follow_up = finding.check if finding.check in FOLLOW_UPS else "gradient"
+    tier = RandomRounding() if finding.check == "rounding" else None
     failing, larger = {}, None
     for regime in suited(regimes, labels=case.labels, layers=target.layers):
-        fresh = Search(functools.partial(examined, target, spec), SURVEY, errors=errors)
+        fresh = Search(functools.partial(examined_with, tier, target, spec), SURVEY, errors=errors)
         tried, failed = fresh.survey(draw(regimes=[regime]), seed, follow_up)
         failing[regime] = (failed, tried)
         larger = larger or fresh.largest

@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from verify.case.recipe import PRACTICAL
 from verify.checks.finding import Example, Finding, columns
 from verify.checks.html.page import page, part
 from verify.diagnosis.mistakes import formulas
 from verify.oracle import plots
 from verify.oracle.errors import Histogram
-from verify.oracle.precision import Shown, told
+from verify.oracle.precision import Shown, UnderRandomRounding, told
 from verify.reference.judge import VERDICTS
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Report:
         How large the errors of all cases' entries were, counted by regime, in two units.
     nearest
         The case that came closest to its bounds; None where none was judged.
+    random_rounding
+        What the model of random rounding said; None where it was not asked.
     """
 
     target: str
@@ -72,6 +75,7 @@ class Report:
     precision: dict[str, dict[str, Shown]] = field(default_factory=dict)
     errors: tuple[Histogram, ...] = field(default=(), repr=False)
     nearest: Example | None = field(default=None, repr=False)
+    random_rounding: UnderRandomRounding | None = None
 
     @property
     def verdict(self) -> str:
@@ -88,10 +92,13 @@ class Report:
     def __str__(self) -> str:
         judged, vague = sum(self.judged.values()), sum(self.inconclusive.values())
         share = f"{vague / judged:.1%}" if judged else "none"
+        practical = self.judged.get(PRACTICAL, 0)
         done = "passed before one failed" if self.findings else f"of {self.cases} judged"
         if self.failed is not None:
             done = f"of {self.cases} judged, {self.failed} failed"
-        counted = f"{judged} {done}, in {self.seconds:.1f} s (seed {self.seed})"
+        if practical:
+            done += f", and {practical} of practical size"
+        counted = f"{judged - practical} {done}, in {self.seconds:.1f} s (seed {self.seed})"
         lines = [
             f"{self.verdict.upper()}: {self.target} as the gradient of {self.spec}",
             f"  cases            {counted}; inconclusive {vague} ({share})",
@@ -111,6 +118,9 @@ class Report:
                 for i, line in enumerate(told(self.precision))
             ]
             lines.append(f"{'':19}(certified, of each tensor's largest entry; median over the cases)")
+        if self.random_rounding and not self.findings:
+            under = self.random_rounding.told()
+            lines += [f"  {'random rounding' if i == 0 else '':17}{line}" for i, line in enumerate(under)]
         if self.judged and not self.findings:
             lines.append("  regimes          " + columns(self._regimes()))
         if self.findings:  # one in full: it fits on a screen, and the others are often its consequences

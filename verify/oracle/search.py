@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
 from verify.case.layers.recipe import LayerCase
-from verify.case.recipe import Case
+from verify.case.recipe import PRACTICAL, Case
 from verify.case.run import drawn_cases, run_cases
 from verify.checks.finding import Finding, finding_of
 from verify.checks.table import FOLLOW_UPS
 from verify.oracle.errors import Errors
-from verify.oracle.precision import Precision
+from verify.oracle.precision import Beside, Precision
 from verify.reference.judge import Judgement
 from verify.reference.tensor import Tensor
 from verify.subject.call import Failed, NotCalled
@@ -64,6 +64,7 @@ class Search(Generic[C]):
         self.inconclusive: Counter[str] = Counter()
         self.closest: dict[str, float] = {}
         self.precision = Precision()
+        self.banded = Beside()
         self.errors = Errors() if errors is None else errors
         self.nearest: tuple[C, Judgement] | None = None
         self.largest: tuple[C, Judgement] | None = None
@@ -108,6 +109,12 @@ class Search(Generic[C]):
                     self.largest = case, judgement
         return tried, failed
 
+    def run_also(self, cases: Sequence[C]) -> None:
+        """Judge these cases too, up to the first that fails; it is not simplified."""
+        with contextlib.suppress(Failed):
+            for case in cases:
+                self.judge(case)
+
     def judge(self, case: C, follow_up: str = "gradient") -> None:
         """Judge one case; raise Failed, of a type of its own for each kind of failure, where it fails."""
         try:
@@ -128,10 +135,13 @@ class Search(Generic[C]):
         self.closest[kind_of_tensor] = max(self.closest.get(kind_of_tensor, 0.0), judgement.ratio)
         if judgement.verdict == "verified":
             self.precision.add(case.dtype, judgement.right_to, self.tensors)
+        if judgement.banded is not None:
+            self.banded.add(case.dtype, judgement.banded)
         self.errors.add(case.regime, case.dtype, judgement.entries)
         if self.nearest is None or judgement.ratio > self.nearest[1].ratio:
             self.nearest = case, judgement
-        self.seen.append(case)
+        if case.regime != PRACTICAL:  # balls would take minutes for these
+            self.seen.append(case)
         if self.progress is not None:
             self.progress(min(self.judged.total(), self.cases), self.cases)
 

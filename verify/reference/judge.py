@@ -41,6 +41,31 @@ class Entries(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Banded:
+    """What random rounding says of an answer: see `verify.checks.random_rounding`.
+
+    Attributes
+    ----------
+    verdict
+        ``within``: every entry within its band. ``in doubt``: within it where choices in doubt may fall on either
+        side. ``beyond``: outside. ``rounding``: outside, but the error shrinks at a higher precision.
+    tensor, index, sigmas
+        Where the error is largest in units of its band, and its error in units of sigma.
+    quantile
+        How many sigma a band reaches.
+    widths
+        For each tensor, its widest band, in units of its largest entry.
+    """
+
+    verdict: str
+    tensor: Tensor
+    index: tuple[int, ...]
+    sigmas: float
+    quantile: float
+    widths: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Judgement:
     """What a comparison found.
 
@@ -62,6 +87,10 @@ class Judgement:
         gradient, in units of its largest entry.
     scale
         The largest entry of the tensor, in the reference.
+    allows
+        For each tensor, its largest bound, in units of its largest entry.
+    banded
+        What random rounding says of it; None where it was not asked.
     entries
         All entries, for pictures; None where they were not kept.
     """
@@ -77,6 +106,8 @@ class Judgement:
     right_to: tuple[float, ...] = ()
     scale: float = math.nan
     entries: Entries | None = field(default=None, repr=False, compare=False)
+    allows: tuple[float, ...] = ()
+    banded: Banded | None = None
 
 
 class Exact(Protocol):
@@ -126,12 +157,13 @@ def judge(
     worst = [float(scores[entries].max(initial=0.0)) for entries in of_tensor]
     outside = [i for i, ratio in enumerate(worst) if not ratio <= 1]
     right_to: tuple[float, ...] = ()
+    allows: tuple[float, ...] = ()
     if outside:
         verdict, i = "wrong", min(outside, key=lambda i: _from_output(names[i]))
     else:
         own = bound if reference is None else _joined(reference.own)
         farthest = [float((error[entries] + own[entries]).max(initial=0.0)) for entries in of_tensor]
-        vague, right_to = _shown(truth, tensors, dtype, farthest, reference)
+        vague, right_to, allows = _shown(truth, tensors, dtype, farthest, reference)
         verdict, i = "inconclusive" if vague else "verified", worst.index(max(worst))
     index = np.unravel_index(int(np.argmax(scores[of_tensor[i]])), tensors[i].shape)
     got, expected, allowed = (float(part[index]) for part in (tensors[i], *truth[i]))
@@ -148,6 +180,7 @@ def judge(
         right_to,
         float(abs(truth[i][0]).max(initial=0.0)),
         entries,
+        allows,
     )
 
 
@@ -157,17 +190,19 @@ def _shown(
     dtype: npt.DTypeLike,
     farthest: list[float],
     reference: Exact | None,
-) -> tuple[bool, tuple[float, ...]]:
-    """Whether results within their bounds show nothing, and to what precision each tensor was shown right.
+) -> tuple[bool, tuple[float, ...], tuple[float, ...]]:
+    """Whether results within their bounds show nothing; to what precision each tensor was shown right; what is allowed.
 
     ``farthest``: how far each may lie from the exact one, as far as the reference knows. Where that says nothing, the
     certified balls are the truth.
     """
-    share, least_scale = _roots(np.dtype(dtype))
+    share, least_scale = roots(np.dtype(dtype))
     scales = [max(float(abs(value).max(initial=0.0)), least_scale) for value, _ in truth]
     shown = [far / scale if np.isfinite(far) else np.inf for far, scale in zip(farthest, scales, strict=True)]
+    allows = [float(bound.max(initial=0.0)) / scale for (_, bound), scale in zip(truth, scales, strict=True)]
     vague = [
-        not precision <= share and vacuous(*pair, dtype) for precision, pair in zip(shown, truth, strict=True)
+        not precision <= share and not allowed <= share
+        for precision, allowed in zip(shown, allows, strict=True)
     ]
     if any(vague) and reference is not None:
         unsure = [not own.max(initial=0.0) <= share * s for own, s in zip(reference.own, scales, strict=True)]
@@ -175,7 +210,7 @@ def _shown(
             certain = reference.certified(tensors, share, least_scale)
             shown = [c if v and u else s for c, s, v, u in zip(certain, shown, vague, unsure, strict=True)]
             vague = [v and not precision <= share for v, precision in zip(vague, shown, strict=True)]
-    return any(vague), tuple(shown)
+    return any(vague), tuple(shown), tuple(allows)
 
 
 def _joined(tensors: Sequence[Array]) -> Array:
@@ -204,13 +239,13 @@ def vacuous(value: Array, bound: Array, dtype: npt.DTypeLike) -> bool:
 
     A tensor of zeros has no scale of its own; a bound below sqrt(eta), whose square underflows, still speaks.
     """
-    share, least_scale = _roots(np.dtype(dtype))
+    share, least_scale = roots(np.dtype(dtype))
     scale = max(float(abs(value).max(initial=0.0)), least_scale)
     return not bool(bound.max(initial=0.0) <= share * scale)
 
 
 @functools.cache
-def _roots(dtype: np.dtype[Any]) -> tuple[float, float]:
+def roots(dtype: np.dtype[Any]) -> tuple[float, float]:
     """sqrt(u) and sqrt(eta) of a format."""
     info = np.finfo(np.dtype(dtype).type)
     return float(np.sqrt(float(info.eps) / 2)), float(np.sqrt(info.tiny))
@@ -218,4 +253,4 @@ def _roots(dtype: np.dtype[Any]) -> tuple[float, float]:
 
 def small(judgement: Judgement, dtype: npt.DTypeLike) -> bool:
     """Tell if an error outside its bound is under sqrt(u) of its tensor's scale: a hint of mere imprecision."""
-    return bool(judgement.error <= _roots(np.dtype(dtype))[0] * judgement.scale)
+    return bool(judgement.error <= roots(np.dtype(dtype))[0] * judgement.scale)

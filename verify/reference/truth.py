@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,8 +83,7 @@ class Truth:
         if self.spec is None:
             return found
         sizes = sizes_of(self.inputs)
-        products = sizes["b"] * sum(math.prod(pair) for pair in itertools.pairwise(list(sizes.values())[1:]))
-        if products > _BALL_PRODUCTS:
+        if not within_reach_of_balls(sizes):
             return found
         program = traced(self.spec, sizes)
         for bits in _BALL_PRECISIONS:
@@ -102,6 +101,12 @@ class Truth:
         """The reference's values, float64, as layers."""
         values = [value for value, _ in self.tensors]
         return [Layer(*pair) for pair in zip(values[::2], values[1::2], strict=True)]
+
+
+def within_reach_of_balls(sizes: Mapping[str, int]) -> bool:
+    """Whether certified balls take less than a second for a network: ``b`` and ``n0, n1, ...``, in this order."""
+    batch, *widths = sizes.values()
+    return batch * sum(math.prod(pair) for pair in itertools.pairwise(widths)) <= _BALL_PRODUCTS
 
 
 def flat(gradient: Gradient) -> list[Array]:

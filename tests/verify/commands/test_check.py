@@ -70,7 +70,7 @@ def test_a_right_gradient(run):
     assert out.startswith(
         "VERIFIED: gradient as the gradient of sigmoid hidden, softmax with cross_entropy, mean\n"
     )
-    assert "30 of 30 judged" in out
+    assert "30 of 30 judged, and 4 of practical size, in " in out
 
 
 def test_options_change_what_is_declared(run):

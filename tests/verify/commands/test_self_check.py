@@ -34,7 +34,7 @@ def test_all_verified(two_targets, tmp_path, capsys):
     assert printed.rstrip().endswith("\nVERIFIED")
     for target, _ in two_targets:
         assert target.name in printed
-    assert "evaluated by     NumPy with bounds 24, XLA 0" in printed
+    assert "evaluated by     NumPy with bounds 32, XLA 0" in printed
     for layers in ("64-16-16-10", "784-16-16-10"):
         [_, rows] = printed.split(f"digits {layers}")
         for line in rows.splitlines()[1:5]:

@@ -51,7 +51,7 @@ def test_one_test_for_each_check_and_regime(directory):
     status, out = conformance(directory, "--target", "net.py:full", "--regimes", "ordinary,ties,deep", "-v")
     assert status == 0, out
     named = re.findall(r"test_conformance.py::test_conforms\[([\w-]+)\] PASSED", out)
-    checks = ["runs", "result", "dtype", "inputs", "aliasing", "gradient", "loss", "forward"]
+    checks = ["runs", "result", "dtype", "inputs", "aliasing", "gradient", "rounding", "loss", "forward"]
     checks += ["repeat", "second_call", "batch_order", "split_batch"]
     assert named == [
         f"{check}-{regime}" for check in checks for regime in ("ordinary", "ties")
@@ -99,7 +99,7 @@ def test_skips_and_xfails_files(directory):
 def test_under_xdist(directory):
     status, out = conformance(directory, "--target", "net.py:full", "--regimes", "ordinary", "-n", "2", "-q")
     assert status == 0, out
-    assert "12 passed" in out
+    assert "13 passed" in out
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_a_wrong_gradient_fails_with_the_report():
 
 
 def test_inconclusive_is_not_enough(monkeypatch):
-    monkeypatch.setattr("verify.reference.judge._shown", lambda *_: (True, ()))
+    monkeypatch.setattr("verify.reference.judge._shown", lambda *_: (True, (), ()))
     with pytest.raises(AssertionError, match=r"^INCONCLUSIVE: right"):
         verify.assert_gradient(right, cases=5, xla=0, certified=0)
 

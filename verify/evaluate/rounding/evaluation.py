@@ -38,11 +38,7 @@ from verify.evaluate.program import Operation, Program, require_rules
 from verify.evaluate.rounding.deviating import Deviating, Sampling
 from verify.evaluate.rounding.passing import PASSING
 
-COARSE = 2.0**-20
-"""From this u on, what the product of two deviations adds is counted: it is u times the first order."""
-
-
-SAMPLES = 64
+SAMPLES = 128
 """K: how many evaluations sigma is estimated from."""
 
 SEED = 0x5EED
@@ -233,9 +229,10 @@ def _passed(
         own, operands[0].own = operands[0].own, None
         if own.ndim:
             own = RULES[name](sampling.at, parameters, (own, EXACT))[0]
-    if sampling.at.u > COARSE and name in ("mul", "dot_general", "conv_general_dilated"):
+    if name in ("mul", "dot_general", "conv_general_dilated"):
         second = _second_order(sampling, name, parameters, operands)
-        own = second if own is None else np.hypot(own, second)
+        if second is not None:
+            own = second if own is None else np.hypot(own, second)
     return Deviating(value, PASSING[name](sampling, parameters, value, operands), own)
 
 
@@ -266,18 +263,13 @@ def _own(
 
 def _second_order(
     sampling: Sampling, name: str, parameters: Mapping[str, Any], operands: list[Deviating]
-) -> Array:
-    """What the product of two deviations may add, in units of u; see `COARSE`."""
-    (a, ea), (b, eb) = ((abs(o.value), o.excursion(sampling)[1]) for o in operands)
-    if not (ea.any() and eb.any()):
-        return np.zeros(())
-    u, reached = sampling.at.u, sampling.reach
-    if name == "mul":
-        return np.asarray(ea * eb / (reached * u))
-    squares = RULES[name](
-        sampling.at,
-        parameters,
-        (np.broadcast_to(ea**2, a.shape), EXACT),
-        (np.broadcast_to(eb**2, b.shape), EXACT),
-    )[0]
-    return np.asarray(np.sqrt(squares) / (reached * u))
+) -> Array | None:
+    """What the product of both deviations may add, in units of u, as far as the band reaches: ea eb.
+
+    It is u times the first order, unless both values are 0, as slopes are in deep saturation. None where one is exact.
+    """
+    if any(operand.drawn(sampling) is None for operand in operands):
+        return None
+    (a, ea), (b, eb) = (operand.excursion(sampling) for operand in operands)
+    errors = (np.broadcast_to(ea, a.shape), EXACT), (np.broadcast_to(eb, b.shape), EXACT)
+    return np.asarray(RULES[name](sampling.at, parameters, *errors)[0] / (sampling.reach * sampling.at.u))

@@ -1,0 +1,152 @@
+"""The second tier of a verdict: an answer beside what random rounding may do to it.
+
+It is a model (`verify.evaluate.rounding`), and sharper than the worst case by orders of magnitude. What lies beyond its
+band is looked into by calling the same code at a higher precision; the model alone calls nothing wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from verify.case.call import Call
+from verify.case.recipe import PRACTICAL, Case
+from verify.checks.adjudicate import shrinks
+from verify.checks.answer import Answer, require_within
+from verify.checks.examine import examined, function_for
+from verify.evaluate import rounding
+from verify.evaluate.bounds import Arithmetic
+from verify.reference.derivative import traced
+from verify.reference.judge import Banded, Judgement, judge, roots
+from verify.reference.tensor import tensors_of
+from verify.reference.truth import SpecLike, flat, sizes_of
+from verify.subject.call import Failed, Recovered
+from verify.subject.target import Target
+
+FALSE_ALARM = 1e-12
+"""The probability of a false alarm in a whole run, under the model, that is allowed unless asked otherwise."""
+
+SPOT_CHECK = 16
+"""One in so many cases is put beside its band although its bound says enough, or is for float64."""
+
+_MANY = 200_000
+"""Entries of the gradient from which on half the samples must do."""
+
+
+@dataclass(frozen=True)
+class RandomRounding:
+    """What a run asks of its bands.
+
+    Parameters
+    ----------
+    false_alarm
+        The most, under the model, that the probability may be that rounding alone takes any entry of any case of
+        the run beyond its band.
+    cases
+        How many answers the run may put beside their bands.
+    """
+
+    false_alarm: float = FALSE_ALARM
+    cases: int = 1
+
+    def quantile(self, entries: int) -> tuple[float, int]:
+        """How many sigma the bands of an answer of so many entries reach, and the samples that sigma is taken from."""
+        samples = rounding.SAMPLES if entries <= _MANY else rounding.SAMPLES // 2
+        return rounding.reach(self.false_alarm / (self.cases * entries), samples), samples
+
+    def asks(self, case: Case, judgement: Judgement) -> bool:
+        """Whether a case is put beside its band.
+
+        Below float64: where the bound says little, and at sizes of practice. Else now and then.
+        """
+        vague = case.regime == PRACTICAL or not max(judgement.allows, default=0.0) <= roots(case.dtype)[0]
+        return (vague and case.dtype != "float64") or case.seed % SPOT_CHECK == 0
+
+    def beside(self, answer: Answer) -> Banded:
+        """An answer beside its band.
+
+        A choice in doubt, such as the side of relu's kink, is taken as the reference takes it; an answer that is
+        beyond that band is put beside the one that holds both sides.
+        """
+        truth = answer.truth
+        sizes = sizes_of(truth.inputs)
+        program, at = traced(answer.spec, sizes), Arithmetic.judging(truth.dtype, sizes)
+        tensors = flat(answer.gradient)
+        quantile, samples = self.quantile(sum(tensor.size for tensor in tensors))
+
+        def banded(either: bool) -> Banded:
+            pairs = rounding.evaluate(program, truth.inputs, at, quantile, samples, either)
+            bands = [(value, quantile * sigma) for value, sigma in pairs]
+            if isinstance(answer.gradient, Recovered):
+                errors = flat(answer.gradient.error)
+                bands = [(value, band + error) for (value, band), error in zip(bands, errors, strict=True)]
+            found = judge(bands, tensors, truth.dtype)
+            verdict = "beyond" if found.verdict == "wrong" else "in doubt" if either else "within"
+            sigma = found.bound / quantile
+            sigmas = found.error / sigma if sigma > 0 else math.inf if found.error > 0 else 0.0
+            least = roots(answer.dtype)[1]
+            widths = tuple(
+                float(band.max(initial=0.0)) / max(float(abs(value).max(initial=0.0)), least)
+                for value, band in bands
+            )
+            return Banded(verdict, found.tensor, found.index, sigmas, quantile, widths)
+
+        as_reference = banded(either=False)
+        return as_reference if as_reference.verdict == "within" else banded(either=True)
+
+
+def examined_with(
+    tier: RandomRounding | None, target: Target, spec: SpecLike, case: Case, follow_up: str = "gradient"
+) -> Judgement:
+    """Put one case to a gradient function, and its answer beside what random rounding may do to it.
+
+    Raises
+    ------
+    Failed
+        As `verify.checks.examine.examined`. Also ``wrong``, where an entry lies beyond its band and its error does
+        not shrink at a higher precision; and ``inconclusive``, where it lies beyond and the code cannot be called at
+        a higher precision.
+    """
+    judgement = examined(target, spec, case, follow_up)
+    if tier is None or not tier.asks(case, judgement):
+        return judgement
+    call = Call(case)
+    answer = Answer.of(target, spec, function_for(target, "gradient"), call)
+    require_within("repeat", answer.pairs, flat(answer.gradient), answer.dtype)
+    banded = tier.beside(answer)
+    if banded.verdict != "beyond":
+        return replace(judgement, banded=banded)
+    found = _entry(answer, banded)
+    shrunk = shrinks(target, spec, call, "gradient", found)
+    if shrunk:
+        return replace(judgement, banded=replace(banded, verdict="rounding"))
+    said = f"beyond random rounding: {banded.sigmas:.3g} sigma, where {banded.quantile:.3g} are allowed"
+    if shrunk is None:
+        detail = f"{said}; it is within the worst case, and cannot be called at a precision that would tell"
+        raise Failed("rounding", "inconclusive", detail, replace(found, verdict="inconclusive"))
+    detail = (
+        f"{said}; it is within the worst case, but stays as it is at a higher precision: it is no rounding"
+    )
+    raise Failed("rounding", "wrong", detail, found)
+
+
+def _entry(answer: Answer, banded: Banded) -> Judgement:
+    """The entry that is beyond its band, with its bound in the worst case."""
+    i = tensors_of(len(answer.gradient)).index(banded.tensor)
+    (value, bound), tensor = answer.pairs[i], flat(answer.gradient)[i]
+    got, expected, allowed = (float(part[banded.index]) for part in (tensor, value, bound))
+    error = abs(got - expected)
+    return Judgement(
+        verdict="wrong",
+        tensor=banded.tensor,
+        index=banded.index,
+        error=error,
+        bound=allowed,
+        got=got,
+        expected=expected,
+        ratio=error / allowed,
+        scale=float(np.max(abs(value), initial=0.0)),
+        banded=banded,
+    )
