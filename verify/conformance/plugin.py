@@ -1,12 +1,14 @@
 """The pytest plugin behind ``pytest --pyargs verify.conformance --target my_net.py:gradient``.
 
 It is loaded by every pytest run of an environment that has this package, so it stands aside unless the command line
-names ``verify.conformance``: no option is declared, and nothing is imported, before that.
+names ``verify.conformance``: no option is declared, and nothing is imported, before that. ``--verify-report DIR`` alone
+is for every run: where the command line has it, a failing `verify.assert_gradient` writes its report into DIR.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +16,21 @@ from pathlib import Path
 import pytest
 
 _OURS = re.compile(r"verify[./\\]conformance")
+_REPORT = "--verify-report"
+_VARIABLE = "VERIFY_REPORT"
+"""As in `verify.oracle.assertion`, which is not imported here."""
+
+_BEFORE = pytest.StashKey[str | None]()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> None:
-    """Declare the options, where the command line asks for the conformance tests."""
+    """Declare the options, where the command line asks for the conformance tests or for reports."""
+    if any(argument.partition("=")[0] == _REPORT for argument in args):
+        words = (
+            "write the report of each gradient that fails into this directory, as an HTML page (needs Jinja2)"
+        )
+        parser.getgroup("verify").addoption(_REPORT, metavar="DIR", help=words)
     if not any(_OURS.search(argument) for argument in args):
         return
     from verify.subject.options import add_options
@@ -39,7 +51,12 @@ def _positive(text: str) -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the target before anything is collected, so that one line says what is wrong with it."""
+    """Say where reports go; load the target before anything is collected, so that one line says what is amiss."""
+    directory = config.getoption("verify_report", None)
+    if directory is not None:
+        # The environment, so that processes that a test or pytest-xdist begins write there too.
+        config.stash[_BEFORE] = os.environ.get(_VARIABLE)
+        os.environ[_VARIABLE] = str(Path(directory).resolve())
     if config.getoption("xfails_file", _ABSENT) is _ABSENT or not named(config):
         return
     from verify.conformance.session import prepared
@@ -50,6 +67,15 @@ def pytest_configure(config: pytest.Config) -> None:
             listed(config.getoption(f"{outcome}_file"))
     except (ValueError, TypeError, OSError) as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave the environment as it was."""
+    if _BEFORE in config.stash:
+        before = config.stash[_BEFORE]
+        os.environ.pop(_VARIABLE, None)
+        if before is not None:
+            os.environ[_VARIABLE] = before
 
 
 _ABSENT = object()

@@ -12,6 +12,7 @@ from verify.case.recipe import REGIMES
 from verify.checks.finding import Finding
 from verify.checks.table import CHECKS, FOLLOW_UPS
 from verify.oracle.check import check
+from verify.oracle.report import Report
 from verify.subject.options import judged
 from verify.subject.target import Target
 
@@ -23,7 +24,7 @@ class Conformance:
     target: Target
     arguments: dict[str, Any]
     cases: int
-    found: dict[tuple[str, str], tuple[Finding, ...]] = field(default_factory=dict)
+    found: dict[tuple[str, str], Report] = field(default_factory=dict)
 
     @property
     def regimes(self) -> tuple[str, ...]:
@@ -52,10 +53,14 @@ class Conformance:
         if (follow_up, regime) not in self.found:
             options = {**self.arguments, "regimes": (regime,), "checks": (follow_up,)}
             # One explanation is enough: regimes mostly fail for the same reason.
-            diagnose = not any(self.found.values())
+            diagnose = not any(report.findings for report in self.found.values())
             report = check(self.target, cases=self.cases, xla=0, certified=0, diagnose=diagnose, **options)
-            self.found[follow_up, regime] = report.findings
-        return self.found[follow_up, regime]
+            self.found[follow_up, regime] = report
+        return self.found[follow_up, regime].findings
+
+    def report_of(self, finding: Finding) -> Report:
+        """The report that a finding is from."""
+        return next(report for report in self.found.values() if any(f is finding for f in report.findings))
 
 
 _KEY = pytest.StashKey[Conformance]()

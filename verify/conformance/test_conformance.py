@@ -7,6 +7,7 @@ import pytest
 from verify.checks.table import CHECKS
 from verify.conformance.plugin import named
 from verify.conformance.session import prepared
+from verify.oracle.assertion import written
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -22,10 +23,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def test_conforms(check: str, regime: str, pytestconfig: pytest.Config) -> None:
     """The target passes a check in every case of a regime; a check that comes before it and fails is said."""
-    findings = prepared(pytestconfig).findings(check, regime)
+    conformance = prepared(pytestconfig)
+    findings = conformance.findings(check, regime)
     for finding in findings:
         if finding.check == check:
-            pytest.fail(str(finding), pytrace=False)
+            pytest.fail(f"{finding}{written(conformance.report_of(finding))}", pytrace=False)
     order = list(CHECKS)
     before = [finding.check for finding in findings if order.index(finding.check) < order.index(check)]
     if before:

@@ -296,7 +296,7 @@ def test_html_is_written_as_well(run, tmp_path):
     assert out.startswith("WRONG: summed")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>")
-    assert "Wrong: no rounding of the right formula gives these numbers" in text
+    assert "Wrong: the right formula, rounded in float64, cannot give these numbers" in text
 
 
 def test_a_place_for_html_that_cannot_be_written_is_refused_before_the_work(run, monkeypatch):

@@ -144,3 +144,38 @@ def test_elsewhere_the_plugin_declares_nothing_and_imports_nothing(directory):
     status, out = pytest_run(directory, "--target", "mine", "-q", "test_it.py", "-p", "no:hypothesispytest")
     assert status == 0, out
     assert "1 passed" in out
+
+
+MINE = """
+import os
+import verify
+
+def test_mine():
+    verify.assert_gradient(lambda params, x, y: None, cases=5, diagnose=False)
+
+def test_environment():
+    assert os.environ.get("VERIFY_REPORT", "").endswith("reports")
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--verify-report", "reports"], ["--verify-report=reports", "-n1"]])
+def test_reports_of_a_persons_own_tests(tmp_path, arguments):
+    pytest.importorskip("jinja2", reason="pages need Jinja2")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_mine.py").write_text(MINE)
+    status, out = pytest_run(tmp_path, *arguments)
+    assert status == 1
+    assert "1 failed, 1 passed" in out
+    path = tmp_path / "reports" / "test_mine.py_test_mine.html"
+    assert f"report: {path}" in out
+    assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_reports_of_the_conformance_tests(directory):
+    pytest.importorskip("jinja2", reason="pages need Jinja2")
+    options = ("--target", "net.py:bias_of_first_row", "--regimes", "ordinary", "--verify-report", "reports")
+    status, out = conformance(directory, *options)
+    assert status == 1
+    (path,) = (directory / "reports").iterdir()
+    assert path.name.endswith("test_conformance.py_test_conforms_gradient-ordinary.html")
+    assert f"report: {path}" in out

@@ -125,6 +125,7 @@ def scatter(tensor: Tensor) -> dict[str, Any]:
 
 _BAR, _NAMES, _BARS, _ROW = 6.4, 92, 64, 14
 _MOST_BARS = 38
+_LEAST_WIDTH = 310  # of the words under the axis
 
 
 def histogram(counted: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,7 +173,7 @@ def histogram(counted: Mapping[str, Any]) -> dict[str, Any]:
         "names": _NAMES,
         "rows": rows,
         "bottom": bottom,
-        "width": x(high) + 10,
+        "width": max(x(high) + 10, _LEAST_WIDTH),
         "height": bottom + 34,
         "ticks": [
             (x(decade / math.log10(2)), power_of_ten(decade)) for decade in decades if decade % every == 0

@@ -12,7 +12,7 @@ _HEADLINES = {
     "verified": "Every entry of every case lies within its bound",
     "inconclusive": "Nothing is wrong, and nothing is proved",
     "imprecise": "Right in formula, and less precise than its bound",
-    "wrong": "Wrong: no rounding of the right formula gives these numbers",
+    "wrong": "Wrong: the right formula, rounded in {dtype}, cannot give these numbers",
     "crashed": "It does not return a gradient",
 }
 
@@ -35,7 +35,7 @@ def headline(report: Mapping[str, Any]) -> str:
     first = findings[0] if findings else None
     if first and first["verdict"] == "wrong" and not first["entries"]:
         return "Wrong: " + str(first["detail"])
-    return _HEADLINES[report["verdict"]]
+    return _HEADLINES[report["verdict"]].format(dtype=first["case"].get("dtype", "any way") if first else "")
 
 
 def certainty(verdict: str) -> str:

@@ -36,3 +36,5 @@ def test_every_verdict_has_words():
         assert certainty(verdict)
     finding = {"verdict": "wrong", "entries": (), "detail": "the call changed x"}
     assert headline({"verdict": "wrong", "findings": (finding,)}) == "Wrong: the call changed x"
+    finding = {"verdict": "wrong", "entries": (1,), "case": {"dtype": "float32"}}
+    assert "rounded in float32" in headline({"verdict": "wrong", "findings": (finding,)})
