@@ -234,7 +234,8 @@ def flatten(closed_jaxpr: Any) -> Program:
     inputs = [flattener.new_slot() for _ in closed_jaxpr.jaxpr.invars]
     outputs = flattener.flatten(closed_jaxpr.jaxpr, closed_jaxpr.consts, inputs)
     shapes = {slot: _sized(v.aval.shape) for slot, v in zip(inputs, closed_jaxpr.jaxpr.invars, strict=True)}
-    operations, same = without_idle_operations(flattener.operations, shapes)
+    numbers = {slot: float(value) for slot, value in flattener.constants if np.ndim(value) == 0}
+    operations, same = without_idle_operations(flattener.operations, shapes, numbers)
     outputs = [same.get(slot, slot) for slot in outputs]
     needed = set(outputs)
     kept: list[Operation] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import CodeType
 from typing import Any, NamedTuple
@@ -47,13 +48,17 @@ _REDUCTIONS = ("reduce_sum", "reduce_max", "reduce_min")
 _RESHAPES = ("reshape", "squeeze", "expand_dims")
 
 
+_NEUTRAL = {"max": -math.inf, "min": math.inf}
+
+
 def without_idle_operations(
-    operations: Sequence[Operation], shapes: dict[int, Any]
+    operations: Sequence[Operation], shapes: dict[int, Any], numbers: Mapping[int, float]
 ) -> tuple[list[Operation], dict[int, int]]:
     """Leave out what changes no number and no shape; also returns what takes the place of each result left out.
 
-    A sum over axes of length 1 only drops them. JAX undoes a broadcast with such sums: two operations a layer.
-    ``shapes`` are those of the inputs, by slot.
+    A sum over axes of length 1 only drops them. JAX undoes a broadcast with such sums: two operations a layer. The
+    maximum of a number and minus infinity is the number: JAX begins every maximum so. ``shapes`` are those of the
+    inputs, by slot; ``numbers`` are the constants that are scalars.
     """
     shapes = dict(shapes)
     same: dict[int, int] = {}
@@ -62,6 +67,13 @@ def without_idle_operations(
     for operation in operations:
         operation = operation._replace(operands=tuple(same.get(slot, slot) for slot in operation.operands))
         name, parameters, operands, results = operation
+        if name in _NEUTRAL:
+            for neutral, other in (operands, operands[::-1]):
+                if numbers.get(neutral) == _NEUTRAL[name] and other not in numbers:
+                    same[results[0]] = other
+                    break
+            if results[0] in same:
+                continue
         if name in _REDUCTIONS and operands[0] in shapes:
             lengths = shapes[operands[0]]
             if all(isinstance(lengths[axis], int) and lengths[axis] == 1 for axis in parameters["axes"]):

@@ -17,12 +17,12 @@ import flint
 import numpy as np
 import numpy.typing as npt
 
-from verify.evaluate import balls, bounds
+from verify.evaluate import balls, bounds, windows
 from verify.evaluate.program import Operation, Program
 
 Array = npt.NDArray[Any]
 
-COMPARISONS = ("gt", "ge", "lt", "le", "eq", "ne", "is_largest")
+COMPARISONS = ("gt", "ge", "lt", "le", "eq", "ne", "is_largest", "is_smallest", "largest_in_window")
 
 _BITS, _STEP = 2048, -600
 """The step is a power of two that no float64 reaches; with so many bits, sums with it do not round."""
@@ -87,10 +87,15 @@ def tied(program: Program, inputs: Sequence[Array]) -> dict[int, Array]:
 
 def _equal(operation: Operation, operands: Sequence[bounds.Pair]) -> Array:
     """Where the operands of a comparison tie and are exact; several largest entries tie with each other."""
-    if operation.name == "is_largest":
-        (a, ea), axes = operands[0], operation.parameters["axes"]
-        extreme = a.min if operation.parameters["smallest"] else a.max
-        largest = (a == extreme(axis=axes, keepdims=True)) & (ea == 0)
+    if "smallest" in operation.parameters:
+        (a, ea), axes = operands[0], operation.parameters.get("axes", (-1,))
+        a, ea = (-a if operation.parameters["smallest"] else a), np.broadcast_to(ea, a.shape)
+        if operation.name == "largest_in_window":
+            a, ea = (
+                windows.entries({}, operation.parameters, part, fill)
+                for part, fill in ((a, -np.inf), (ea, 0))
+            )
+        largest = (a == a.max(axis=axes, keepdims=True)) & (ea == 0)
         return np.asarray(largest & (largest.sum(axis=axes, keepdims=True) > 1))
     (a, ea), (b, eb) = operands
     return np.asarray((a == b) & (ea == 0) & (eb == 0))

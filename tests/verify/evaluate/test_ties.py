@@ -1,6 +1,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 
 from verify.evaluate import bounds
 from verify.evaluate.backward import traced_backward
@@ -33,6 +34,24 @@ def test_the_maximum_of_equal_numbers_may_be_any_one_of_them():
     assert found["the first of equals"] == [4, 0, 0]
     assert found["the last of equals"] == [0, 0, 4]
     assert all(sum(gradient) == 4 for gradient in found.values())
+
+
+def test_the_minimum_of_equal_numbers_may_be_any_one_of_them():
+    found = choices(lambda x: jnp.min(x, axis=0), np.array([1.0, 3.0, 1.0]), np.array(4.0))
+    assert found["JAX"] == [2, 0, 2]
+    assert [4, 0, 0] in found.values()
+    assert [0, 0, 4] in found.values()
+
+
+@pytest.mark.parametrize(("extreme", "end"), [(lax.max, -np.inf), (lax.min, np.inf)])
+def test_of_the_equal_numbers_of_a_window_any_one_may_be_taken(extreme, end):
+    x, cotangent = np.array([2.0, 2.0, 2.0, 5.0]), np.array([3.0, 7.0, 11.0])
+    if extreme is lax.min:
+        x = -x
+    found = choices(lambda x: lax.reduce_window(x, end, extreme, (2,), (1,), "VALID"), x, cotangent)
+    assert found["JAX"] == [3, 7, 0, 11]
+    assert [0, 3, 7, 11] in found.values()
+    assert all(sum(gradient) == 21 for gradient in found.values())
 
 
 @pytest.mark.parametrize("x", [np.array([1.0, -2.0]), np.array([0.5, 1e-300])])
