@@ -22,6 +22,15 @@ class Arrays(NamedTuple):
     y: Array
 
 
+class WeightedArrays(NamedTuple):
+    """What a gradient is called with where rows have weights."""
+
+    params: list[Layer]
+    x: Array
+    y: Array
+    sample_weight: Array
+
+
 def laid_out(array: Any, layout: str) -> Any:
     """A copy of an array (or of a list of Layers) with the same values in another memory layout."""
     if isinstance(array, list):
@@ -70,6 +79,16 @@ def filled(
     if regime == "ties":
         _tie(params, x, y)
     return params, x, y
+
+
+def weights_of_rows(batch: int, dtype: str, seed: int) -> Array:
+    """The weight of each row, (batch,): of every size about 1, a quarter of them 0, but not the first one."""
+    rng = np.random.default_rng(
+        (seed, 1)
+    )  # one of its own: the other arrays are those of the case without weights
+    weights = rng.exponential(size=batch)
+    weights[1:][rng.random(batch - 1) < 0.25] = 0
+    return weights.astype(dtype)
 
 
 def _targets(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
-from verify.case.arrays import Arrays
+from verify.case.arrays import Arrays, WeightedArrays
 from verify.case.recipe import Case
 
 Array = npt.NDArray[Any]
@@ -42,16 +42,18 @@ class Call:
     def _rows(self) -> slice:
         return slice(None, None, -1) if self.reverse else slice(self.rows)
 
-    def arrays(self, dtype: npt.DTypeLike | None = None) -> Arrays:
-        """Return fresh ``params``, ``x`` and ``y``, in the layout of the case; or copies in another ``dtype``."""
-        params, x, y = self.case.arrays()
-        x, y = x[self._rows], y[self._rows]
-        if dtype is None or np.dtype(dtype) == x.dtype:
-            return Arrays(params, x, y)
-        params = [Layer(weight.astype(dtype), bias.astype(dtype)) for weight, bias in params]
-        return Arrays(params, x.astype(dtype), y.copy() if y.dtype.kind in "iu" else y.astype(dtype))
+    def arrays(self, dtype: npt.DTypeLike | None = None) -> Arrays | WeightedArrays:
+        """Return fresh arrays, those of `verify.Case.arrays`, in its layout; or copies in another ``dtype``."""
+        arrays = self.case.arrays()
+        params, *rows = arrays
+        rows = [array[self._rows] for array in rows]
+        if dtype is not None and np.dtype(dtype) != rows[0].dtype:
+            params = [Layer(weight.astype(dtype), bias.astype(dtype)) for weight, bias in params]
+            rows = [array.copy() if array.dtype.kind in "iu" else array.astype(dtype) for array in rows]
+        return WeightedArrays(params, *rows) if self.case.weights else Arrays(params, *rows)
 
     def inputs(self) -> list[Array]:
-        """Return the same numbers in float64, labels as rows: weight, bias, ..., x, y."""
-        *params, x, y = self.case.inputs()
-        return [*params, x[self._rows], y[self._rows]]
+        """Return the same numbers in float64, labels as rows: those of `verify.Case.inputs`."""
+        inputs = self.case.inputs()
+        parameters = 2 * (len(self.case.layer_sizes) - 1)
+        return [*inputs[:parameters], *(array[self._rows] for array in inputs[parameters:])]

@@ -39,6 +39,7 @@ def _case(
     targets: str,
     integer: bool,
     layers: int | None,
+    weights: bool,
 ) -> Case:
     """The case that some bytes choose: each stands for one choice, and 0 for the simplest.
 
@@ -63,7 +64,7 @@ def _case(
         sizes[place] = _one_of(_WIDE, of_widths[place])
     labels = "integer" if integer else LABELS[targets][regime == "soft_labels"]
     layout = _one_of(layouts, of_layout)
-    return Case(tuple(sizes), batch, dtype, regime, labels, layout, int.from_bytes(choices[-_SEED:]))
+    return Case(tuple(sizes), batch, dtype, regime, labels, layout, int.from_bytes(choices[-_SEED:]), weights)
 
 
 _SEED = 3
@@ -129,6 +130,7 @@ def cases(
         targets=targets,
         integer=labels == "integer",
         layers=layers,
+        weights=isinstance(spec, Spec) and spec.weighted,
     )
     # One string of bytes, not a draw for each choice: it takes Hypothesis a third of the time, it is simplified byte
     # by byte all the same, and Hypothesis copies no part of it onto another, as it would with draws of a kind in

@@ -53,13 +53,14 @@ def practical_cases(
         if labels == "integer"
         else LABELS[spec.targets if isinstance(spec, Spec) else "distribution"][0]
     )
+    weights = isinstance(spec, Spec) and spec.weighted
     choice = random.Random(f"{spec} {seed}")
     fitting = [
         [network for network in networks if layers in (None, len(network[0]) - 1)]
         for networks in ([FIRST], OTHERS)
     ]
     return [
-        Case(sizes, batch, dtype, PRACTICAL, kind, "C", choice.randrange(2**24))
+        Case(sizes, batch, dtype, PRACTICAL, kind, "C", choice.randrange(2**24), weights)
         for dtype in dtypes
         for networks in fitting
         if networks

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
-from verify.case.arrays import Arrays, filled, laid_out
+from verify.case.arrays import Arrays, WeightedArrays, filled, laid_out, weights_of_rows
 
 Array = npt.NDArray[Any]
 
@@ -67,6 +67,8 @@ class Case:
         One of ``LAYOUTS``.
     seed
         Fills the arrays.
+    weights
+        Whether each row has a weight, which the gradient is given as its fourth argument.
     """
 
     layer_sizes: tuple[int, ...]
@@ -76,6 +78,7 @@ class Case:
     labels: str = "one_hot"
     layout: str = "C"
     seed: int = 0
+    weights: bool = False
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -92,22 +95,31 @@ class Case:
         layout = f", {self.layout} inputs" if self.layout != "C" else ""
         return f"{'-'.join(map(str, self.layer_sizes))}, batch {self.batch}, {self.dtype}{layout}"
 
-    def arrays(self) -> Arrays:
-        """Fresh ``params``, ``x`` (batch, n_in) and ``y`` (batch, n_out) or (batch,), in the case's layout."""
+    def arrays(self) -> Arrays | WeightedArrays:
+        """Fresh ``params``, ``x`` (batch, n_in) and ``y`` (batch, n_out) or (batch,), in the case's layout.
+
+        And ``sample_weight`` (batch,), where rows have weights.
+        """
         params, x, y = (laid_out(array, self.layout) for array in self._filled())
+        if self.weights:
+            return WeightedArrays(params, x, y, laid_out(self._weights(), self.layout))
         return Arrays(params, x, y)
+
+    def _weights(self) -> Array:
+        return weights_of_rows(self.batch, self.dtype, self.seed)
 
     def _filled(self) -> tuple[list[Layer], Array, Array]:
         return filled(self.layer_sizes, self.batch, self.dtype, self.regime, self.labels, self.seed)
 
     def inputs(self) -> list[Array]:
-        """weight, bias, weight, bias, ..., x, y in float64 (an exact copy), labels as rows."""
+        """weight, bias, weight, bias, ..., x, y in float64 (an exact copy), labels as rows; and the rows' weights."""
         params, x, y = self._filled()
         if self.labels == "integer":
             y = np.eye(self.layer_sizes[-1])[y]
         return [np.array(array, dtype=np.float64) for layer in params for array in layer] + [
             np.array(x, dtype=np.float64),
             np.array(y, dtype=np.float64),
+            *[self._weights().astype(np.float64)] * self.weights,
         ]
 
 

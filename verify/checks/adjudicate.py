@@ -119,7 +119,7 @@ class _Result:
             assert isinstance(spec, Spec)
             program = traced_outputs(spec, len(call.case.layer_sizes) - 1)
             shape: tuple[int, ...] = (sizes["b"], call.case.layer_sizes[-1])
-            return cls(_forward(target, call), shape, program, inputs[:-1], sizes, 0)
+            return cls(_forward(target, call), shape, program, inputs[: len(program.inputs)], sizes, 0)
         program = traced(spec, sizes)
         if check == "loss":
             return cls(_loss(target, call), (), program, inputs, sizes, 0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from verify.case.arrays import Arrays
+from verify.case.arrays import Arrays, WeightedArrays
 from verify.case.call import Call
 from verify.evaluate.bounds import Pair
 from verify.reference.judge import Judgement, judge, small
@@ -40,7 +40,7 @@ class Answer:
     spec: SpecLike
     function: GradientFunction
     call: Call
-    arrays: Arrays
+    arrays: Arrays | WeightedArrays
     gradient: Gradient
 
     @classmethod

@@ -39,16 +39,16 @@ def cross_check(spec: SpecLike, by_xla: Sequence[Case], by_balls: Sequence[Case]
 
 def worst_xla_error(spec: SpecLike, case: Case) -> float:
     """Run ``jax.value_and_grad`` through XLA in the case's dtype; its worst error in units of the bound."""
-    params, x, y = case.arrays()
+    params, x, y, *weights = case.arrays()
     if case.labels == "integer":
         y = np.eye(case.layer_sizes[-1], dtype=x.dtype)[y]
-    return require_xla_agrees(spec, params, x, y, Truth.of(spec, case.inputs(), case.dtype))
+    return require_xla_agrees(spec, params, [x, y, *weights], Truth.of(spec, case.inputs(), case.dtype))
 
 
-def require_xla_agrees(spec: SpecLike, params: list[Layer], x: Array, y: Array, truth: Truth) -> float:
+def require_xla_agrees(spec: SpecLike, params: list[Layer], rows: Sequence[Array], truth: Truth) -> float:
     """XLA's worst error in units of the bound; raise Disagreement where it is more than one."""
-    loss, gradient = xla.evaluate(loss_function(spec), params, x, y)
-    judgement = judge([truth.loss, *truth.tensors], [loss, *flat(gradient)], x.dtype)
+    loss, gradient = xla.evaluate(loss_function(spec), params, *rows)
+    judgement = judge([truth.loss, *truth.tensors], [loss, *flat(gradient)], rows[0].dtype)
     if judgement.verdict == "wrong":
         raise Disagreement(f"XLA and the NumPy evaluator differ: {judgement}")
     return judgement.ratio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from verify.case.arrays import Arrays
+from verify.case.arrays import Arrays, WeightedArrays
 from verify.checks.answer import Answer, require_within, share_memory
 from verify.reference.judge import Judgement, judge
 from verify.reference.outputs import outputs
@@ -15,27 +15,30 @@ from verify.subject.call import Failed, Recovered, called, widened
 
 
 def inputs(answer: Answer) -> None:
-    """Ask if params, x and y are, to the bit, what they were before the call."""
+    """Ask if params, x, y and the weights of the rows are, to the bit, what they were before the call."""
     _require_unchanged(answer.arrays, answer.call.arrays(), "call")
 
 
-def _require_unchanged(arrays: Arrays, untouched: Arrays, what: str) -> None:
-    names = [*tensors_of(len(arrays.params)), Tensor("x"), Tensor("y")]
+def _require_unchanged(
+    arrays: Arrays | WeightedArrays, untouched: Arrays | WeightedArrays, what: str
+) -> None:
+    names = [*tensors_of(len(arrays.params)), *(Tensor(name) for name in arrays._fields[1:])]
     for name, now, before in zip(names, _all(arrays), _all(untouched), strict=True):
         if now.tobytes() != before.tobytes():
             changed = f"the {name}" if name.layer else name
             raise Failed("inputs", "wrong", f"the {what} changed {changed} that it was given")
 
 
-def _all(arrays: Arrays) -> list[Array]:
-    return [*flat(arrays.params), arrays.x, arrays.y]
+def _all(arrays: Arrays | WeightedArrays) -> list[Array]:
+    params, *rows = arrays
+    return [*flat(params), *rows]
 
 
 def aliasing(answer: Answer) -> None:
     """Ask if each tensor of the gradient has memory of its own."""
     names, results = tensors_of(len(answer.gradient)), flat(answer.gradient)
     for i, (name, tensor) in enumerate(zip(names, results, strict=True)):
-        for other, array in zip([*names, "x", "y"], _all(answer.arrays), strict=True):
+        for other, array in zip([*names, *answer.arrays._fields[1:]], _all(answer.arrays), strict=True):
             if share_memory(tensor, array):
                 raise Failed(
                     "aliasing", "wrong", f"the gradient of the {name} shares memory with the input {other}"

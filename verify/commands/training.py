@@ -114,7 +114,7 @@ def judged_batches(net: MLP, x: Array, y: Array) -> list[Judgement]:
         ]
         truth = Truth.of(spec, inputs, x.dtype)
         if start == 0:
-            require_xla_agrees(spec, net.params, x[rows], one_hot[rows], truth)
+            require_xla_agrees(spec, net.params, [x[rows], one_hot[rows]], truth)
         _, gradient = net.loss_and_gradient(x[rows], y[rows])
         judgements.append(judge(truth.tensors, flat(gradient), x.dtype, truth))
     return judgements

@@ -95,6 +95,8 @@ def explain(
         return Diagnosis(
             text="no diagnosis: the catalogue is for a Spec, not for a loss of yours", unobserved=True
         )
+    if spec.weighted:
+        return Diagnosis(text="no diagnosis: the catalogue is for rows without weights", unobserved=True)
     witness = _witness(target, spec, labels or target.labels)
     if witness is None:
         return Diagnosis(

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
-from verify.case.arrays import Arrays
+from verify.case.arrays import Arrays, WeightedArrays
 from verify.case.call import Call
 from verify.case.recipe import LABELS, Case
 from verify.reference.spec import Spec
@@ -80,7 +80,7 @@ class Seen:
     @functools.cached_property
     def inputs_untouched(self) -> bool:
         """Whether params, x and y are, after the last call, what was given."""
-        params, x, y = self.call.arrays()
+        params, x, y, *_ = self.call.arrays()
         given = [*(tensor for layer in params for tensor in layer), x, y]
         return all(now.tobytes() == was.tobytes() for now, was in zip(self.left, given, strict=True))
 
@@ -122,7 +122,7 @@ def calls(case: Case) -> list[Call]:
 def observed(gradient: GradientFunction, case: Case) -> Observation:
     """Make the calls, and note what came of them."""
     seen: list[Seen] = []
-    live: list[tuple[Tensors | None, Arrays]] = []
+    live: list[tuple[Tensors | None, Arrays | WeightedArrays]] = []
     for call in calls(case):
         arrays = call.arrays()
         try:

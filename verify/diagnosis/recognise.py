@@ -16,7 +16,7 @@ from verify.case.recipe import LABELS, Case
 from verify.checks.finding import Finding
 from verify.evaluate.bounds import Pair
 from verify.reference.judge import judge
-from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
+from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, WEIGHTS, Spec
 from verify.reference.truth import Gradient, SpecLike, Truth, flat
 from verify.subject.call import Failed, as_gradient, called, widened
 from verify.subject.target import Target
@@ -122,9 +122,11 @@ def _cases(target: Target, spec: Spec) -> Iterator[Case]:
     for i, (sizes, batch) in enumerate(zip(WIDTHS, BATCHES, strict=False)):
         labels = soft if i == 1 else one_hot
         inside = (sizes[1],) * (depth > 1) + (3,) * (depth - 2)
-        yield Case((sizes[0], *inside, sizes[2]), batch, dtype, labels=labels, seed=i)
+        case = Case((sizes[0], *inside, sizes[2]), batch, dtype, labels=labels, seed=i)
+        yield replace(case, weights=spec.weighted)
     if target.layers is None:
-        yield Case((3, 4), BATCHES[-1], dtype, labels=one_hot, seed=len(WIDTHS))
+        case = Case((3, 4), BATCHES[-1], dtype, labels=one_hot, seed=len(WIDTHS))
+        yield replace(case, weights=spec.weighted)
 
 
 def _gradient(target: Target, case: Case) -> Gradient:
@@ -133,8 +135,11 @@ def _gradient(target: Target, case: Case) -> Gradient:
 
 
 def _family(spec: Spec, one_layer: bool) -> Iterator[Spec]:
-    """The declared one, and those that differ from it in one part: penalty, reduction, output and loss, hidden."""
+    """The declared one, and those that differ from it in one part: weights, penalty, reduction, output and loss, ..."""
     yield spec
+    if spec.weighted:
+        for weights, reduction in itertools.product(WEIGHTS, REDUCTIONS):
+            yield replace(spec, weights=weights, reduction=reduction)
     if spec.l2:
         for l2, reduction in itertools.product((spec.l2, 0.0), REDUCTIONS):
             yield replace(spec, l2=l2, reduction=reduction)

@@ -22,13 +22,15 @@ def _compiled(loss: Loss) -> Any:
     return jax.jit(jax.value_and_grad(loss))
 
 
-def evaluate(loss: Loss, params: list[Layer], x: Array, y: Array) -> tuple[Any, list[Layer]]:
-    """The loss and the gradient of ``loss(params, x, y)`` in the dtype of the arrays, as XLA computes them.
+def evaluate(loss: Loss, params: list[Layer], *rows: Array) -> tuple[Any, list[Layer]]:
+    """The loss and the gradient of ``loss(params, *rows)`` in the dtype of the arrays, as XLA computes them.
+
+    The rows are x and y, and their weights where there are some.
 
     JAX's global configuration is left as it was: 64-bit types are enabled for this call only.
     """
     with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
-        value, gradient = _compiled(loss)(params, x, y)
+        value, gradient = _compiled(loss)(params, *rows)
         layers = [Layer(np.asarray(weight), np.asarray(bias)) for weight, bias in gradient]
         return np.asarray(value), layers
 

@@ -18,7 +18,7 @@ from verify.reference import network
 from verify.reference.spec import Spec
 
 
-def _trace(loss: network.Loss, depth: int, sizes: Mapping[str, Any]) -> Program:
+def _trace(loss: network.Loss, depth: int, sizes: Mapping[str, Any], weighted: bool) -> Program:
     """The Program of a loss for ``depth`` layers; ``sizes`` maps b, n0, n1, ... to dimensions."""
 
     def array(*names: str) -> Any:
@@ -26,7 +26,7 @@ def _trace(loss: network.Loss, depth: int, sizes: Mapping[str, Any]) -> Program:
         return jax.ShapeDtypeStruct(shape, jnp.float64)  # type: ignore[no-untyped-call]
 
     params = [Layer(array(f"n{i}", f"n{i + 1}"), array(f"n{i + 1}")) for i in range(depth)]
-    x, y = array("b", "n0"), array("b", f"n{depth}")
+    rows = [array("b", "n0"), array("b", f"n{depth}"), *[array("b")] * weighted]
 
     def scalar_loss(*arrays: Any) -> Any:
         value = loss(*arrays)
@@ -35,20 +35,20 @@ def _trace(loss: network.Loss, depth: int, sizes: Mapping[str, Any]) -> Program:
         return value
 
     with jax.enable_x64(True):
-        return flatten(jax.make_jaxpr(jax.value_and_grad(scalar_loss))(params, x, y))
+        return flatten(jax.make_jaxpr(jax.value_and_grad(scalar_loss))(params, *rows))
 
 
 @functools.lru_cache(maxsize=256)
-def _traced_symbolically(loss: network.Loss, depth: int, shifts_cancel: bool) -> Program:
+def _traced_symbolically(loss: network.Loss, depth: int, shifts_cancel: bool, weighted: bool) -> Program:
     names = ["b", *(f"n{i}" for i in range(depth + 1))]
     dimensions = export.symbolic_shape(",".join(names))
-    program = _trace(loss, depth, dict(zip(names, dimensions, strict=True)))
+    program = _trace(loss, depth, dict(zip(names, dimensions, strict=True)), weighted)
     return replace(program, shifts_cancel=shifts_cancel)
 
 
 @functools.lru_cache(maxsize=4096)
 def _traced_concretely(loss: network.Loss, dimensions: tuple[tuple[str, int], ...]) -> Program:
-    return _trace(loss, len(dimensions) - 2, dict(dimensions))
+    return _trace(loss, len(dimensions) - 2, dict(dimensions), weighted=False)
 
 
 _needs_sizes: set[network.Loss] = set()
@@ -78,7 +78,8 @@ def traced(spec: Spec | network.Loss, sizes: Mapping[str, int]) -> Program:
     loss = loss_function(spec)
     if loss not in _needs_sizes:
         try:
-            return _traced_symbolically(loss, len(sizes) - 2, isinstance(spec, Spec))
+            weighted = isinstance(spec, Spec) and spec.weighted
+            return _traced_symbolically(loss, len(sizes) - 2, isinstance(spec, Spec), weighted)
         except Exception:  # the concrete trace succeeds, or raises what is really wrong
             if isinstance(spec, Spec):
                 raise

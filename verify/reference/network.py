@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from verify.reference.spec import Spec
 
 Params = Sequence[tuple[jax.Array, jax.Array]]
-Loss = Callable[[Params, jax.Array, jax.Array], jax.Array]
+Loss = Callable[..., jax.Array]
 
 # Shapes: b rows, n_in inputs, n_out outputs.
 #   x, a: (b, n_in)   weight: (n_in, n_out)   bias: (n_out,)   z, y: (b, n_out)
@@ -86,13 +86,26 @@ def reduced(row_losses: jax.Array, n_out: int, reduction: str) -> jax.Array:
     return total
 
 
+def weighted(row_losses: jax.Array, sample_weight: jax.Array, weights: str) -> jax.Array:
+    """The losses of the rows times their weights, (b,): see ``verify.reference.spec.WEIGHTS``."""
+    if weights == "normalised":
+        sample_weight = sample_weight * sample_weight.shape[0] / jnp.sum(sample_weight)
+    return sample_weight * row_losses
+
+
 def loss_of(spec: Spec) -> Loss:
-    """The function ``loss(params, x, y) -> scalar`` that a Spec names; y is (b, n_out)."""
+    """The function ``loss(params, x, y) -> scalar`` that a Spec names; y is (b, n_out).
+
+    With weights, it is ``loss(params, x, y, sample_weight)``; sample_weight is (b,).
+    """
     row_loss = ROW_LOSS[spec.output, spec.loss]
 
-    def loss(params: Params, x: jax.Array, y: jax.Array) -> jax.Array:
+    def loss(params: Params, x: jax.Array, y: jax.Array, *sample_weight: jax.Array) -> jax.Array:
         logits = forward(params, x, spec.hidden, spec.biases)
-        value = reduced(row_loss(logits, y), logits.shape[1], spec.reduction)
+        row_losses = row_loss(logits, y)
+        if spec.weighted:
+            row_losses = weighted(row_losses, sample_weight[0], spec.weights)
+        value = reduced(row_losses, logits.shape[1], spec.reduction)
         if spec.l2:
             for weight, _ in params:
                 value = value + 0.5 * spec.l2 * jnp.sum(weight**2)

@@ -35,7 +35,7 @@ def outputs(spec: Spec, inputs: list[Array], dtype: npt.DTypeLike) -> bounds.Pai
     """
     sizes = sizes_of(inputs)
     program = traced_outputs(spec, len(sizes) - 2)
-    [pair] = bounds.evaluate(program, inputs[:-1], bounds.Arithmetic.judging(dtype, sizes))
+    [pair] = bounds.evaluate(program, inputs[: len(program.inputs)], bounds.Arithmetic.judging(dtype, sizes))
     return pair
 
 

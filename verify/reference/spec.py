@@ -25,6 +25,13 @@ REDUCTIONS = ("mean", "mean_all", "sum", "half_mean", "half_mean_all", "half_sum
 """From the rows' losses to one number: the mean over the batch (``mean``), over the batch and the outputs
 (``mean_all``), the plain sum, and half of each."""
 
+WEIGHTS = {
+    "none": "every row counts as one",
+    "rows": "each row's loss is multiplied by its weight; a mean is still over the number of rows",
+    "normalised": "the same, with weights that are divided by their mean: a mean is then divided by their sum",
+}
+"""How much each row counts in the loss."""
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -41,6 +48,9 @@ class Spec:
         How the rows' losses become one number: one of ``REDUCTIONS``.
     l2
         Adds ``0.5 * l2 * sum(weight**2)`` over all layers; biases are not penalised.
+    weights
+        How much each row counts: one of ``WEIGHTS``. Other than with ``none``, the gradient is called as
+        ``gradient(params, x, y, sample_weight)``, with one weight a row, 0 or larger.
     biases
         Whether layers have biases. Without, those that a case holds are not used, and their gradients are 0.
 
@@ -57,6 +67,7 @@ class Spec:
     reduction: str = "mean"
     l2: float = 0.0
     biases: bool = True
+    weights: str = "none"
 
     def __post_init__(self) -> None:
         for name, known in (
@@ -64,6 +75,7 @@ class Spec:
             ("output", OUTPUTS),
             ("loss", LOSSES),
             ("reduction", REDUCTIONS),
+            ("weights", tuple(WEIGHTS)),
         ):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}; got {getattr(self, name)!r}")
@@ -80,8 +92,16 @@ class Spec:
         """What a row of ``y`` is: ``distribution``, ``probability`` (each entry in [0, 1]) or ``real``."""
         return {"softmax": "distribution", "sigmoid": "probability"}.get(self.output, "real")
 
+    @property
+    def weighted(self) -> bool:
+        """Whether the gradient is given a weight for each row."""
+        return self.weights != "none"
+
     def __str__(self) -> str:
         """One line for reports: ``sigmoid hidden, softmax with cross_entropy, mean``."""
         penalty = f", l2 {self.l2:g}" if self.l2 else ""
         biases = "" if self.biases else ", no biases"
-        return f"{self.hidden} hidden, {self.output} with {self.loss}, {self.reduction}{penalty}{biases}"
+        weights = {"none": "", "rows": ", weighted rows", "normalised": ", normalised weights of rows"}[
+            self.weights
+        ]
+        return f"{self.hidden} hidden, {self.output} with {self.loss}, {self.reduction}{weights}{penalty}{biases}"

@@ -30,15 +30,20 @@ _BALL_PRODUCTS, _BALL_PRECISIONS = 300_000, (192, 768, 3072)
 Gradient = list[Layer]
 
 
-GradientFunction = Callable[[list[Layer], Array, Array], Any]
+GradientFunction = Callable[..., Any]
 
 
 SpecLike = Spec | Callable[..., Any]
 
 
+def _place_of_x(inputs: list[Array]) -> int:
+    """Where x is among weight, bias, ..., x, y and perhaps the rows' weights: after pairs, and before two or three."""
+    return 2 * ((len(inputs) - 2) // 2)
+
+
 def sizes_of(inputs: list[Array]) -> dict[str, int]:
-    """The batch ``b`` and the widths ``n0, n1, ...`` of weight, bias, ..., x, y."""
-    *params, x, _ = inputs
+    """The batch ``b`` and the widths ``n0, n1, ...`` of weight, bias, ..., x, y, and perhaps the rows' weights."""
+    *params, x = inputs[: _place_of_x(inputs) + 1]
     return {"b": len(x), "n0": x.shape[1], **{f"n{i + 1}": len(bias) for i, bias in enumerate(params[1::2])}}
 
 
@@ -59,9 +64,12 @@ class Truth:
     def of(cls, spec: SpecLike, inputs: list[Array], dtype: npt.DTypeLike) -> Truth:
         """JAX's derivative evaluated in NumPy, with bounds for results in ``dtype``.
 
-        ``inputs`` are weight, bias, weight, bias, ..., x, y, in float64: `Case.inputs`.
+        ``inputs`` are weight, bias, weight, bias, ..., x, y, in float64, and the rows' weights where there are some:
+        `Case.inputs`. A Spec that has no weights leaves them out.
         """
         sizes = sizes_of(inputs)
+        if isinstance(spec, Spec) and not spec.weighted:
+            inputs = inputs[: _place_of_x(inputs) + 2]
         at = bounds.Arithmetic.judging(dtype, sizes)
         loss, *tensors = bounds.evaluate(traced(spec, sizes), inputs, at)
         return cls(loss, tensors, spec, inputs, dtype)

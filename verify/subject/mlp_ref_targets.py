@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -30,9 +31,23 @@ def target(hidden: str = "sigmoid", loss: str = "cross_entropy") -> Target:
     return Target(_part(both, 1), _part(both, 0), f"mlp_ref {hidden}, {loss}", source)
 
 
+def weighted_target(hidden: str, loss: str, l2: float) -> tuple[Target, Spec]:
+    """``mlp_ref.loss_and_gradient`` with weights of rows and a penalty, and its Spec."""
+    options = f"sample_weight=sample_weight, l2={l2!r}"
+    call = f"mlp_ref.loss_and_gradient(params, x, y, {hidden!r}, {loss!r}, {options})"
+    source = f"import mlp_ref\ndef gradient(params, x, y, sample_weight):\n    return {call}[1]"
+
+    def both(params: Any, x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
+        return loss_and_gradient(params, x, y, hidden, loss, sample_weight=sample_weight, l2=l2)
+
+    name = f"mlp_ref {hidden}, {loss}, weighted, l2 {l2:g}"
+    spec = replace(SPECS[hidden, loss], weights="rows", l2=l2)
+    return Target(_part(both, 1), _part(both, 0), name, source), spec
+
+
 def _part(both: Callable[..., tuple[Any, Any]], i: int) -> Callable[..., Any]:
-    def part(params: Any, x: Any, y: Any) -> Any:
-        return both(params, x, y)[i]
+    def part(*arrays: Any) -> Any:
+        return both(*arrays)[i]
 
     return part
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from verify.case.recipe import DTYPES, REGIMES
-from verify.reference.spec import HIDDEN, LOSSES, OUTPUT_LOSSES, OUTPUTS, REDUCTIONS, Spec
+from verify.reference.spec import HIDDEN, LOSSES, OUTPUT_LOSSES, OUTPUTS, REDUCTIONS, WEIGHTS, Spec
 from verify.reference.truth import SpecLike
 from verify.subject.load import Judged, TargetError, as_target, found_at, load
 from verify.subject.program import TIMEOUT_S, Program
@@ -28,9 +28,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--loss": {"choices": LOSSES, "help": "loss of one row (default: the one that suits the output)"},
     "--reduction": {"choices": REDUCTIONS, "help": "from the rows' losses to one number (default mean)"},
     "--l2": {"type": float, "help": "adds 0.5 * l2 * sum(weight**2) (default 0)"},
+    "--weights": {
+        "choices": tuple(WEIGHTS),
+        "help": "how much each row counts: gradient(params, x, y, sample_weight) unless none (default none)",
+    },
     "--reference": {
         "metavar": "TARGET",
-        "help": "a JAX function loss(params, x, y), in place of the five options above",
+        "help": "a JAX function loss(params, x, y), in place of the six options above",
     },
     "--loss-function": {"metavar": "TARGET", "help": "your loss(params, x, y) -> float, judged too"},
     "--forward-function": {"metavar": "TARGET", "help": "your forward(params, x) -> outputs, judged too"},
@@ -116,7 +120,7 @@ def spec_of(given: Mapping[str, Any], own: SpecLike | None) -> SpecLike | None:
     """The spec that the options ask for, on top of the target's own; None where neither says anything."""
     parts = {
         name: given[name]
-        for name in ("hidden", "output", "loss", "reduction", "l2")
+        for name in ("hidden", "output", "loss", "reduction", "l2", "weights")
         if given[name] is not None
     }
     if given["reference"] is not None:

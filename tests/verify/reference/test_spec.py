@@ -51,6 +51,15 @@ def test_one_line_says_all():
     assert str(Spec("relu", l2=0.01, biases=False)) == (
         "relu hidden, softmax with cross_entropy, mean, l2 0.01, no biases"
     )
+    assert str(Spec(weights="rows")).endswith("cross_entropy, mean, weighted rows")
+    assert str(Spec(weights="normalised", l2=1)).endswith("mean, normalised weights of rows, l2 1")
+
+
+def test_weights_are_known_by_name():
+    assert not Spec().weighted
+    assert Spec(weights="normalised").weighted
+    with pytest.raises(ValueError, match="weights must be one of none, rows, normalised; got 'some'"):
+        Spec(weights="some")
 
 
 def test_equal_specs_are_one_key():

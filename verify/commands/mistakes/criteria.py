@@ -44,7 +44,7 @@ def loss(spec: Spec, params: list[Layer], x: Array, y: Array) -> float:
 
 def _function(spec: Spec, case: Case) -> tuple[Callable[..., float], list[Array], Array, Array]:
     """The loss as a function of the parameters' tensors, and what it is called with."""
-    params, x, y = case.arrays()
+    params, x, y, *_ = case.arrays()
     return (lambda *tensors: loss(spec, layers_of(tensors), x, y)), flat(params), x, y
 
 

@@ -110,7 +110,7 @@ def _draft(spec: Spec, case: Case) -> tuple[Case, Truth, Vector] | None:
     truth = Truth.of(spec, case.inputs(), case.dtype)
     if not all(np.isfinite(value).all() and np.isfinite(bound).all() for value, bound in truth.tensors):
         return None
-    params, x, y = case.arrays()
+    params, x, y, *_ = case.arrays()
     joined = [np.concatenate([pair[i].ravel() for pair in truth.tensors]) for i in range(2)]
     flat_params = np.concatenate([tensor.ravel() for tensor in flat(params)])
     expected, bound = (part.astype(case.dtype) for part in joined)

@@ -102,7 +102,7 @@ def vector(spec: Spec, case: Case, truth: Truth) -> Vector | None:
         np.array([_bound(*entry, case.dtype) for entry in zip(v.flat, e.flat, near.flat, strict=True)])
         for (v, e), near in zip(truth.tensors, expected, strict=True)
     ]
-    params, x, y = case.arrays()
+    params, x, y, *_ = case.arrays()
     return Vector(
         spec,
         case.dtype,

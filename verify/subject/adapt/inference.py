@@ -146,7 +146,7 @@ def _tried(described: Description, reading: Reading, probe: Case, spec: SpecLike
     if isinstance(spec, Spec):
         spec = replace(spec, biases=spec.biases and reading.bias != "none")
     sums = described.sums(spec)
-    params, x, y = probe.arrays()
+    params, x, y, *_ = probe.arrays()
     try:
         with _quietly():
             if described.update is None:
