@@ -72,6 +72,7 @@ def train(options: argparse.Namespace) -> int:
         epochs=options.epochs,
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
+        l2=options.l2,
         optimiser=_optimiser(options),
         schedule=options.schedule,
         validation=_validation(options, net, x_test, y_test),

@@ -129,6 +129,13 @@ def _add_training_options(command: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="of the step before that is kept in the next, for sgd (default: %(default)s)",
     )
+    add(
+        "--l2",
+        type=_penalty,
+        default=0.0,
+        metavar="L2",
+        help="adds L2 / 2 * sum(weight**2) to the loss (default: %(default)s)",
+    )
     add("--nesterov", action="store_true", help="take the momentum in Nesterov's form")
     add("--schedule", choices=list(SCHEDULES), default="constant", help="of the rate (default: %(default)s)")
     add(
@@ -197,3 +204,13 @@ def _share(text: str) -> float:
     if not 0 <= share < 1:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to less than 1, got {text!r}")
     return share
+
+
+def _penalty(text: str) -> float:
+    try:
+        l2 = float(text)
+    except ValueError:
+        l2 = math.nan
+    if not 0 <= l2 < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number, 0 or more, got {text!r}")
+    return l2

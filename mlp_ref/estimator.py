@@ -22,7 +22,7 @@ from mlp_ref.schedules import InverseScaling
 from mlp_ref.stopping import EarlyStopping
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -343,10 +343,11 @@ class VerifiedMLP(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # sc
             return X
         return validate_data(self, X, dtype=net.dtype, reset=False)
 
-    def _outputs(self, X: Any) -> Any:  # noqa: N803
+    def _answer(self, X: Any, method: Callable[[MLP, Any], Any]) -> Any:  # noqa: N803
+        """Return what a method of the network says to the rows `X`."""
         rows = self._rows(X)
         try:
-            return self._net.forward(rows)
+            return method(self._net, rows)
         except ValueError:
             validate_data(self, X, dtype=self._net.dtype, reset=False)  # says it in scikit-learn's words
             raise

@@ -22,6 +22,7 @@ from mlp_ref.evaluation import Model
 from mlp_ref.fitting import fit
 from mlp_ref.initialisation import INITIALISATIONS, default_initialisation, initial_parameters
 from mlp_ref.losses import LOSSES
+from mlp_ref.optimisers import Optimiser, as_optimiser
 from mlp_ref.params import Layer, Params, as_layers, flatten
 from mlp_ref.pool import Pool
 from mlp_ref.scores import accuracy, r_squared
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from mlp_ref.history import History
     from mlp_ref.lbfgs import LBFGS
-    from mlp_ref.optimisers import Optimiser
     from mlp_ref.schedules import Schedule
     from mlp_ref.stopping import EarlyStopping
     from mlp_ref.targets import Targets
@@ -93,6 +93,7 @@ class MLP:
         checked_dtype = check_dtype(dtype)
         self._rng = np.random.default_rng(check_seed(seed))
         self._flat = initial_parameters(self._layer_sizes, self._init, checked_dtype, self._rng)
+        self._kept_optimiser: tuple[str, Optimiser] | None = None
         self._prepare()
 
     def _prepare(self) -> None:
@@ -304,6 +305,46 @@ class MLP:
             shuffle=shuffle,
             progress=progress,
         )
+
+    def partial_fit(
+        self,
+        x: Floats,
+        y: Targets,
+        *,
+        batch_size: int = 32,
+        learning_rate: float = 0.01,
+        l2: float = 0.0,
+        sample_weight: Floats | None = None,
+        class_weight: Mapping[int, float] | Sequence[float] | str | None = None,
+        optimiser: str | Optimiser = "sgd",
+        shuffle: bool = True,
+    ) -> History:
+        """Train for one epoch on rows that have just come in; arguments as for `fit`.
+
+        The optimiser of a name is kept, with its memory, from one call to the next with that name. It is not part of
+        what `save` and `copy` keep.
+        """
+        kept = self._kept_optimiser if isinstance(optimiser, str) else None
+        chosen = kept[1] if kept and kept[0] == optimiser else as_optimiser(optimiser)
+        if not isinstance(chosen, Optimiser):
+            raise ValueError(
+                f"partial_fit needs an optimiser for mini-batches, sgd or adam, got {optimiser!r}"
+            )
+        history = self.fit(
+            x,
+            y,
+            epochs=1,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            l2=l2,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            optimiser=chosen,
+            shuffle=shuffle,
+        )
+        if isinstance(optimiser, str):
+            self._kept_optimiser = (optimiser, chosen)
+        return history
 
     def predict(self, x: Floats) -> Floats | Integers:
         """Return the most probable class of every row, (batch,); for ``"mse"``, the outputs, (batch, n_out)."""

@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from mlp_ref.estimator import VerifiedMLP, trains_on_batches
-from mlp_ref.softmax import softmax
+from mlp_ref.network import MLP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,12 +171,12 @@ class VerifiedMLPClassifier(ClassifierMixin, VerifiedMLP):  # type: ignore[misc]
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
         """Return the likeliest class of each row, (rows,)."""
-        columns = self._outputs(X).argmax(axis=1)
+        columns = self._answer(X, MLP.predict)
         return self.classes_[columns]  # type: ignore[no-any-return]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
         """Return the probability of each class, (rows, classes)."""
-        return softmax(self._outputs(X))
+        return self._answer(X, MLP.predict_proba)  # type: ignore[no-any-return]
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
         """Return the logarithm of the probability of each class, (rows, classes), of 0 minus infinity."""
@@ -236,7 +236,7 @@ class VerifiedMLPRegressor(RegressorMixin, VerifiedMLP):  # type: ignore[misc]  
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
         """Return the outputs for each row: (rows,), or (rows, outputs) where there are more than one."""
-        outputs = self._outputs(X)
+        outputs = self._answer(X, MLP.predict)
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs  # type: ignore[no-any-return]
 
     def _targets(self, y: Any, dtype: Any, goes_on: bool) -> tuple[Any, int]:

@@ -10,6 +10,9 @@ from verify.__main__ import main
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
+OPTIONAL = {"matplotlib", "scipy", "sklearn"}
+"""What a page may need that is not installed with the packages."""
+
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -28,8 +31,13 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
     for block in python_blocks(page.read_text(encoding="utf-8")):
         if file := re.match(r"# (\w+\.py)$", block.lstrip("\n"), re.MULTILINE):
             (tmp_path / file[1]).write_text(block, encoding="utf-8")
-        else:
+            continue
+        try:
             exec(compile(block, page, "exec"), namespace)
+        except ModuleNotFoundError as error:
+            if error.name not in OPTIONAL:
+                raise
+            pytest.skip(f"{page.name} needs {error.name}, which is not installed")
 
 
 @each_page

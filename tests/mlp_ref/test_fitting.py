@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mlp_ref import MLP, History
+from mlp_ref import MLP, SGD, History
 
 
 def problem():
@@ -96,3 +96,43 @@ def test_a_refused_fit_changes_nothing(options, error, message):
         net.fit(x, y, **options)
     np.testing.assert_array_equal(net.flat, twin.flat)
     assert net.fit(x, y, epochs=1) == twin.fit(x, y, epochs=1)
+
+
+class TestPartialFit:
+    @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+    def test_it_is_an_epoch_and_keeps_the_optimiser_s_memory(self, optimiser):
+        x, y = problem()
+        net, twin = new_net(), new_net()
+        losses = [net.partial_fit(x, y, optimiser=optimiser).loss[0] for _ in range(4)]
+        assert twin.fit(x, y, epochs=4, optimiser=optimiser).loss == losses
+        np.testing.assert_array_equal(net.flat, twin.flat, strict=True)
+
+    def test_an_instance_keeps_its_own_memory_and_another_name_begins_anew(self):
+        x, y = problem()
+        net, twin = new_net(), new_net()
+        optimiser = SGD(0.9)
+        for _ in range(2):
+            net.partial_fit(x, y, optimiser=optimiser)
+        net.partial_fit(x, y, optimiser="adam")
+        twin.fit(x, y, epochs=2, optimiser=SGD(0.9))
+        twin.fit(x, y, epochs=1, optimiser="adam")
+        np.testing.assert_array_equal(net.flat, twin.flat, strict=True)
+
+    def test_weights_and_penalty_are_those_of_fit(self):
+        x, y = problem()
+        net, twin = new_net(), new_net()
+        options = {
+            "l2": 0.1,
+            "class_weight": "balanced",
+            "sample_weight": np.linspace(0, 1, 20),
+            "batch_size": 6,
+        }
+        net.partial_fit(x, y, **options)
+        twin.fit(x, y, epochs=1, **options)
+        np.testing.assert_array_equal(net.flat, twin.flat, strict=True)
+
+    def test_lbfgs_is_refused(self):
+        with pytest.raises(
+            ValueError, match="partial_fit needs an optimiser for mini-batches, sgd or adam, got"
+        ):
+            new_net().partial_fit(*problem(), optimiser="lbfgs")

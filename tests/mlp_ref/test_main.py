@@ -259,11 +259,18 @@ class TestTrainingOptions:
             "--solver sgd --momentum 0.9 --nesterov",
             "--solver adam --schedule cosine",
             "--schedule adaptive",
+            "--l2 0.001",
         ],
     )
     def test_each_way_to_train_learns(self, capsys, arguments):
         assert main(["train", *arguments.split()]) == 0
         assert accuracy(capsys.readouterr().out) > 0.9
+
+    def test_a_penalty_keeps_weights_small(self, capsys, tmp_path):
+        for name, l2 in (("none", "0"), ("some", "0.01")):
+            assert main(["train", "--l2", l2, "--save", str(tmp_path / name)]) == 0
+        none, some = (MLP.load(tmp_path / name).flat for name in ("none", "some"))
+        assert np.abs(some).max() < 0.5 * np.abs(none).max()
 
     def test_lbfgs(self, capsys):
         pytest.importorskip("scipy", reason="SciPy, whose L-BFGS it is, is not installed")
@@ -315,6 +322,8 @@ class TestTrainingOptions:
             ("--solver newton", "argument --solver: invalid choice: 'newton'"),
             ("--momentum 1", "argument --momentum: expected a number from 0 to less than 1, got '1'"),
             ("--momentum much", "argument --momentum: expected a number from 0 to less than 1, got 'much'"),
+            ("--l2 -1", "argument --l2: expected a number, 0 or more, got '-1'"),
+            ("--l2 much", "argument --l2: expected a number, 0 or more, got 'much'"),
             ("--nesterov", "--nesterov needs --momentum, such as --momentum 0.9"),
             ("--solver adam --momentum 0.9", "--momentum and --nesterov are for --solver sgd alone"),
             ("--schedule linear", "argument --schedule: invalid choice: 'linear'"),
