@@ -9,7 +9,7 @@ import numpy as np
 
 from mlp_ref import backprop
 from mlp_ref.activations import ACTIVATIONS
-from mlp_ref.arrays import Floats, all_finite, quiet, require_finite
+from mlp_ref.arrays import Floats, all_finite, quiet, quietly, require_finite
 from mlp_ref.checks import check_choice, check_number, check_params, check_rows
 from mlp_ref.losses import LOSSES
 from mlp_ref.pool import Pool
@@ -152,13 +152,11 @@ def fresh_gradient(
     All but whether `x` is finite has been, since that is seen when a piece of it is read. Parameters that are not
     finite are found where the gradient is not.
     """
-    with quiet():
-        workspace = pool.take(layer_sizes, len(x), x.dtype)
-        flat_grads = pool.vector(workspace.parameter_count, x.dtype)
-        workspace.put_gradient_in(flat_grads)
-        value = _whole_loss(params, x, y, hidden, loss, workspace, sample_weight, l2, check=True)
-        if math.isnan(value) or not all_finite(flat_grads):
-            _raise_overflow(params, x, hidden, workspace)
+    workspace = pool.take(layer_sizes, len(x), x.dtype)
+    workspace.put_gradient_in(pool.vector(workspace.parameter_count, x.dtype))
+    value = quietly(_whole_loss, params, x, y, hidden, loss, workspace, sample_weight, l2, True)
+    if math.isnan(value) or not all_finite(workspace.flat_grads):
+        _raise_overflow(params, x, hidden, workspace)
     grads = workspace.grads
     pool.put(workspace)
     return value, grads
@@ -185,15 +183,25 @@ def for_each_piece(
     The logits are in a workspace of `pool`, where the next ones overwrite them. Arguments are those of
     `fresh_gradient`.
     """
-    with quiet():
-        workspace = pool.take(layer_sizes, len(x), x.dtype)
-        for piece, rows_of_x, rows_of_results in workspace.cut(x, results):
-            _require_finite_rows(rows_of_x, x)
-            logits = backprop.forward(params, rows_of_x, hidden, piece, with_slopes=False)
-            if not all_finite(logits):
-                _raise_overflow(params, x, hidden, workspace)
-            put(rows_of_results, logits)
+    workspace = pool.take(layer_sizes, len(x), x.dtype)
+    quietly(_put_results, params, x, hidden, workspace, results, put)
     pool.put(workspace)
+
+
+def _put_results(
+    params: Params,
+    x: Floats,
+    hidden: str,
+    workspace: Workspace,
+    results: NDArray[Any],
+    put: Callable[[NDArray[Any], Floats], object],
+) -> None:
+    for piece, rows_of_x, rows_of_results in workspace.cut(x, results):
+        _require_finite_rows(rows_of_x, x)
+        logits = backprop.forward(params, rows_of_x, hidden, piece, with_slopes=False)
+        if not all_finite(logits):
+            _raise_overflow(params, x, hidden, workspace)
+        put(rows_of_results, logits)
 
 
 def _whole_loss(
@@ -205,7 +213,6 @@ def _whole_loss(
     workspace: Workspace,
     sample_weight: Floats | None,
     l2: float,
-    *,
     check: bool = False,
 ) -> float:
     """Return the mean loss of a batch and its penalty, and leave the gradient in the workspace."""
