@@ -14,6 +14,7 @@ import numpy as np
 
 from mlp_ref import blas, datasets
 from mlp_ref.arguments import CLASSES, PIXELS, SHARE_HELD_OUT, read_arguments
+from mlp_ref.losses import LOSSES
 from mlp_ref.network import MLP
 from mlp_ref.optimisers import SGD
 from mlp_ref.products import is_large
@@ -184,7 +185,7 @@ def _require_ends(layer_sizes: Sequence[int], data: str, what: str) -> None:
 
 def _targets(net: MLP, y: NDArray[np.int64]) -> NDArray[Any]:
     """Return labels as the network's loss takes them: the mean squared error has no classes, only outputs."""
-    return np.eye(CLASSES, dtype=net.dtype)[y] if net.loss == "mse" else y
+    return np.eye(CLASSES, dtype=net.dtype)[y] if not LOSSES[net.loss].of_classes else y
 
 
 def _judge(net: MLP, x: NDArray[Any], y: NDArray[np.int64]) -> tuple[float, NDArray[np.intp]]:
