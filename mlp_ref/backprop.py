@@ -8,6 +8,7 @@ Every array is in a `Workspace`, whose names are those of the formulas. What `fo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,17 @@ if TYPE_CHECKING:
     from mlp_ref.targets import Targets
     from mlp_ref.workspace import Workspace
 
-__all__ = ["add_penalty", "affine", "affine_backward", "backward", "forward", "loss_and_gradient"]
+ValueAndSlope = Callable[["Floats", "tuple[Floats, Floats]"], "tuple[Floats, Floats]"]
+"""``activation(z, (a, slope))`` puts both in the arrays given, and returns them."""
+
+__all__ = [
+    "add_penalty",
+    "affine",
+    "affine_backward",
+    "backward",
+    "forward",
+    "loss_and_gradient",
+]
 
 
 def affine(x: Floats, layer: Layer, out: Floats | None = None, multiply: Multiply = np.ndarray.dot) -> Floats:
@@ -51,13 +62,13 @@ def affine_backward(
     return None if dx is None else multiply(dz, layer.weight.T, dx)
 
 
-def forward(params: Params, x: Floats, hidden: str, workspace: Workspace, with_slopes: bool = True) -> Floats:
-    """Return the logits: affine layers, with the activation `hidden` between them; `backward` needs its slopes."""
-    activation, multiply = ACTIVATIONS[hidden], workspace.multiply
+def forward(params: Params, x: Floats, activation: ValueAndSlope, workspace: Workspace) -> Floats:
+    """Return the logits: affine layers, with the activation between them."""
+    multiply = workspace.multiply
     a = x
     for layer, z, out in zip(params, workspace.z, workspace.activations, strict=False):  # not the last layer
         affine(a, layer, z, multiply)
-        a, _ = activation(z, out, with_slopes)
+        a, _ = activation(z, out)
     return affine(a, params[-1], workspace.logits, multiply)
 
 
@@ -83,7 +94,7 @@ def loss_and_gradient(
     sample_weight: Floats | None = None,
 ) -> tuple[float, list[Layer]]:
     """Return the loss of a batch and its gradient with respect to the parameters."""
-    logits = forward(params, x, hidden, workspace)
+    logits = forward(params, x, ACTIVATIONS[hidden], workspace)
     value, dlogits = LOSSES[loss].formula(logits, y, workspace.loss, sample_weight)
     return value, backward(params, x, dlogits, workspace)
 

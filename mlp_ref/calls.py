@@ -64,10 +64,10 @@ def forward(
         return fresh_logits(params, tuple(sizes), x, hidden, POOL)
     workspace.require_fit(params, x)
     if not workspace.pieces:
-        return backprop.forward(params, x, hidden, workspace)
+        return backprop.forward(params, x, ACTIVATIONS[hidden], workspace)
     logits = np.empty((len(x), workspace.layer_sizes[-1]), x.dtype)
     for piece, rows_of_x, rows_of_logits in workspace.cut(x, logits):
-        rows_of_logits[:] = backprop.forward(params, rows_of_x, hidden, piece)
+        rows_of_logits[:] = backprop.forward(params, rows_of_x, ACTIVATIONS[hidden], piece)
     return logits
 
 
@@ -133,7 +133,13 @@ def loss_and_gradient(
         raise ValueError(
             f"sample_weight must have one weight per row of x: x has {len(x)} but it has {len(sample_weight)}"
         )
-    return _whole_loss(params, x, y, hidden, loss, workspace, sample_weight, l2), workspace.grads
+    if workspace.pieces:
+        value = _mean_of_pieces(params, x, y, hidden, loss, workspace, sample_weight)
+    else:
+        value, _ = backprop.loss_and_gradient(params, x, y, hidden, loss, workspace, sample_weight)
+    if l2:
+        value += backprop.add_penalty(params, l2, workspace)
+    return value, workspace.grads
 
 
 def fresh_gradient(
@@ -149,15 +155,31 @@ def fresh_gradient(
 ) -> tuple[float, list[Layer]]:
     """Do what `loss_and_gradient` does, in a workspace of `pool`, for arguments that have been checked.
 
-    All but whether `x` is finite has been, since that is seen when a piece of it is read. Parameters that are not
-    finite are found where the gradient is not.
+    All but whether `x` and `params` are finite, which shows in the gradient. That of the first weight is a sum of
+    products with every number of `x`, and infinity and NaN times anything, 0 included, are infinity or NaN. So no pass
+    over `x` is needed. A parameter may be infinite without an effect on the result: where it makes a unit saturate.
     """
     workspace = pool.take(layer_sizes, len(x), x.dtype)
     workspace.put_gradient_in(pool.vector(workspace.parameter_count, x.dtype))
-    value = quietly(_whole_loss, params, x, y, hidden, loss, workspace, sample_weight, l2, True)
+    if len(x) == 1:
+        require_finite(
+            x, "x"
+        )  # with one row and one unit a product has one factor, which BLAS skips where it is 0
+    if not workspace.pieces:
+        x = np.ascontiguousarray(x)
+    value, grads = quietly(
+        loss_and_gradient,
+        params,
+        x,
+        y,
+        hidden,
+        loss,
+        sample_weight=sample_weight,
+        l2=l2,
+        workspace=workspace,
+    )
     if math.isnan(value) or not all_finite(workspace.flat_grads):
-        _raise_overflow(params, x, hidden, workspace)
-    grads = workspace.grads
+        _raise_what_is_not_finite(params, x, hidden, workspace)
     pool.put(workspace)
     return value, grads
 
@@ -196,36 +218,21 @@ def _put_results(
     results: NDArray[Any],
     put: Callable[[NDArray[Any], Floats], object],
 ) -> None:
-    for piece, rows_of_x, rows_of_results in workspace.cut(x, results):
-        _require_finite_rows(rows_of_x, x)
-        logits = backprop.forward(params, rows_of_x, hidden, piece, with_slopes=False)
-        if not all_finite(logits):
-            _raise_overflow(params, x, hidden, workspace)
-        put(rows_of_results, logits)
+    activation = ACTIVATIONS[hidden]
 
-
-def _whole_loss(
-    params: Params,
-    x: Floats,
-    y: Targets,
-    hidden: str,
-    loss: str,
-    workspace: Workspace,
-    sample_weight: Floats | None,
-    l2: float,
-    check: bool = False,
-) -> float:
-    """Return the mean loss of a batch and its penalty, and leave the gradient in the workspace."""
-    if workspace.pieces:
-        value = _mean_of_pieces(params, x, y, hidden, loss, workspace, sample_weight, check=check)
-    else:
-        if check:
+    def value_alone(z: Floats, out: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+        # As in a gradient: where x is not finite, z of the first layer is not either.
+        if not all_finite(z):
             require_finite(x, "x")
-            x = np.ascontiguousarray(x)
-        value, _ = backprop.loss_and_gradient(params, x, y, hidden, loss, workspace, sample_weight)
-    if l2:
-        value += backprop.add_penalty(params, l2, workspace)
-    return value
+        return activation(z, out, with_slope=False)
+
+    if x.shape[1] == 1:
+        require_finite(x, "x")  # a product may have one factor, which BLAS skips where it is 0
+    for piece, rows_of_x, rows_of_results in workspace.cut(x, results):
+        logits = backprop.forward(params, rows_of_x, value_alone, piece)
+        if not all_finite(logits):
+            _raise_what_is_not_finite(params, x, hidden, workspace)
+        put(rows_of_results, logits)
 
 
 def _mean_of_pieces(
@@ -236,16 +243,12 @@ def _mean_of_pieces(
     loss: str,
     workspace: Workspace,
     sample_weight: Floats | None,
-    *,
-    check: bool,
 ) -> float:
     """Return the loss of a long batch, and leave its gradient in the workspace: the means of its pieces."""
     value = 0.0
     workspace.clear()
     for rows, piece in workspace.by_piece():
         rows_of_x = np.ascontiguousarray(x[rows])
-        if check:
-            _require_finite_rows(rows_of_x, x)
         weights = None if sample_weight is None else sample_weight[rows]
         mean, _ = backprop.loss_and_gradient(params, rows_of_x, y[rows], hidden, loss, piece, weights)
         fraction = len(rows_of_x) / len(x)
@@ -254,17 +257,12 @@ def _mean_of_pieces(
     return value
 
 
-def _require_finite_rows(rows: Floats, x: Floats) -> None:
-    """Raise a ValueError where a number of these rows of `x` is not finite; it names the first such place in `x`."""
-    if not all_finite(rows):
-        require_finite(x, "x")
+def _raise_what_is_not_finite(params: Params, x: Floats, hidden: str, workspace: Workspace) -> None:
+    """Raise a ValueError that names a number of `x` or of a parameter that is not finite.
 
-
-def _raise_overflow(params: Params, x: Floats, hidden: str, workspace: Workspace) -> None:
-    """Raise a FloatingPointError that names the first layer whose numbers are not finite.
-
-    Where a parameter is not finite itself, as one that was written into a network may be, raise a ValueError.
+    Where all of them are, raise a FloatingPointError that names the first layer whose numbers are not.
     """
+    require_finite(x, "x")
     check_params(params)
     with quiet():
         i = min(_finite_layers(params, rows, hidden) for _, rows, _ in workspace.cut(x, x))

@@ -106,7 +106,7 @@ def test_the_first_layer_is_no_special_case():
     dlogits = rng.normal(size=(5, 2))
     workspace = Workspace([3, 4, 2], 5, np.float64)
     workspace.dx[0] = np.empty((5, 3))
-    forward(params, x, "tanh", workspace)
+    forward(params, x, ACTIVATIONS["tanh"], workspace)
     backward(params, x, dlogits, workspace)
     hidden = np.tanh(x @ params[0].weight + params[0].bias)
     expected = (dlogits @ params[1].weight.T * (1 - hidden**2)) @ params[0].weight.T

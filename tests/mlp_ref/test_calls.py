@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from mlp_ref import Layer, calls, forward, loss_and_gradient
+from mlp_ref.activations import ACTIVATIONS
 from mlp_ref.checks import check_params
 from mlp_ref.losses import LOSSES
-from mlp_ref.params import flatten
+from mlp_ref.params import as_layers, flatten, parameter_count
 from mlp_ref.workspace import ROWS_AT_ONCE
 
 from .cases import random_case
@@ -145,3 +146,56 @@ def test_memory_does_not_grow_with_a_long_batch():
             tracemalloc.stop()
     # Checking y takes its rows' sums; the arrays of the pass would take 400 bytes a row.
     assert peaks[1] - peaks[0] < 6 * ROWS_AT_ONCE * 40
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("hidden", ACTIVATIONS)
+@pytest.mark.parametrize("bias", [-1e3, 0.0, 1e3])
+@pytest.mark.parametrize(
+    ("sizes", "batch"), [([3, 4, 2], 5), ([3, 1, 2], 1), ([1, 1, 2], 1), ([1, 1, 2], 4), ([3, 2], 1)]
+)
+def test_a_number_of_x_that_is_not_finite_is_named_also_where_no_unit_passes_it_on(
+    sizes, batch, bias, hidden, number
+):
+    """It is seen in the gradient and in the first layer, where it meets slopes and weights of 0 too."""
+    params, x, y = random_case(0, sizes, batch)
+    params[0].bias[:] = bias
+    row, column = batch - 1, sizes[0] - 1
+    for zero in (False, True):
+        if zero:
+            params[0].weight[column] = 0
+        x[row, column] = number
+        message = rf"x must be finite, but x\[{row}, {column}\] is {number}"
+        with pytest.raises(ValueError, match=message):
+            loss_and_gradient(params, x, y, hidden)
+        with pytest.raises(ValueError, match=message):
+            forward(params, x, hidden)
+        x[row, column] = 0.5
+        assert np.isfinite(flatten(loss_and_gradient(params, x, y, hidden)[1])).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_first_layer_that_overflows_into_a_saturated_one_is_no_error(dtype):
+    big = np.finfo(dtype).max
+    params = [
+        Layer(np.full((2, 3), big), np.zeros(3, dtype)),
+        Layer(np.ones((3, 2), dtype), np.zeros(2, dtype)),
+    ]
+    x = np.full((2, 2), big)
+    np.testing.assert_array_equal(forward(params, x), np.full((2, 2), dtype(3)), strict=True)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.parametrize("batch", [64, 256, ROWS_AT_ONCE + 1])
+def test_a_number_of_x_that_is_not_finite_is_named_in_large_products_too(batch, number):
+    rng = np.random.default_rng(0)
+    sizes = [300, 256, 10]
+    params = as_layers(rng.normal(size=parameter_count(sizes)).astype(np.float32), sizes)
+    params[0].bias[:] = -1e6  # no unit of relu passes anything on
+    params[0].weight[7] = 0
+    x, y = rng.random((batch, 300), dtype=np.float32), rng.integers(0, 10, batch)
+    assert not loss_and_gradient(params, x, y, "relu")[1][0].weight.any()
+    x[-1, 7] = number
+    for call in (lambda: loss_and_gradient(params, x, y, "relu"), lambda: forward(params, x, "relu")):
+        with pytest.raises(ValueError, match=rf"x must be finite, but x\[{batch - 1}, 7\] is {number}"):
+            call()
