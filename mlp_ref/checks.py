@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -91,17 +92,17 @@ def check_number(
     """Return `value` as a float, if it is a finite number, `least` or more, more than `above`, less than `below`."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    limits = {"at least": least, "more than": above, "less than": below}
-    expected = " and ".join(f"{words} {limit:g}" for words, limit in limits.items() if limit is not None)
     number = float(value)
     if (
-        not np.isfinite(number)
-        or (least is not None and number < least)
-        or (above is not None and number <= above)
-        or (below is not None and number >= below)
+        math.isfinite(number)
+        and (least is None or number >= least)
+        and (above is None or number > above)
+        and (below is None or number < below)
     ):
-        raise ValueError(f"{name} must be a finite number{', ' * bool(expected)}{expected}, got {value!r}")
-    return number
+        return number
+    limits = {"at least": least, "more than": above, "less than": below}
+    expected = " and ".join(f"{words} {limit:g}" for words, limit in limits.items() if limit is not None)
+    raise ValueError(f"{name} must be a finite number{', ' * bool(expected)}{expected}, got {value!r}")
 
 
 def check_layer_sizes(layer_sizes: object) -> tuple[int, ...]:

@@ -91,7 +91,7 @@ def cross_entropy(
     dz /= buffers.divisor_column  # sum(y) * p / batch, and the whole of the target's dz
     y_of_others /= buffers.batch  # y / batch, without the target's
     dz -= y_of_others  # (sum(y) * p - y) / batch
-    return loss, _weighted(dz, sample_weight)
+    return loss, dz if sample_weight is None else _weighted(dz, sample_weight)
 
 
 def _cross_entropy_of_labels(
@@ -116,7 +116,7 @@ def _cross_entropy_of_labels(
     dz = e_of_others  # e, without the target's
     buffers.flat_dz[target] = np.negative(e_others, buffers.minus_others)  # (p - y) * total
     dz /= buffers.divisor_column  # (p - y) / batch
-    return loss, _weighted(dz, sample_weight)
+    return loss, dz if sample_weight is None else _weighted(dz, sample_weight)
 
 
 def softmax_mse(
@@ -160,7 +160,9 @@ def softmax_mse(
     dp -= buffers.dp_top_column
     np.vecdot(p, dp, buffers.mean_dp)  # sum(p * dp)
     dp -= buffers.mean_dp_column  # dp - sum(p * dp)
-    return loss, _weighted(np.multiply(p, dp, p), sample_weight)
+    return loss, np.multiply(p, dp, p) if sample_weight is None else _weighted(
+        np.multiply(p, dp, p), sample_weight
+    )
 
 
 def mse(
@@ -194,7 +196,7 @@ def mse(
     # The loss is the mean over all elements: here the chain rule starts.
     dz = error
     dz *= 2 / dz.size  # 2 * (z - y) / (batch * n)
-    return loss, _weighted(dz, sample_weight)
+    return loss, dz if sample_weight is None else _weighted(dz, sample_weight)
 
 
 def _huge_mse(
@@ -206,7 +208,8 @@ def _huge_mse(
     mean = _mean_square(np.divide(quarter, top, buffers.work), buffers, sample_weight)
     dz = quarter
     dz *= 8 / dz.size  # 2 * (z - y) / (batch * n)
-    return float(top * 4 * mean * top * 4), _weighted(dz, sample_weight)
+    loss = float(top * 4 * mean * top * 4)
+    return loss, dz if sample_weight is None else _weighted(dz, sample_weight)
 
 
 def _mean(row_values: Floats, buffers: LossBuffers, sample_weight: Floats | None) -> float:
@@ -230,10 +233,9 @@ def _mean_square(error: Floats, buffers: LossBuffers, sample_weight: Floats | No
     return _mean(squares, buffers, sample_weight) / int(error.shape[1])
 
 
-def _weighted(dz: Floats, sample_weight: Floats | None) -> Floats:
+def _weighted(dz: Floats, sample_weight: Floats) -> Floats:
     """Return dz for the weight that each row has: its loss counts so many times, and so does its gradient."""
-    if sample_weight is not None:
-        dz *= sample_weight[:, None]
+    dz *= sample_weight[:, None]
     return dz
 
 
