@@ -37,7 +37,7 @@ __all__ = [
 
 
 def affine(x: Floats, layer: Layer, out: Floats | None = None, multiply: Multiply = np.ndarray.dot) -> Floats:
-    """Z = x @ weight + bias."""
+    """z = x @ weight + bias."""
     z = multiply(x, layer.weight, out)
     z += layer.bias
     return z

@@ -162,9 +162,8 @@ def fresh_gradient(
     workspace = pool.take(layer_sizes, len(x), x.dtype)
     workspace.put_gradient_in(pool.vector(workspace.parameter_count, x.dtype))
     if len(x) == 1:
-        require_finite(
-            x, "x"
-        )  # with one row and one unit a product has one factor, which BLAS skips where it is 0
+        # With one row and one unit, dz is one number, and BLAS skips a product with a number that is 0.
+        require_finite(x, "x")
     if not workspace.pieces:
         x = np.ascontiguousarray(x)
     value, grads = quietly(
@@ -218,17 +217,21 @@ def _put_results(
     results: NDArray[Any],
     put: Callable[[NDArray[Any], Floats], object],
 ) -> None:
+    """Do what `for_each_piece` does, in a workspace, within `quiet`."""
     activation = ACTIVATIONS[hidden]
+    hidden_z: list[Floats] = []
 
     def value_alone(z: Floats, out: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
         # As in a gradient: where x is not finite, z of the first layer is not either.
-        if not all_finite(z):
+        if z is hidden_z[0] and not all_finite(z):
             require_finite(x, "x")
         return activation(z, out, with_slope=False)
 
     if x.shape[1] == 1:
-        require_finite(x, "x")  # a product may have one factor, which BLAS skips where it is 0
+        # With one unit the weight is one number, and BLAS skips a product with a number that is 0.
+        require_finite(x, "x")
     for piece, rows_of_x, rows_of_results in workspace.cut(x, results):
+        hidden_z = piece.z
         logits = backprop.forward(params, rows_of_x, value_alone, piece)
         if not all_finite(logits):
             _raise_what_is_not_finite(params, x, hidden, workspace)

@@ -16,7 +16,7 @@ from mlp_ref.params import as_layers, parameter_count, sizes_of
 from mlp_ref.products import multiplier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import DTypeLike
 
@@ -118,10 +118,11 @@ class Workspace:
         """Return `pieces`, or for a batch that is not long all rows and this workspace."""
         return self.pieces or [(slice(None), self)]
 
-    def cut(self, x: Floats, y: Targets) -> Iterator[tuple[Workspace, Floats, Targets]]:
-        """Yield the pieces of a batch one after another: the workspace of a piece, and its rows of `x` and `y`."""
-        for rows, piece in self.by_piece():
-            yield piece, np.ascontiguousarray(x[rows]), y[rows]
+    def cut(self, x: Floats, y: Targets) -> Iterable[tuple[Workspace, Floats, Targets]]:
+        """Return the pieces of a batch, one after another: the workspace of a piece, and its rows of `x` and `y`."""
+        if not self.pieces:
+            return [(self, np.ascontiguousarray(x), y)]
+        return ((piece, np.ascontiguousarray(x[rows]), y[rows]) for rows, piece in self.pieces)
 
     def add_mean(self, piece: Workspace, fraction: float) -> None:
         """Add the gradient of a piece, the mean over its rows, to the batch's: as its `fraction` of the rows."""
