@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import HealthCheck, Phase, Verbosity, event, given, settings
 from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
 T = TypeVar("T")
+
+OBSERVED = "HYPOTHESIS_EXPERIMENTAL_OBSERVABILITY"
+"""The environment variable with which Hypothesis writes every case to a file, for viewers such as Tyche."""
+
+FEATURES = ("regime", "dtype", "labels", "layout", "batch")
+"""Attributes of a case by which a viewer groups the cases."""
 
 
 def run_cases(
@@ -59,6 +66,10 @@ def run_cases(
     )
     @given(strategy)
     def run(case: T) -> None:
+        if OBSERVED in os.environ:
+            for name in FEATURES:
+                if hasattr(case, name):
+                    event(name, payload=str(getattr(case, name)))
         each(case)
 
     run()

@@ -1,5 +1,10 @@
 """One runner draws, simplifies and ends for everybody."""
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 from hypothesis import strategies as st
 
@@ -36,3 +41,26 @@ def test_each_kind_of_failure_is_simplified_apart():
     with pytest.raises(ExceptionGroup) as raised:
         run_cases(st.integers(0, 10**6), fails, cases=300, seed=0, simplify=True)
     assert {error.args for error in raised.value.exceptions} == {(10,), (1000,)}
+
+
+OBSERVED = """
+from verify.case.draw import cases
+from verify.case.run import run_cases
+from verify.reference.spec import Spec
+run_cases(cases(Spec(), regimes=["ties"], dtypes=["float32"]), lambda case: None, cases=5, seed=0)
+"""
+
+
+def test_hypothesis_writes_each_case_with_its_features_where_asked(tmp_path):
+    environment = {
+        **os.environ,
+        "HYPOTHESIS_EXPERIMENTAL_OBSERVABILITY": "1",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    subprocess.run([sys.executable, "-c", OBSERVED], cwd=tmp_path, env=environment, check=True)
+    (file,) = (tmp_path / ".hypothesis" / "observed").glob("*_testcases.jsonl")
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    cases = [line for line in lines if line["type"] == "test_case"]
+    assert len(cases) == 5
+    assert {case["features"]["regime"] for case in cases} == {"ties"}
+    assert {case["features"]["dtype"] for case in cases} == {"float32"}
