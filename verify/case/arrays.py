@@ -129,7 +129,8 @@ def _tie(params: list[Layer], x: Array, y: Array) -> None:
     if len(params) > 1:
         bias[0] = -(x[0] @ weight[:, 0])
     weight, bias = params[-1]
-    weight[:, -1], bias[-1] = weight[:, 0], bias[0]
+    if len(bias) > 2:  # of two equal logits alone, the gradient below is 0 and shows nothing
+        weight[:, -1], bias[-1] = weight[:, 0], bias[0]
     if not bias.any():
         bias[...] = 1
     x[-1], y[-1] = x[0], y[0]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from verify.checks.html.page import environment
+from verify.checks.random_rounding import FALSE_ALARM
 from verify.commands.progress import progress_bar
 from verify.oracle.check import check
 from verify.subject.options import add_options, judged
@@ -29,6 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cases", type=int, default=1000, help="how many cases to judge (default 1000)")
     parser.add_argument("--xla", type=int, default=2, help="cases that XLA carries out too (default 2)")
     parser.add_argument("--certified", type=int, default=8, help="cases in certified balls too (default 8)")
+    parser.add_argument(
+        "--false-alarm",
+        type=float,
+        default=FALSE_ALARM,
+        metavar="P",
+        help="probability, under the model of random rounding, that a run of a right gradient has an entry beyond its "
+        f"band (default {FALSE_ALARM:g}; 0: without that model)",
+    )
     parser.add_argument(
         "--json", metavar="FILE", help="write the report to this file as well; - prints it instead"
     )
@@ -61,6 +70,7 @@ def _judged(arguments: argparse.Namespace, file: Path | None, html: Path | None)
             cases=arguments.cases,
             xla=arguments.xla,
             certified=arguments.certified,
+            false_alarm=arguments.false_alarm,
             progress=progress,
             **options,
         )

@@ -74,6 +74,14 @@ def _totals(reports: list[Report]) -> None:
     print("\nevaluated by     " + ", ".join(f"{name} {n}" for name, n in evaluators.items()))
     worst = (f"{kind} {max(report.closest.get(kind, 0.0) for report in reports):.2f}" for kind in kinds)
     print("closest to bound " + ", ".join(worst) + "  (1 would be the bound itself)")
+    under = [report.random_rounding for report in reports if report.random_rounding is not None]
+    if under:
+        unexplained = sum(one.unexplained for one in under)
+        print(
+            f"random rounding  {sum(one.cases for one in under)} cases within their bands, "
+            f"{sum(one.in_doubt for one in under)} in doubt, {unexplained} unexplained; at most "
+            f"{max(one.sigmas for one in under):.2g} of {max(one.quantile for one in under):.3g} sigma (a model)"
+        )
     by_regime: dict[str, list[int]] = {}
     for report in reports:
         for regime, n in report.judged.items():

@@ -309,3 +309,13 @@ def test_a_place_for_html_that_cannot_be_written_is_refused_before_the_work(run,
     environment.cache_clear()
     assert (status, out) == (2, "")
     assert "--html: HTML needs Jinja2: install it with pip install 'mlp-ref[report]'" in err
+
+
+def test_the_model_of_random_rounding_can_be_left_out(run):
+    status, out, _ = run("net.py:gradient", "--false-alarm", "0", *FEW)
+    assert status == 0
+    assert "random rounding" not in out
+    assert "random rounding" in run("net.py:gradient", *FEW)[1]
+    status, _, err = run("net.py:gradient", "--false-alarm", "1", *FEW)
+    assert status == 2
+    assert "false_alarm must be a probability" in err

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 
 import pytest
 
@@ -35,6 +36,9 @@ def test_all_verified(two_targets, tmp_path, capsys):
     for target, _ in two_targets:
         assert target.name in printed
     assert "evaluated by     NumPy with bounds 32, XLA 0" in printed
+    assert re.search(
+        r"random rounding  \d+ cases within their bands, \d+ in doubt, 0 unexplained; at most ", printed
+    )
     for layers in ("64-16-16-10", "784-16-16-10"):
         [_, rows] = printed.split(f"digits {layers}")
         for line in rows.splitlines()[1:5]:
