@@ -9,18 +9,15 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
 from verify.reference.truth import GradientFunction, SpecLike
-from verify.subject.target import Target
-
-
-class TargetError(ValueError):
-    """A target that cannot be used: no such file or name, an error in its code, or nothing that can be called."""
+from verify.subject.library import SUFFIXES, Library
+from verify.subject.target import Target, TargetError
 
 
 @runtime_checkable
@@ -127,16 +124,28 @@ def _line(error: BaseException, source: str) -> str:
     return f" (line {line})" if line else ""
 
 
-def load(where: str) -> Judged:
+def load(where: str, signature: str | Sequence[str] | None = None) -> Judged:
     """What `found_at` finds, if it can be judged: a function, a Target or an adapter that knows where it came from.
+
+    Parameters
+    ----------
+    where
+        ``module:name``, ``path/to/file.py:name``, or ``path/to/library.so:name`` for a C function.
+    signature
+        The C function's prototype, whose arguments' names say what they are: see ``docs/protocol.md``. A list of two
+        where the library has a function for each float format.
 
     Raises
     ------
     TargetError
         As `found_at`, and where the object is none of these.
     """
-    found = found_at(where)
     path, _, name = where.rpartition(":")
+    if path.endswith(SUFFIXES):
+        return Library(path, name, signature)
+    if signature:
+        raise TargetError(f"signature is for a C function in a shared library; {where} is none")
+    found = found_at(where)
     place = f"{Path(path).resolve()}:{name}" if path.endswith(".py") else where
     variable = name.rpartition(".")[2]
     source = f'{variable} = verify.load("{place}")'

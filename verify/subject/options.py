@@ -9,8 +9,9 @@ from typing import Any
 from verify.case.recipe import DTYPES, REGIMES
 from verify.reference.spec import HIDDEN, LOSSES, OUTPUT_LOSSES, OUTPUTS, REDUCTIONS, WEIGHTS, Spec
 from verify.reference.truth import SpecLike
-from verify.subject.load import Judged, TargetError, as_target, found_at, load
-from verify.subject.program import TIMEOUT_S, Program
+from verify.subject.load import Judged, as_target, found_at, load
+from verify.subject.program import TIMEOUT_S, Program, allowed
+from verify.subject.target import TargetError
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "--exec": {
@@ -22,6 +23,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": float,
         "metavar": "S",
         "help": f"seconds that the program may take for an answer (default {TIMEOUT_S:g})",
+    },
+    "--signature": {
+        "action": "append",
+        "metavar": "PROTOTYPE",
+        "help": "of a TARGET that is a C function, library.so:name; again for its twin of another format",
     },
     "--hidden": {"choices": HIDDEN, "help": "activation of the hidden layers (default sigmoid)"},
     "--output": {"choices": OUTPUTS, "help": "activation of the output layer (default softmax)"},
@@ -66,7 +72,7 @@ def judged(where: str | None, given: Mapping[str, Any]) -> tuple[Judged, dict[st
     TargetError, ValueError
         When a target cannot be used, a name is unknown, or options contradict each other.
     """
-    target = _named(where, given["exec"], given["timeout"])
+    target = _named(where, given)
     spec = spec_of(given, getattr(target, "spec", None))
     arguments: dict[str, Any] = {
         "spec": spec,
@@ -87,18 +93,21 @@ def judged(where: str | None, given: Mapping[str, Any]) -> tuple[Judged, dict[st
     return as_target(target, spec=spec), arguments
 
 
-def _named(where: str | None, command: str | None, timeout: float | None) -> Judged:
+def _named(where: str | None, given: Mapping[str, Any]) -> Judged:
     """The one thing to judge that was named: a target, or a program."""
+    command, timeout = given["exec"], given["timeout"]
     if (where is None) == (command is None):
         raise ValueError(
             f"name one of TARGET and --exec COMMAND; got {'neither' if where is None else 'both'}"
         )
-    if command is not None:
+    if where is None:
         return Program(command, timeout=TIMEOUT_S if timeout is None else timeout)
-    if timeout is not None:
-        raise ValueError("--timeout is for --exec: a function in this process cannot be stopped")
-    assert where is not None
-    return load(where)
+    target = load(where, given["signature"])
+    if timeout is not None and not isinstance(target, Program):
+        raise ValueError("--timeout is for --exec and C functions: one in this process cannot be stopped")
+    if isinstance(target, Program) and timeout is not None:
+        target.timeout = allowed(timeout)
+    return target
 
 
 def _function(where: str | None, option: str) -> Callable[..., Any] | None:

@@ -14,9 +14,8 @@ from verify.reference.spec import Spec
 from verify.reference.truth import Gradient, SpecLike, flat
 from verify.subject import protocol
 from verify.subject.call import Failed, NotCalled
-from verify.subject.load import TargetError
 from verify.subject.process import NoAnswer, Process
-from verify.subject.target import Target
+from verify.subject.target import Target, TargetError
 
 Array = npt.NDArray[Any]
 
@@ -56,9 +55,7 @@ class Program:
         self.command = shlex.split(command) if isinstance(command, str) else list(command)
         if not self.command or not all(isinstance(part, str) for part in self.command):
             raise TargetError(f"command must name a program and its arguments; got {command!r}")
-        if not (isinstance(timeout, (int, float)) and 0 < timeout < float("inf")):
-            raise TargetError(f"timeout must be a positive number of seconds; got {timeout!r}")
-        self.timeout = float(timeout)
+        self.timeout = allowed(timeout)
         self.calls = 0
         self._silent = 0
         self._process: Process | None = None
@@ -115,9 +112,7 @@ class Program:
         named = asked if isinstance(asked, Spec) else None
         if named is not None and (refusal := said.refusal(named)):
             raise TargetError(refusal)
-        name = shlex.join(self.command)
-        variable = name if name.isidentifier() else "gradient"
-        limit = f", timeout={self.timeout:g}" if self.timeout != TIMEOUT_S else ""
+        name, source = self._named()
 
         def gradient(params: Sequence[Layer], x: Array, y: Array) -> Gradient:
             tensors = self._asked("gradient", named, [*flat(list(params)), x, y])
@@ -137,7 +132,7 @@ class Program:
             gradient,
             loss if "loss" in said.calls else None,
             name=name,
-            source=f"{variable} = verify.Program({name!r}{limit})",
+            source=source,
             forward=forward if "forward" in said.calls and named is not None else None,
             spec=self.spec,
             biases=said.biases,
@@ -147,12 +142,19 @@ class Program:
             notes=(f"the program {said.name} {said.version}".rstrip() + f", tensors in {said.encoding}",),
         )
 
+    def _named(self) -> tuple[str, str]:
+        """What it is called, and the line that brings it into scope."""
+        name = shlex.join(self.command)
+        variable = name if name.isidentifier() else "gradient"
+        limit = f", timeout={self.timeout:g}" if self.timeout != TIMEOUT_S else ""
+        return name, f"{variable} = verify.Program({name!r}{limit})"
+
     def _refused(self, *_: Any) -> Any:
         raise TypeError("a Program is not called itself: verify.check(program) does it")
 
     def _start(self) -> None:
         """Start it and hear what it says of itself."""
-        name = shlex.join(self.command)
+        name, _ = self._named()
         try:
             process = Process(self.command)
         except OSError as error:
@@ -244,3 +246,10 @@ class Program:
                 "inputs", "wrong", f"the call changed {', '.join(map(str, changed))} that it was given"
             )
         return [protocol.array(found, f"tensor {i + 1}") for i, found in enumerate(tensors)]
+
+
+def allowed(timeout: float) -> float:
+    """A time limit, once it is found to be one; a TargetError says what is wrong with it."""
+    if not (isinstance(timeout, (int, float)) and 0 < timeout < float("inf")):
+        raise TargetError(f"timeout must be a positive number of seconds; got {timeout!r}")
+    return float(timeout)

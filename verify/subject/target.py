@@ -11,6 +11,10 @@ from verify.reference.spec import Spec
 from verify.reference.truth import Array, GradientFunction, SpecLike
 
 
+class TargetError(ValueError):
+    """A target that cannot be used: no such file or name, an error in its code, or nothing that can be called."""
+
+
 @dataclass(frozen=True)
 class Target:
     """What is judged.

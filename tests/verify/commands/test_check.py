@@ -249,7 +249,7 @@ def test_a_program_is_judged_as_what_it_says_first(run):
         (["net.py:gradient", "--exec", "true"], "name one of TARGET and --exec COMMAND; got both"),
         (
             ["net.py:gradient", "--timeout", "1"],
-            "--timeout is for --exec: a function in this process cannot be ",
+            "--timeout is for --exec and C functions: one in this ",
         ),
         (["--exec", "true", "--timeout", "-1"], "timeout must be a positive number of seconds; got -1"),
         (["--exec", "./nowhere"], "./nowhere cannot be run: No such file or directory"),

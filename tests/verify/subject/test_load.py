@@ -5,7 +5,8 @@ import pytest
 
 import verify
 from verify.subject.adapt import adapt
-from verify.subject.load import TargetError, as_target, found_at, load
+from verify.subject.load import as_target, found_at, load
+from verify.subject.target import TargetError
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import pytest
 import verify
 from verify.reference.spec import Spec
 from verify.subject.call import Failed, NotCalled
-from verify.subject.load import TargetError
 from verify.subject.program import PATIENCE, Program
+from verify.subject.target import TargetError
 
 ANSWERING = Path(__file__).with_name("answering.py")
 CASE = verify.Case((3, 4, 2), 5)
