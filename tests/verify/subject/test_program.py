@@ -59,7 +59,7 @@ def test_a_right_program_is_verified(encoding):
     assert report.ok, report
     assert report.spec == str(RELU)
     assert report.notes == (f"the program answering 0.3, tensors in {encoding}",)
-    assert set(report.evaluators.values()) == {60, 2, 4}
+    assert {name: n for name, n in report.evaluators.items() if n < 10} == {"XLA": 2, "certified balls": 4}
 
 
 def test_one_process_answers_every_call(right):
