@@ -70,9 +70,16 @@ class Backward:
         ------
         TypeError
             When a structure is another one than was traced.
+        ValueError
+            When an array has another shape than was traced.
         """
         leaves = _leaves("arguments", tuple(arguments), self.arguments)
-        return [_held(leaf) for leaf in [*leaves, *self.cotangents(cotangent)]]
+        for name, leaf, traced in zip(self.argument_names, leaves, self.argument_leaves, strict=True):
+            _require_shape(f"arguments{name}", leaf, traced)
+        weights = self.cotangents(cotangent)
+        for i, weight in zip(_floating(self.output_leaves), weights, strict=True):
+            _require_shape(f"cotangent{self.output_names[i]}", weight, self.output_leaves[i])
+        return [_held(leaf) for leaf in [*leaves, *weights]]
 
     def cotangents(self, cotangent: Any) -> list[Any]:
         """The leaves of a cotangent where the function's result is floating-point."""
@@ -170,6 +177,16 @@ def _leaves(name: str, tree: Any, structure: Any) -> list[Any]:
         raise TypeError(
             f"{name} must have the structure that was traced, {structure}; got {jax.tree.structure(tree)}"
         ) from error
+
+
+def _require_shape(name: str, leaf: Any, traced: Any) -> None:
+    """Lengths that were traced as symbols may be any."""
+    got = np.shape(leaf)
+    fixed = [isinstance(length, int) for length in traced.shape]
+    if len(got) != len(fixed) or any(
+        known and a != b for known, a, b in zip(fixed, got, traced.shape, strict=True)
+    ):
+        raise ValueError(f"{name} must have the shape that was traced, {traced.shape}; got {got}")
 
 
 def _held(leaf: Any) -> Array:

@@ -1,0 +1,64 @@
+"""Windows and convolutions of any numbers are JAX's: floats here, and integers that are exact in every order."""
+
+import jax
+import numpy as np
+import pytest
+from jax import lax
+
+from verify.evaluate import windows
+
+from .bounds.test_windows import CONVOLUTIONS, WINDOWS, members, products
+
+
+def integers(shape, seed=0):
+    return np.random.default_rng(seed).integers(-9, 10, shape).astype(float)
+
+
+@pytest.mark.parametrize(("lhs", "rhs", "parameters"), CONVOLUTIONS)
+def test_a_convolution_is_jaxs(lhs, rhs, parameters):
+    a, b = integers(lhs), integers(rhs, 1)
+    given = {key: value for key, value in parameters.items() if key not in ("out_shape", "dimension_numbers")}
+    with jax.enable_x64(True):
+        numbers = lax.ConvDimensionNumbers(*parameters["dimension_numbers"])
+        expected = np.asarray(lax.conv_general_dilated(a, b, **given, dimension_numbers=numbers))
+    np.testing.assert_array_equal(windows.convolution({}, parameters, a, b), expected, strict=True)
+
+
+@pytest.mark.parametrize(("lhs", "rhs", "parameters"), CONVOLUTIONS)
+def test_how_many_products_each_place_sums(lhs, rhs, parameters):
+    terms = windows.terms({}, parameters, lhs, rhs)
+    columns = windows.columns(parameters, np.zeros(rhs))
+    spread = np.broadcast_to(terms, (len(columns), len(terms), columns.shape[2]))
+    found = windows.convolved({}, parameters, spread)
+    for place, pairs in products(lhs, rhs, parameters).items():
+        assert found[place] == len(pairs)
+
+
+@pytest.mark.parametrize(("whole", "parameters"), WINDOWS)
+def test_the_entries_of_windows(whole, parameters):
+    a = integers(whole)
+    rows, view = windows.entries({}, parameters, a, -99.0), windows.windows({}, parameters, a, -99.0)
+    assert windows.within(view) == tuple(range(len(whole), 2 * len(whole)))
+    for place, entries in members(whole, parameters).items():
+        expected = [-99.0 if i is None else a[i] for i in entries]
+        assert rows[place].tolist() == expected
+        assert view[place].ravel().tolist() == expected
+
+
+@pytest.mark.parametrize(("whole", "parameters"), WINDOWS[:3])
+def test_where_the_entries_of_windows_lie(whole, parameters):
+    found = windows.places({}, parameters, whole)
+    for place, entries in members(whole, parameters).items():
+        expected = [np.prod(whole) if i is None else np.ravel_multi_index(i, whole) for i in entries]
+        assert found[place].tolist() == expected
+
+
+def test_nothing_is_copied_where_nothing_is_spread():
+    a = integers((4, 5))
+    assert windows.spread(a, [(0, 0), (0, 0)], (1, 1), 0) is a
+    assert np.shares_memory(windows.sliding(a, (2, 2), (1, 1), (1, 1)), a)
+    assert not windows.sliding(a, (2, 2), (1, 1), (1, 1)).flags.writeable
+
+
+def test_a_window_that_does_not_fit_is_at_no_place():
+    assert windows.sliding(np.zeros((2, 5)), (3, 1), (1, 1), (1, 1)).shape == (0, 5, 3, 1)
