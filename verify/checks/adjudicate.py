@@ -12,6 +12,7 @@ from verify.case.call import Call
 from verify.checks.examine import function_for
 from verify.checks.further_calls import FURTHER_CALLS
 from verify.evaluate import balls, bounds
+from verify.evaluate.budget import Budget
 from verify.evaluate.program import Program
 from verify.reference.derivative import traced
 from verify.reference.judge import Judgement, small
@@ -21,8 +22,22 @@ from verify.reference.tensor import tensors_of
 from verify.reference.truth import Array, SpecLike, flat, within_reach_of_balls
 from verify.subject.target import Target
 
+UNSETTLED = "not settled at a higher precision, whose certified enclosure would take too long"
+"""What a judgement notes where its verdict is by size for want of time."""
 
-def adjudicate(target: Target, spec: SpecLike, call: Call, check: str, judgement: Judgement) -> Judgement:
+
+class _OutOfTime(Exception):
+    """An enclosure is not narrow yet, and there is no time for a narrower one."""
+
+
+def adjudicate(
+    target: Target,
+    spec: SpecLike,
+    call: Call,
+    check: str,
+    judgement: Judgement,
+    budget: Budget | None = None,
+) -> Judgement:
     """Return a judgement of "wrong", or "imprecise" where the error shrinks with the unit roundoff.
 
     The same calls are made at the next higher precision with the same numbers; the truth is the certified one.
@@ -32,8 +47,22 @@ def adjudicate(target: Target, spec: SpecLike, call: Call, check: str, judgement
 
     Code that errs on some calls only must not pass for imprecise: an error that a second call at the same
     precision does not repeat is no rounding error, and the worse of two calls at the higher one counts.
+
+    An enclosure that would take longer than ``budget`` (thousands of digits) is not made: the size of the error
+    decides then too, and the judgement's note says so.
     """
     result = _Result.of(target, spec, call, check, judgement)
+    if budget is not None:
+        try:
+            return decided(
+                judgement,
+                call.case.dtype,
+                result.again,
+                lambda dtype: result.narrow(dtype, judgement, budget),
+            )
+        except _OutOfTime:
+            verdict = "imprecise" if small(judgement, np.dtype(call.case.dtype)) else "wrong"
+            return replace(judgement, verdict=verdict, note=UNSETTLED)
     return decided(judgement, call.case.dtype, result.again, result.certified)
 
 
@@ -139,6 +168,20 @@ class _Result:
     def certified(self, dtype: np.dtype[Any]) -> Any:
         """Return certified balls of it, narrow enough for results in ``dtype``."""
         return balls.certified(self.program, self.inputs, self.sizes, dtype)[self.output]
+
+    def narrow(self, dtype: np.dtype[Any], judgement: Judgement, budget: Budget) -> Any:
+        """Return certified balls of it, narrow beside the error that was judged, within a budget."""
+
+        def enough(made: list[Any]) -> bool:
+            room = float(np.finfo(dtype).eps) ** 0.5 * judgement.error
+            return not room >= 0 or bool(1024 * balls.radius(made[self.output]).max(initial=0.0) <= room)
+
+        if balls.seconds_of(self.sizes) > budget.left:
+            raise _OutOfTime
+        made = balls.certified(self.program, self.inputs, self.sizes, dtype, enough=enough, budget=budget)
+        if not enough(made):
+            raise _OutOfTime
+        return made[self.output]
 
     def distances(self, arrays: list[Array], dtype: np.dtype[Any]) -> list[float]:
         """Return how far each array is at most from the exact one, narrowly enough for results in ``dtype``.

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from mlp_ref.params import Layer
 from verify.case.recipe import Case
 from verify.evaluate import balls, xla
+from verify.evaluate.budget import Budget
 from verify.reference.derivative import loss_function, traced
 from verify.reference.judge import judge, ratios
 from verify.reference.truth import SpecLike, Truth, flat
@@ -22,19 +23,29 @@ class Disagreement(AssertionError):
     """Two evaluators of the same derivative differ by more than the bound: a defect of the oracle itself."""
 
 
-def cross_check(spec: SpecLike, by_xla: Sequence[Case], by_balls: Sequence[Case]) -> dict[str, int]:
+def cross_check(
+    spec: SpecLike, by_xla: Sequence[Case], by_balls: Sequence[Case], budget: Budget | None = None
+) -> dict[str, int]:
     """Let XLA carry out some cases, and certified balls others; returns how many each ran.
+
+    Cases for which a budget leaves no time are not run.
 
     Raises
     ------
     Disagreement
         When a witness contradicts the NumPy evaluator.
     """
+    budget = budget or Budget()
+    ran = {"XLA": 0, "certified balls": 0}
     for case in by_xla:
-        worst_xla_error(spec, case)
+        if not budget.spent:
+            worst_xla_error(spec, case)
+            ran["XLA"] += 1
     for case in by_balls:
-        worst_certified_error(spec, case)
-    return {"XLA": len(by_xla), "certified balls": len(by_balls)}
+        if balls.seconds_of(case.sizes) <= budget.left:
+            worst_certified_error(spec, case)
+            ran["certified balls"] += 1
+    return ran
 
 
 def worst_xla_error(spec: SpecLike, case: Case) -> float:

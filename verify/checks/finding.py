@@ -148,6 +148,8 @@ class Finding:
                 f"  where            {j.tensor}{entry}: got {j.got:.9g}, expected {j.expected:.9g}",
                 f"  off by           {_off_by(j)}",
             ]
+        if self.judgement and self.judgement.note:
+            lines.append(f"  {self.judgement.note}")
         if self.regimes:
             lines.append("  fails in         " + columns(self._failing()))
         if self.diagnosis:

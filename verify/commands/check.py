@@ -28,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_options(parser.add_argument)
     parser.add_argument("--cases", type=int, default=1000, help="how many cases to judge (default 1000)")
+    parser.add_argument(
+        "--seconds", type=float, metavar="S", help="end after about so many seconds, with what was found"
+    )
     parser.add_argument("--xla", type=int, default=2, help="cases that XLA carries out too (default 2)")
     parser.add_argument("--certified", type=int, default=8, help="cases in certified balls too (default 8)")
     parser.add_argument(
@@ -68,6 +71,7 @@ def _judged(arguments: argparse.Namespace, file: Path | None, html: Path | None)
         report = check(
             target,
             cases=arguments.cases,
+            seconds=arguments.seconds,
             xla=arguments.xla,
             certified=arguments.certified,
             false_alarm=arguments.false_alarm,

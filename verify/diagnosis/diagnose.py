@@ -6,6 +6,7 @@ and is refuted by one entry outside them; so what is named has been proved, and 
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from verify.diagnosis.hypothesis import Witness
 from verify.diagnosis.localise import localised, status
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, formulas
 from verify.diagnosis.observation import observed, probes
+from verify.diagnosis.sketch import Sketch
+from verify.evaluate.budget import Budget
 from verify.reference.judge import VERDICTS
 from verify.reference.spec import Spec
 from verify.reference.truth import GradientFunction, SpecLike
@@ -43,12 +46,18 @@ class Diagnosis:
         The same for a person: formulas side by side, and the line of reasoning.
     unobserved
         Whether there was nothing to compare: every call raised, or the loss is not one of a Spec.
+    found
+        The mistakes themselves, with their numbers, layers and rows.
+    spec
+        What it is the gradient of but for these mistakes; None where there are none.
     """
 
     mistakes: tuple[str, ...] = ()
     alternatives: tuple[tuple[str, ...], ...] = ()
     text: str = ""
     unobserved: bool = False
+    found: tuple[Mistake, ...] = ()
+    spec: Spec | None = None
 
     def __str__(self) -> str:
         return self.text or "nothing wrong was observed"
@@ -69,6 +78,7 @@ def explain(
     *,
     labels: str | None = None,
     pairs: bool = True,
+    seconds: float = math.inf,
 ) -> Diagnosis:
     """Find the mistakes that account for a wrong gradient, entry by entry.
 
@@ -83,6 +93,8 @@ def explain(
     pairs
         Whether to look for several mistakes at once where one alone does not account for it: two, or a third
         in the biases or the weights alone.
+    seconds
+        How long it may take. What was not tried by then is said; a call that is under way is not broken off.
 
     Returns
     -------
@@ -97,23 +109,45 @@ def explain(
         )
     if spec.weighted:
         return Diagnosis(text="no diagnosis: the catalogue is for rows without weights", unobserved=True)
-    witness = _witness(target, spec, labels or target.labels)
+    budget = Budget(seconds)
+    witness = _witness(target, spec, labels or target.labels, budget.stage(seconds / 2))
     if witness is None:
         return Diagnosis(
             text="no diagnosis: no call returned a gradient that could be compared", unobserved=True
         )
     if witness.explains(()):
         return Diagnosis()
-    survivors = search.survivors(witness, search.singles(spec))
+    survivors = search.survivors(witness, search.singles(spec), budget)
     if not survivors and random_feedback(_shared(target), witness):
         survivors = [(_named("weight_random"),)]
+    if not survivors:
+        survivors = search.first_survivors(witness, search.grammar(Sketch(witness)), budget)
     if not survivors and pairs:
-        survivors = search.survivors(witness, search.pairs(spec)) or search.triples(witness)
+        survivors = search.survivors(witness, search.pairs(spec), budget)
+    if not survivors and pairs:
+        for other, found in search.other_losses(witness, budget):
+            view = Witness(other, witness.observations)
+            found = search.separated(lambda: _shared(target), view, found)
+            return _diagnosis(view, found, declared=spec)
+    if not survivors and pairs:
+        survivors = search.triples(witness, budget)
     survivors = search.separated(lambda: _shared(target), witness, survivors)
     if not survivors:
-        return Diagnosis(text=localised(witness, "alone or in pairs" if pairs else "alone"))
+        tried = "alone or in pairs" if pairs else "alone"
+        if budget.spent:
+            tried += f", as far as tried in {seconds:.0f} s"
+        return Diagnosis(text=localised(witness, tried))
+    return _diagnosis(witness, survivors)
+
+
+def _diagnosis(
+    witness: Witness, survivors: list[tuple[Mistake, ...]], declared: Spec | None = None
+) -> Diagnosis:
     names = list(dict.fromkeys(tuple(m.name for m in mistakes) for mistakes in survivors))
-    return Diagnosis(names[0], tuple(names[1:]), _text(witness, survivors))
+    text = _text(witness, survivors)
+    if declared is not None:
+        text = f"as the gradient of {witness.spec} (you declared {declared}):\n{text}"
+    return Diagnosis(names[0], tuple(names[1:]), text, found=tuple(survivors[0]), spec=witness.spec)
 
 
 def _shared(target: Target) -> GradientFunction:
@@ -121,18 +155,26 @@ def _shared(target: Target) -> GradientFunction:
     return target.session() if target.session else target.gradient
 
 
-def _witness(target: Target, spec: Spec, labels: str) -> Witness | None:
-    """What the target does, in the first of its dtypes in which it returns anything; None if in none."""
+def _witness(target: Target, spec: Spec, labels: str, budget: Budget) -> Witness | None:
+    """What the target does, in the first of its dtypes in which it returns anything; None if in none.
+
+    A gradient that is slow is observed on fewer cases: once the budget is spent, on no more.
+    """
     for dtype in target.dtypes or DTYPES:
-        cases = probes(spec, dtype, labels, target.layers)
-        observations = [observed(_shared(target), case) for case in cases]
+        first, *others = probes(spec, dtype, labels, target.layers)
+        observations = [observed(_shared(target), first)]
+        observations += [observed(_shared(target), case) for case in others if not budget.spent]
         if any(seen.returned is not None for o in observations for seen in o.seen):
             return Witness(spec, observations)
     return None
 
 
 def with_diagnosis(
-    findings: Sequence[Finding], target: Target, spec: SpecLike, labels: str | None = None
+    findings: Sequence[Finding],
+    target: Target,
+    spec: SpecLike,
+    labels: str | None = None,
+    budget: Budget | None = None,
 ) -> list[Finding]:
     """Findings of a check, the worst of those about the gradient with what explains it.
 
@@ -143,7 +185,7 @@ def with_diagnosis(
     if not about or not isinstance(target.judged_as(spec), Spec):
         return findings
     worst = max(about, key=lambda i: VERDICTS.index(findings[i].verdict.replace("crashed", "wrong")))
-    found = explain(target, spec, labels=labels)
+    found = explain(target, spec, labels=labels, seconds=budget.left if budget else math.inf)
     said = findings[worst].diagnosis
     if found.mistakes or not (said or found.unobserved):
         text = "\n".join(part for part in (said, found.text) if part)
@@ -166,7 +208,7 @@ def _text(witness: Witness, survivors: list[tuple[Mistake, ...]]) -> str:
         for mistake in mistakes:
             lines += [
                 f"mistake: {mistake.name} ({mistake.family})",
-                f"  yours  {mistake.wrong}{_constant(mistake)}",
+                f"  yours  {mistake.wrong}{_parameters(mistake)}",
                 f"  right  {mistake.right}",
                 f"  {mistake.story}; hidden: {mistake.hides}",
             ]
@@ -174,24 +216,11 @@ def _text(witness: Witness, survivors: list[tuple[Mistake, ...]]) -> str:
     return "\n".join(textwrap.fill(line, 96, subsequent_indent="    ") for line in lines)
 
 
-def _constant(mistake: Mistake) -> str:
-    """Which of the constants it is, where there are several."""
-    values = {
-        value
-        for piece in mistake.pieces.values()
-        for value in (getattr(piece, "__defaults__", None) or ()) + _closed_over(piece)
-        if isinstance(value, (int, float)) and not isinstance(value, bool)
-    }
-    return f"   (with {', '.join(f'{value:g}' for value in sorted(values))})" if values else ""
-
-
-def _closed_over(piece: object) -> tuple[object, ...]:
-    cells = getattr(piece, "__closure__", None) or ()
-    return tuple(
-        inner
-        for cell in cells
-        for inner in (cell.cell_contents, *(getattr(cell.cell_contents, "__defaults__", None) or ()))
-    )
+def _parameters(mistake: Mistake) -> str:
+    """Which constant, layers and rows it is, where there are several."""
+    said = [] if mistake.constant is None else [f"with {mistake.constant:.12g}"]
+    said += [f"in {mistake.where}"] if mistake.where else []
+    return f"   ({', '.join(said)})" if said else ""
 
 
 def _reasoning(witness: Witness, mistakes: tuple[Mistake, ...]) -> str:

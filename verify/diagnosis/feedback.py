@@ -31,6 +31,8 @@ def random_feedback(gradient: GradientFunction, witness: Witness) -> bool:
     output delta must be rounding. A rank is a decision about zeros: sqrt(u) of the largest entry makes it here, as
     where a bound is judged to say nothing.
     """
+    if len(witness.observations) < 2:  # there was no time for more
+        return False
     labels = witness.observations[1].case.labels
     first, second, *_ = observed(gradient, Case((19, 9, 3), 11, labels=labels, seed=77)).seen
     if first.returned is None or second.returned is None:

@@ -39,12 +39,16 @@ class Witness:
     _nets: dict[Any, backprop.Net] = field(default_factory=dict)
     _truths: dict[Call, Truth] = field(default_factory=dict)
     _partly: dict[tuple[Any, ...], bool] = field(default_factory=dict)
+    _tried: list[tuple[Mistake, ...]] = field(
+        default_factory=list
+    )  # kept, since they are known by their identity
 
     def explains(self, mistakes: Sequence[Mistake], kinds: Kinds = BOTH) -> bool:
         """Whether these mistakes account for every call of every observation, entry by entry.
 
         ``kinds`` says of which tensors: all, or (for mistakes without a memory) the weights or biases alone.
         """
+        self._tried.append(tuple(mistakes))
         with np.errstate(all="ignore"):
             return self._explains(mistakes, kinds)
 
@@ -58,8 +62,13 @@ class Witness:
         if all(mistake.first_call_right for mistake in stateful) and not self._first_call(pure, kinds):
             return False
         if stateful:
-            return all(self._replayed(observation, mistakes) for observation in self.observations)
-        return all(self._pure(observation, pure, kinds) for observation in self.observations)
+            return all(self._replayed(observation, mistakes) for observation in self._telling_first)
+        return all(self._pure(observation, pure, kinds) for observation in self._telling_first)
+
+    @functools.cached_property
+    def _telling_first(self) -> list[Observation]:
+        """The observations, those first that the right gradient does not account for: they refute soonest."""
+        return sorted(self.observations, key=lambda observation: self._pure(observation, (), BOTH))
 
     def proves(self, mistakes: Sequence[Mistake]) -> bool:
         """Whether, somewhere, they predict something that the right gradient cannot be."""

@@ -15,6 +15,7 @@ import numpy as np
 from verify.case.recipe import LABELS, Case
 from verify.checks.finding import Finding
 from verify.evaluate.bounds import Pair
+from verify.evaluate.budget import Budget
 from verify.reference.judge import judge
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, WEIGHTS, Spec
 from verify.reference.truth import Gradient, SpecLike, Truth, flat
@@ -89,17 +90,19 @@ REDUCTION_FACTORS = {
 }
 
 
-def with_recognition(findings: Sequence[Finding], target: Target, spec: SpecLike) -> list[Finding]:
+def with_recognition(
+    findings: Sequence[Finding], target: Target, spec: SpecLike, budget: Budget | None = None
+) -> list[Finding]:
     """Findings, those about a gradient that is wrong with what it is instead, where that was recognised."""
     return [
-        replace(finding, diagnosis=recognised(target, spec))
+        replace(finding, diagnosis=recognised(target, spec, budget))
         if (finding.check, finding.verdict) == ("gradient", "wrong")
         else finding
         for finding in findings
     ]
 
 
-def recognised(target: Target, spec: SpecLike) -> str:
+def recognised(target: Target, spec: SpecLike, budget: Budget | None = None) -> str:
     """What else a wrong gradient is exactly the gradient of, in a sentence or two; empty where nothing was found."""
     if not isinstance(spec, Spec):
         return ""
@@ -108,6 +111,8 @@ def recognised(target: Target, spec: SpecLike) -> str:
     except Failed:
         return ""
     for other in _family(spec, one_layer=target.layers == 1):
+        if budget is not None and budget.spent:
+            break
         factor = _factor(seen, other)
         if factor is not None and (other, factor) != (spec, ONE):
             return _sentence(spec, other, factor)

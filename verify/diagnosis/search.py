@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import combinations
@@ -9,14 +10,52 @@ from itertools import combinations
 from verify.diagnosis.hypothesis import Witness
 from verify.diagnosis.mistakes import CATALOGUE
 from verify.diagnosis.mistakes.mistake import Mistake, compatible
+from verify.diagnosis.mistakes.places import BY_LAYER, LAYERS, in_layers, in_rows
 from verify.diagnosis.observation import observed
-from verify.reference.spec import Spec
+from verify.diagnosis.sketch import Sketch
+from verify.evaluate.budget import Budget
+from verify.reference.spec import OUTPUT_LOSSES, REDUCTIONS, Spec
 from verify.reference.truth import GradientFunction
 
 Mistakes = tuple[Mistake, ...]
 
 SEPARATING = 12
 """Fresh cases, beyond the probes, on which hypotheses that survive together are told apart."""
+
+
+def grammar(sketch: Sketch) -> Iterator[Mistakes]:
+    """Mistakes of the catalogue with other parameters, solved for: another number, some layers, some rows alone."""
+    entries = [mistake for mistake in CATALOGUE if mistake.counts(sketch.spec)]
+    for mistake in entries:
+        if mistake.usual and (mistake.state or sketch.may_be(mistake)):
+            yield from ((solved,) for solved in sketch.solved(mistake))
+    for places in LAYERS:
+        for mistake in entries:
+            if mistake.pieces and not mistake.state and mistake.pieces.keys() <= BY_LAYER:
+                somewhere = in_layers(mistake, places)
+                yield from ((variant,) for variant in somewhere.variants)
+                if mistake.usual and sketch.may_be(somewhere):
+                    yield from ((solved,) for solved in sketch.solved(somewhere))
+    for mistake in entries:
+        for variant in [mistake] if mistake.of_rows else mistake.variants[:3]:
+            yield from ((in_rows(variant, rows),) for rows in sketch.rows(variant))
+
+
+def other_losses(witness: Witness, budget: Budget) -> Iterator[tuple[Spec, list[Mistakes]]]:
+    """Other losses of the same network with a mistake, where the two account for everything together."""
+    declared = witness.spec
+    others = [
+        replace(declared, output=output, loss=loss, reduction=reduction)
+        for output, loss in OUTPUT_LOSSES
+        for reduction in REDUCTIONS
+        if (output, loss, reduction) != (declared.output, declared.loss, declared.reduction)
+    ]
+    views = [Witness(other, witness.observations) for other in others]
+    if any(Sketch(view).near(()) and view.explains(()) for view in views):
+        return  # the loss accounts for all of it: `recognise` says so
+    for view in views:
+        if not budget.spent and (found := survivors(view, singles(view.spec), budget)):
+            yield view.spec, found
 
 
 def singles(spec: Spec) -> list[Mistakes]:
@@ -30,21 +69,42 @@ def pairs(spec: Spec, without: str = "") -> Iterator[Mistakes]:
     return ((a, b) for a, b in combinations(entries, 2) if compatible(a, b))
 
 
-def triples(witness: Witness) -> list[Mistakes]:
+def triples(witness: Witness, budget: Budget) -> list[Mistakes]:
     """Two mistakes that account for one kind of tensor, with a third in the other kind alone."""
     found = []
+    sketch = Sketch(witness)
     for piece, others in (("bias", (0,)), ("weight", (1,))):
         thirds = [mistake for (mistake,) in singles(witness.spec) if mistake.touched == {piece}]
-        for pair in pairs(witness.spec, without=piece):
+        for pair in _within(budget, pairs(witness.spec, without=piece)):
             # A memory is a matter of the whole gradient: it cannot account for one kind of tensor.
-            if not any(mistake.state for mistake in pair) and witness.explains(pair, others):
-                found += survivors(witness, ((*pair, third) for third in thirds))
+            if any(mistake.state for mistake in pair) or not sketch.near(pair, others):
+                continue
+            if witness.explains(pair, others):
+                found += survivors(witness, ((*pair, third) for third in thirds), budget)
     return found
 
 
-def survivors(witness: Witness, hypotheses: Iterable[Mistakes]) -> list[Mistakes]:
+def survivors(witness: Witness, hypotheses: Iterable[Mistakes], budget: Budget) -> list[Mistakes]:
     """The hypotheses that account for everything observed, and predict somewhere what the right gradient cannot be."""
-    return [mistakes for mistakes in hypotheses if witness.explains(mistakes) and witness.proves(mistakes)]
+    sketch = Sketch(witness)
+    return [
+        mistakes
+        for mistakes in _within(budget, hypotheses)
+        if sketch.near(mistakes) and witness.explains(mistakes) and witness.proves(mistakes)
+    ]
+
+
+def first_survivors(witness: Witness, hypotheses: Iterable[Mistakes], budget: Budget) -> list[Mistakes]:
+    """The first hypothesis that survives, alone; hypotheses are ordered, the simple ones first."""
+    sketch = Sketch(witness)
+    for mistakes in _within(budget, hypotheses):
+        if sketch.near(mistakes) and witness.explains(mistakes) and witness.proves(mistakes):
+            return [mistakes]
+    return []
+
+
+def _within(budget: Budget, hypotheses: Iterable[Mistakes]) -> Iterator[Mistakes]:
+    return itertools.takewhile(lambda _: not budget.spent, hypotheses)
 
 
 def separated(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,6 +25,8 @@ from verify.checks.table import CHECKS, FOLLOW_UPS
 from verify.diagnosis.diagnose import with_diagnosis
 from verify.diagnosis.recognise import with_recognition
 from verify.diagnosis.reproduce import reproduction
+from verify.evaluate.budget import Budget
+from verify.oracle.alarm import TimeUp, alarm
 from verify.oracle.errors import Errors
 from verify.oracle.report import Report
 from verify.oracle.search import Progress, Search
@@ -35,6 +38,13 @@ from verify.subject.load import Judged, as_target
 from verify.subject.target import Target
 
 __all__ = ["Progress", "check", "examine"]
+
+# Seconds, at most, for each thing that is done about a failure once it is found, and for all of them together.
+WITNESSING, COMPLETING, SETTLING, RECOGNISING, DIAGNOSING = 2.0, 6.0, 4.0, 4.0, 8.0
+EXPLAINING = 16.0
+
+SEARCHING = 0.6
+"""The part for the search, of the seconds that a run may take."""
 
 SURVEY = 15
 """Fresh cases a regime, in which a failing gradient is tried once more."""
@@ -59,6 +69,7 @@ def check(
     progress: Progress | None = None,
     diagnose: bool = True,
     false_alarm: float = FALSE_ALARM,
+    seconds: float | None = None,
 ) -> Report:
     """Judge a hand-written gradient: JAX's derivative, with a derived bound for every entry, decides.
 
@@ -94,6 +105,9 @@ def check(
     false_alarm
         The most, under the model of random rounding, that the probability may be that rounding alone takes any entry
         of the run beyond its band. 0: that model is not asked, and no networks of practical size are judged.
+    seconds
+        Judge no further case after about so many; a call that has not returned by then is broken off, where the
+        system has timers and this is the main thread. Not given: as long as the cases take.
 
     Returns
     -------
@@ -121,6 +135,9 @@ def check(
             raise ValueError(f"{name} must be an integer, {least} or larger; got {value!r}")
     if isinstance(false_alarm, bool) or not isinstance(false_alarm, (int, float)) or not 0 <= false_alarm < 1:
         raise ValueError(f"false_alarm must be a probability, from 0 to less than 1; got {false_alarm!r}")
+    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if seconds is not None and not (number and seconds > 0):
+        raise ValueError(f"seconds must be a positive number, or None; got {seconds!r}")
     if isinstance(checks, str) or not checks or any(name not in FOLLOW_UPS for name in checks):
         raise ValueError(f"checks must be a non-empty list from {', '.join(FOLLOW_UPS)}; got {checks!r}")
     taken: dict[str, Any] = {
@@ -133,22 +150,42 @@ def check(
     start = time.perf_counter()
     practical = practical_cases(spec, seed, **taken) if false_alarm and set(regimes) == set(REGIMES) else []
     tier = RandomRounding(false_alarm, cases + len(practical)) if false_alarm else None
-    search = Search(functools.partial(examined_with, tier, target, spec), cases, progress, checks)
-    interrupted = False
+    run = Budget(math.inf if seconds is None else seconds)
+    examine = functools.partial(examined_with, tier, target, spec)
+    search = Search(examine, cases, progress, checks, budget=run.stage(SEARCHING * run.left))
+    findings: list[Finding] = []
+    witnesses: dict[str, int] = {}
+    interrupted, left = False, []
     try:
         search.run(strategy, seed, database)
         if not search.findings:
             search.run_also(practical)
-        witnesses = cross_check(spec, search.sample(xla), search.sample(certified))
-        findings: list[Finding] = []
-        for finding in search.findings:  # the first one's fresh cases are counted with the others
-            errors = Errors() if findings else search.errors
-            findings.append(complete(target, spec, finding, draw, regimes, seed, errors))
-        if diagnose:
-            findings = with_diagnosis(with_recognition(findings, target, spec), target, spec, labels)
-    except KeyboardInterrupt:
-        interrupted = True
-        witnesses, findings = {}, search.findings
+        after = run.stage(EXPLAINING) if search.findings else run
+        witnessing = after.stage(WITNESSING) if search.findings else run
+        witnesses = cross_check(spec, search.sample(xla), search.sample(certified), witnessing)
+        with alarm(run.left):
+            settling = after.stage(SETTLING)
+            findings = [settled(target, spec, finding, settling) for finding in search.findings]
+            completing = after.stage(COMPLETING)
+            for i, finding in enumerate(findings):  # the first one's fresh cases are counted with the others
+                errors = Errors() if i else search.errors
+                findings[i] = _surveyed(target, spec, finding, draw, regimes, seed, errors, completing)
+            if diagnose:
+                findings = with_recognition(findings, target, spec, after.stage(RECOGNISING))
+                findings = with_diagnosis(findings, target, spec, labels, after.stage(DIAGNOSING))
+    except (KeyboardInterrupt, TimeUp) as stop:
+        interrupted = isinstance(stop, KeyboardInterrupt)
+        findings = findings or search.findings
+        if search.at_work is not None:
+            waited = time.perf_counter() - search.began
+            left.append(f"a call that had not returned after {waited:.1f} s, on {search.at_work}")
+            if not interrupted and not findings:
+                detail = f"the call did not return within {waited:.1f} s"
+                findings = [Finding("crashed", "runs", detail, search.at_work)]
+        elif findings and not interrupted:
+            left.append("what explains the failure: the time was up")
+    if search.judged.total() < cases and not (findings or interrupted):
+        left.append(f"{cases - search.judged.total()} of {cases} cases: the time was up")
     findings.sort(key=lambda finding: -VERDICTS.index(finding.verdict))
     findings = list({(finding.check, finding.verdict): finding for finding in reversed(findings)}.values())[
         ::-1
@@ -168,6 +205,7 @@ def check(
         seconds=time.perf_counter() - start,
         interrupted=interrupted,
         notes=target.notes,
+        left=tuple(left),
         errors=search.errors.histograms(),
         nearest=search.nearest and Example.of(*search.nearest),
     )
@@ -201,13 +239,13 @@ def examine(
         return settled(target, spec, finding_of(failure, case))
 
 
-def settled(target: Target, spec: SpecLike, finding: Finding) -> Finding:
+def settled(target: Target, spec: SpecLike, finding: Finding, budget: Budget | None = None) -> Finding:
     """A finding about numbers, with "wrong" and "imprecise" told apart by a higher precision."""
     about_numbers = CHECKS[finding.check].turn or finding.check == "gradient"  # "rounding" is settled already
     if not about_numbers or finding.judgement is None:
         return finding
     assert isinstance(finding.case, Case)
-    judgement = adjudicate(target, spec, Call(finding.case), finding.check, finding.judgement)
+    judgement = adjudicate(target, spec, Call(finding.case), finding.check, finding.judgement, budget)
     return replace(finding, verdict=judgement.verdict, judgement=judgement)
 
 
@@ -224,18 +262,35 @@ def complete(
 
     The errors of the fresh cases that show those regimes are added to ``errors``.
     """
+    finding = settled(target, spec, finding)
+    return _surveyed(target, spec, finding, draw, regimes, seed, errors, Budget())
+
+
+def _surveyed(
+    target: Target,
+    spec: SpecLike,
+    finding: Finding,
+    draw: Callable[..., st.SearchStrategy[Case]],
+    regimes: Sequence[str],
+    seed: int,
+    errors: Errors | None,
+    budget: Budget,
+) -> Finding:
+    """A finding with the regimes that it fails in, tried on fresh cases, and the lines that reproduce it."""
     case = finding.case
     assert isinstance(case, Case)
     follow_up = finding.check if finding.check in FOLLOW_UPS else "gradient"
     tier = RandomRounding() if finding.check == "rounding" else None
     failing, larger = {}, None
     for regime in suited(regimes, labels=case.labels, layers=target.layers):
-        fresh = Search(functools.partial(examined_with, tier, target, spec), SURVEY, errors=errors)
+        fresh = Search(
+            functools.partial(examined_with, tier, target, spec), SURVEY, errors=errors, budget=budget
+        )
         tried, failed = fresh.survey(draw(regimes=[regime]), seed, follow_up)
         failing[regime] = (failed, tried)
         larger = larger or fresh.largest
     return replace(
-        settled(target, spec, finding),
+        finding,
         regimes=failing,
         larger=larger and Example.of(*larger),
         reproduce=reproduction(target, spec, case, finding.check),

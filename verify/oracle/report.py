@@ -57,6 +57,8 @@ class Report:
         The case that came closest to its bounds; None where none was judged.
     random_rounding
         What the model of random rounding said; None where it was not asked.
+    left
+        What was left undone, and why.
     """
 
     target: str
@@ -76,6 +78,7 @@ class Report:
     errors: tuple[Histogram, ...] = field(default=(), repr=False)
     nearest: Example | None = field(default=None, repr=False)
     random_rounding: UnderRandomRounding | None = None
+    left: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -109,6 +112,7 @@ class Report:
         lines += [f"  {'read as' if i == 0 else '':17}{note}" for i, note in enumerate(self.notes)]
         if self.interrupted:
             lines.append("  interrupted      what follows is what was found until then")
+        lines += [f"  left undone      {what}" for what in self.left]
         if self.closest:
             worst = ", ".join(f"{kind} {ratio:.2f}" for kind, ratio in self.closest.items())
             lines.append(f"  closest to bound {worst}  (1 would be the bound itself)")

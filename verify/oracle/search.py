@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
 from verify.case.layers.recipe import LayerCase
-from verify.case.recipe import PRACTICAL, Case
+from verify.case.recipe import LAYOUTS, PRACTICAL, REGIMES, Case
 from verify.case.run import drawn_cases, run_cases
 from verify.checks.finding import Finding, finding_of
 from verify.checks.table import FOLLOW_UPS
+from verify.evaluate.budget import Budget
+from verify.oracle.alarm import TimeUp, alarm
 from verify.oracle.errors import Errors
 from verify.oracle.precision import Beside, Precision
 from verify.reference.judge import Judgement
@@ -27,6 +30,10 @@ C = TypeVar("C", Case, LayerCase)
 
 Progress = Callable[[int, int], None]
 """``progress(judged, cases)``, called after each case."""
+
+
+SHRINKING = 4.0
+"""Seconds, from the first failure, to search for more and to simplify them."""
 
 
 class Search(Generic[C]):
@@ -46,6 +53,8 @@ class Search(Generic[C]):
         Where the errors are counted.
     tensors
         The names of the judged tensors; not given: those of a network's gradient.
+    budget
+        Once it is spent, no further case is judged.
     """
 
     def __init__(
@@ -56,7 +65,11 @@ class Search(Generic[C]):
         follow_ups: Sequence[str] = FOLLOW_UPS,
         errors: Errors | None = None,
         tensors: Sequence[Tensor] | None = None,
+        budget: Budget | None = None,
     ) -> None:
+        self.budget = budget or Budget()
+        self.at_work: C | None = None
+        self.began = 0.0
         self.examine: Callable[[C, str], Judgement] = examine
         self.cases, self.progress, self.tensors = cases, progress, tensors
         self.follow_ups = tuple(follow_ups)
@@ -71,6 +84,7 @@ class Search(Generic[C]):
         self.seen: list[C] = []
         self._simplest: dict[type[Failed], Finding] = {}
         self._failed: dict[C, Failed] = {}
+        self._failures: dict[type[Failed], dict[C, Finding]] = {}
 
     @property
     def findings(self) -> list[Finding]:
@@ -87,13 +101,23 @@ class Search(Generic[C]):
         def judge(case: C) -> None:
             self.judge(case, follow_up_of(case, self.follow_ups))
 
-        with contextlib.suppress(Failed, ExceptionGroup):  # Hypothesis ends on the simplest case of each kind
-            run_cases(strategy, judge, cases=self.cases, seed=seed, simplify=True, database=database)
+        try:
+            # Hypothesis ends on the simplest case of each kind.
+            with contextlib.suppress(Failed, ExceptionGroup), self._alarm():
+                run_cases(strategy, judge, cases=self.cases, seed=seed, simplify=True, database=database)
+        except TimeUp:
+            if self.at_work is not None:  # a call was broken off
+                raise
+            self._simplest = {
+                kind: found[min(found, key=_simplicity)] for kind, found in self._failures.items()
+            }
 
     def survey(self, strategy: st.SearchStrategy[C], seed: int, follow_up: str) -> tuple[int, int]:
         """Try fresh cases without searching on: how many were tried, and how many failed."""
         tried = failed = 0
         for case in drawn_cases(strategy, self.cases, seed):
+            if self.budget.spent:
+                break
             try:
                 judgement: Judgement | None = self.examine(case, follow_up)
                 fails = False
@@ -111,24 +135,37 @@ class Search(Generic[C]):
 
     def run_also(self, cases: Sequence[C]) -> None:
         """Judge these cases too, up to the first that fails; it is not simplified."""
-        with contextlib.suppress(Failed):
+        with contextlib.suppress(Failed, TimeUp), self._alarm():
             for case in cases:
                 self.judge(case)
 
+    def _alarm(self) -> contextlib.AbstractContextManager[None]:
+        """Breaks off a call that goes on after the budget is spent, and a quarter of it more."""
+        return alarm(1.25 * self.budget.left, when=lambda: self.at_work is not None)
+
     def judge(self, case: C, follow_up: str = "gradient") -> None:
         """Judge one case; raise Failed, of a type of its own for each kind of failure, where it fails."""
+        if self.budget.spent:
+            raise TimeUp
+        self.at_work, self.began = case, time.perf_counter()
         try:
             judgement = self.examine(case, follow_up)
         except NotCalled:
+            self.at_work = None
             if case in self._failed:  # it failed when it was still called
                 raise self._failed[case] from None
             return
         except Failed as failure:
             kind = _kind(failure.check, failure.verdict)
+            self.at_work = None
+            if not self._simplest:
+                self.budget = self.budget.stage(SHRINKING)
             self._simplest[kind] = finding_of(failure, case)
+            self._failures.setdefault(kind, {})[case] = self._simplest[kind]
             failed = kind(failure.check, failure.verdict, failure.detail, failure.judgement)
             self._failed[case] = failed
             raise failed from failure.__cause__
+        self.at_work = None
         self.judged[case.regime] += 1
         self.inconclusive[case.regime] += judgement.verdict == "inconclusive"
         kind_of_tensor = judgement.tensor.kind
@@ -144,6 +181,20 @@ class Search(Generic[C]):
             self.seen.append(case)
         if self.progress is not None:
             self.progress(min(self.judged.total(), self.cases), self.cases)
+
+
+def _simplicity(case: Case | LayerCase) -> tuple[int, ...]:
+    """How simple a case is: the smaller, the simpler."""
+    if isinstance(case, LayerCase):
+        return (sum(n for _, n in case.sizes),)
+    regimes = [*REGIMES, PRACTICAL]
+    regime = regimes.index(case.regime) if case.regime in regimes else len(regimes)
+    return (
+        regime,
+        len(case.layer_sizes),
+        sum(case.layer_sizes) + case.batch,
+        LAYOUTS.index(case.layout),
+    )
 
 
 def follow_up_of(case: Case | LayerCase, follow_ups: Sequence[str] = FOLLOW_UPS) -> str:

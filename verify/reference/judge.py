@@ -93,6 +93,8 @@ class Judgement:
         What random rounding says of it; None where it was not asked.
     entries
         All entries, for pictures; None where they were not kept.
+    note
+        What could not be settled, and why; usually nothing.
     """
 
     verdict: str
@@ -108,6 +110,7 @@ class Judgement:
     entries: Entries | None = field(default=None, repr=False, compare=False)
     allows: tuple[float, ...] = ()
     banded: Banded | None = None
+    note: str = ""
 
 
 class Exact(Protocol):

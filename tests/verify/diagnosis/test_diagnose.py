@@ -9,6 +9,7 @@ from mlp_ref.params import Layer
 from verify.commands.mistakes.score import CONFIGURATIONS
 from verify.diagnosis.diagnose import Diagnosis
 from verify.diagnosis.mistakes import CATALOGUE, wrong_gradient
+from verify.diagnosis.mistakes.places import chosen, in_layers, in_rows
 from verify.reference.spec import Spec
 
 NAMED = {mistake.name: mistake for mistake in CATALOGUE}
@@ -91,8 +92,8 @@ def scale_first_row(layers):
     layers[0].weight[0] *= 3
 
 
-def scale_last_bias(layers):
-    layers[-1].bias[...] *= 1.5
+def scale_one_bias(layers):
+    layers[-1].bias[0] *= 1.5
 
 
 def transpose_square(layers):
@@ -108,8 +109,8 @@ def change_by_two_in_a_thousand_millions(layers):
     ("change", "said"),
     [
         (scale_first_row, "a factor of its own for each row: 3, 1, 1, 1, 1"),
-        (scale_last_bias, "the first that is wrong, from the output: bias of layer 3"),
-        (scale_last_bias, "the right one times one factor: 1.5"),
+        (scale_one_bias, "the first that is wrong, from the output: bias of layer 3"),
+        (scale_one_bias, "10 of its 11 entries are right"),
         (transpose_square, "it is right, but transposed"),
         (change_by_two_in_a_thousand_millions, "62 of its 63 entries are right"),
     ],
@@ -132,6 +133,67 @@ def test_a_gradient_that_leaves_out_a_row_is_said_to():
     assert found.mistakes == ()
     assert found.text.startswith("not in the catalogue of mistakes, alone or in pairs; what can be said:")
     assert "it is the gradient of every row but 0" in found.text
+    found = verify.explain(lambda params, x, y: right(params, x[1:], y[1:]), spec)
+    assert found.mistakes == ("rows_left_out",)
+    assert [m.where for m in found.found] == ["row 1 alone"]
+    assert "yours  dz = 0 in some rows, the last one say   (in row 1 alone)" in found.text
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "places", "move"),
+    [
+        (Spec("tanh"), "bias_sign", chosen([1], "layer"), in_layers),
+        (Spec("relu"), "slope_dropped", chosen([0], "layer", others=True), in_layers),
+        (Spec(), "weight_absolute", chosen([0], "layer", end=True), in_layers),
+        (Spec(), "rows_left_out", chosen([2, 4], "row"), in_rows),
+        (Spec(), "softmax_diagonal", chosen([0, 1], "row", end=True), in_rows),
+        (Spec(), "batch_cut", chosen([0], "row"), in_rows),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_mistake_in_some_places_is_named_with_its_places(spec, name, places, move):
+    found = verify.explain(wrong_gradient(spec, move(NAMED[name], places)), spec)
+    assert found.mistakes == (name,)
+    assert [m.where for m in found.found] == [places.said]
+    assert f"(in {places.said})" in found.text
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "number"),
+    [
+        (Spec(), "bias_scaled", 0.3),
+        (Spec(), "gradient_clipped", 0.07),
+        (Spec("leaky_relu"), "leak_of_another_size", 0.123456789),
+        (Spec(), "softmax_tempered", 1.7),
+        (Spec(l2=0.1), "penalty_of_another_size", 0.37),
+        (Spec(), "momentum_inside", 0.8),
+        (Spec(), "parameters_updated", 0.037),
+        (Spec(), "clipped_logits", 17.4),
+    ],
+)
+def test_a_constant_is_solved_for(spec, name, number):
+    found = verify.explain(wrong_gradient(spec, NAMED[name].with_constant(number)), spec)
+    assert found.mistakes == (name,)
+    assert [m.constant for m in found.found] == [pytest.approx(number, rel=1e-12)]
+    assert f"with {number:.12g}" in found.text
+
+
+def test_a_loss_and_a_mistake_are_found_together():
+    other = Spec("sigmoid", "softmax", "squared_error")
+    found = verify.explain(wrong_gradient(other, NAMED["softmax_diagonal"]), Spec())
+    assert (found.mistakes, found.spec) == (("softmax_diagonal",), other)
+    assert found.text.startswith(f"as the gradient of {other} (you declared {Spec()}):")
+
+
+def test_another_loss_without_a_mistake_is_no_mistake():
+    other = Spec("sigmoid", "softmax", "squared_error", "mean_all")
+    assert verify.explain(wrong_gradient(other), Spec()).mistakes == ()
+
+
+def test_what_was_not_tried_for_want_of_time_is_said():
+    found = verify.explain(altered(scale_first_row), seconds=1e-9)
+    assert found.mistakes == ()
+    assert "alone or in pairs, as far as tried in 0 s; what can be said:" in found.text
 
 
 def test_random_answers_are_said_to_change():

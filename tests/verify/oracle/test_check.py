@@ -1,6 +1,7 @@
 """check(): what is right is verified, what is not ends in a report, and the same seed draws the same cases."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -363,6 +364,45 @@ def test_the_configuration_of_jax_stays_as_it_was():
     verify.check(right, cases=5, xla=1, certified=1)
     assert dict(jax.config.values) == before
     assert jnp.ones(1).dtype == np.float32
+
+
+def test_seconds_must_be_a_positive_number():
+    for seconds in (0, -1.0, "5", True, float("nan")):
+        with pytest.raises(ValueError, match=r"seconds must be a positive number, or None; got "):
+            verify.check(right, seconds=seconds)
+
+
+def test_a_run_that_is_out_of_time_says_what_it_left():
+    report = verify.check(right, seconds=1e-9)
+    assert report.judged == {}
+    assert (report.verdict, report.interrupted) == ("inconclusive", False)
+    assert report.left == ("1000 of 1000 cases: the time was up",)
+    assert "left undone      1000 of 1000 cases: the time was up" in str(report)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers")
+def test_a_gradient_that_never_returns_is_broken_off_and_said_to():
+    def endless(params, x, y):
+        while True:
+            pass
+
+    report = verify.check(endless, seconds=0.2)
+    [finding] = report.findings
+    assert (finding.verdict, finding.check) == ("crashed", "runs")
+    assert finding.detail.startswith("the call did not return within ")
+    assert report.left[0].startswith("a call that had not returned after ")
+    assert "Case(layer_sizes=" in report.left[0]
+
+
+def test_an_interruption_names_the_call_that_had_not_returned():
+    def interrupted(params, x, y):
+        raise KeyboardInterrupt
+
+    report = verify.check(interrupted)
+    assert report.interrupted
+    assert report.findings == ()
+    assert report.left[0].startswith("a call that had not returned after ")
+    assert "s, on Case(layer_sizes=" in report.left[0]
 
 
 class TestPictures:

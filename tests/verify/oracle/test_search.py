@@ -8,6 +8,7 @@ from verify.case.draw import cases
 from verify.case.recipe import Case
 from verify.checks.examine import examined
 from verify.checks.table import FOLLOW_UPS
+from verify.evaluate.budget import Budget
 from verify.oracle.search import Search, follow_up_of
 from verify.reference.spec import Spec
 from verify.subject.target import Target
@@ -46,3 +47,39 @@ def test_a_sample_is_spread_over_what_was_judged():
     search.run(cases(regimes=["no_hidden"]), 0)
     assert search.sample(3) == search.seen[::10]
     assert search.sample(0) == []
+
+
+def test_nothing_is_judged_once_the_budget_is_spent():
+    search = Search(Target(right), Spec(), 30, budget=Budget(0))
+    search.run(cases(), 0)
+    assert search.judged.total() == 0
+    assert search.findings == []
+    assert search.survey(cases(), 0, "gradient") == (0, 0)
+
+
+def test_the_simplest_case_known_is_kept_when_the_budget_ends_the_search():
+    class Calls(Budget):
+        """A budget of calls, not of seconds: no test waits for a clock."""
+
+        calls = 12
+
+        @property
+        def spent(self):
+            self.calls -= 1
+            return self.calls < 0
+
+        def stage(self, seconds):
+            return self
+
+    seen = []
+
+    def doubled(params, x, y):
+        seen.append((len(params), sum(len(layer.bias) for layer in params) + x.shape[1] + len(x)))
+        return [(2 * dw, 2 * db) for dw, db in right(params, x, y)]
+
+    search = Search(Target(doubled), Spec(), 1000, budget=Calls())
+    search.run(cases(regimes=["ordinary"]), 0)
+    [finding] = search.findings
+    assert len(seen) == 12
+    sizes = finding.case.layer_sizes
+    assert (len(sizes) - 1, sum(sizes) + finding.case.batch) == min(seen)

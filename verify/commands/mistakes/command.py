@@ -30,6 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pairs", type=int, default=0, metavar="N", help="also N random pairs of two families"
     )
+    parser.add_argument(
+        "--moved",
+        type=int,
+        default=0,
+        metavar="N",
+        help="instead: N mistakes moved to a layer, to rows or to a number drawn at random",
+    )
+    parser.add_argument(
+        "--reports", type=int, default=0, metavar="N", help="instead: how long N whole reports take"
+    )
     parser.add_argument("--only", metavar="NAME", nargs="+", help="these mistakes or families alone")
     parser.add_argument(
         "--configurations", type=_positive, metavar="N", help="the first N configurations alone (all five)"
@@ -62,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
         if path and (path.is_dir() or not path.parent.is_dir()):
             print(f"{option} must be a file in a folder that exists; got {path}", file=sys.stderr)
             return 2
+    if args.moved or args.reports:
+        return max(_moved(args) if args.moved else 0, _reports(args) if args.reports else 0)
     specs = CONFIGURATIONS[: args.configurations]
     results: dict[str, Any] = {"cases": args.cases, "seed": args.seed, "catalogue": len(CATALOGUE)}
     try:
@@ -82,6 +94,45 @@ def run(args: argparse.Namespace) -> int:
 
         args.page.write_text(page(results), encoding="utf-8")
     return 1 if failures or "right" not in results else 0
+
+
+def _moved(args: argparse.Namespace) -> int:
+    """Print what becomes of moved mistakes; 1 where one was missed or misnamed, else 0."""
+    from verify.commands.mistakes.moved import moves, scored
+
+    print(f"  {'mistake':33}{'moved to':34}{'caught after':>12}  diagnosed as")
+    found = []
+    for spec, mistake, kind in moves(args.moved, args.seed):
+        move = scored(spec, mistake, kind, cases=args.cases, seed=args.seed)
+        found.append(move)
+        said = f"{move.diagnosed or '-'}{'   NOT THERE' if move.misnamed else ''}"
+        print(f"  {move.name:33}{move.to:34}{move.after or 'never':>12}  {said}", flush=True)
+    wrong = [move for move in found if move.after or move.diagnosed]
+    print(
+        f"\n{len(found) - len(wrong)} of {len(found)} were never seen to be wrong: there the mistake is none"
+    )
+    for kind in ("layer", "rows", "constant", ""):
+        some = [move for move in wrong if kind in ("", move.kind)]
+        caught, named = sum(move.after > 0 for move in some), sum(move.named for move in some)
+        share = f" ({named / len(some):.1%})" if some else ""
+        print(f"{kind or 'all':9} caught {caught} of {len(some)}, named {named}{share}")
+    misnamed = sum(move.misnamed for move in found)
+    seconds = np.percentile([move.seconds for move in found], [50, 95, 100])
+    print(f"named but not there: {misnamed}")
+    print("seconds to diagnose: median {:.2f}, 95 % {:.2f}, most {:.2f}".format(*seconds))
+    return 1 if misnamed or any(not move.after for move in wrong) else 0
+
+
+def _reports(args: argparse.Namespace) -> int:
+    """Print how long whole reports take; 1 where a mistake was verified, else 0."""
+    from verify.commands.mistakes.reports import reports
+
+    rows = list(reports(args.reports, args.seed, args.cases))
+    for name, spec, verdict, seconds in sorted(rows, key=lambda row: row[3]):
+        print(f"  {seconds:6.2f} s  {verdict:12} {name} ({spec})")
+    spread = np.percentile([seconds for *_, seconds in rows], [50, 95, 100])
+    print("seconds a report: median {:.2f}, 95 % {:.2f}, most {:.2f}".format(*spread))
+    return int(any(verdict == "verified" for _, _, verdict, _ in rows))
 
 
 def _positive(text: str) -> int:

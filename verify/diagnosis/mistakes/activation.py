@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from verify.diagnosis.mistakes.backprop import Net, sigmoid, softmax
-from verify.diagnosis.mistakes.mistake import Mistake
+from verify.diagnosis.mistakes.mistake import Constant, Mistake
 from verify.reference.spec import Spec
 
 FAMILY = "output activation"
@@ -43,20 +43,52 @@ def _unshifted(net: Net) -> Any:
     return e / e.sum(axis=1, keepdims=True)
 
 
-def _with_epsilon(net: Net) -> Any:
-    e = np.exp(net.z[-1] - net.z[-1].max(axis=1, keepdims=True))
-    return e / (e.sum(axis=1, keepdims=True) + 1e-8)
+def _with_epsilon(epsilon: float) -> Any:
+    def output(net: Net) -> Any:
+        e = np.exp(net.z[-1] - net.z[-1].max(axis=1, keepdims=True))
+        return e / (e.sum(axis=1, keepdims=True) + epsilon)
+
+    return output
 
 
-def _clipped(low: float, high: float) -> Any:
-    return lambda net: np.clip((softmax if softmax_output(net.spec) else sigmoid)(net.z[-1]), low, high)
+def _clipped(c: float) -> Any:
+    return lambda net: np.clip((softmax if softmax_output(net.spec) else sigmoid)(net.z[-1]), c, 1 - c)
 
 
 def _clipped_logits(limit: float) -> Any:
     return lambda net: (softmax if softmax_output(net.spec) else sigmoid)(np.clip(net.z[-1], -limit, limit))
 
 
+def _tempered(temperature: float) -> Any:
+    return lambda net: softmax(net.z[-1] / temperature)
+
+
+def _whole_batch_shift(net: Net) -> Any:
+    e = np.exp(net.z[-1] - net.z[-1].max())
+    return e / e.sum(axis=1, keepdims=True)
+
+
 TABLE = (
+    Mistake(
+        "softmax_tempered",
+        FAMILY,
+        "p = softmax(z / c)",
+        "p = softmax(z)",
+        "a temperature is left in from sampling",
+        "nowhere",
+        {"output": Constant(_tempered, 2.0, 0.5)},
+        applies=softmax_output,
+    ),
+    Mistake(
+        "softmax_shifted_by_batch",
+        FAMILY,
+        "p = exp(z - z.max()) / sum(exp(z - z.max()))",
+        "p = exp(z - max(z)) / sum(exp(z - max(z)))",
+        "the largest logit of the whole batch is subtracted: rows far below it underflow to 0 / 0",
+        "until the rows' logits are 745 apart in float64, 103 in float32",
+        {"output": _whole_batch_shift},
+        applies=softmax_output,
+    ),
     Mistake(
         "softmax_wrong_axis",
         FAMILY,
@@ -104,7 +136,7 @@ TABLE = (
         "p = exp(z) / sum(exp(z))",
         "a guard against a division by zero that cannot happen",
         "in float32, and to every tolerance above 1e-8",
-        {"output": _with_epsilon},
+        {"output": Constant(_with_epsilon, 1e-8)},
         applies=softmax_output,
     ),
     Mistake(
@@ -134,7 +166,7 @@ TABLE = (
         "p = p",
         "probabilities are clipped so that log(p) is finite, and the clipped ones used in the gradient",
         "until an output saturates",
-        {"output": tuple(_clipped(c, 1 - c) for c in (1e-7, 1e-8, 1e-10, 1e-12, 1e-15, 1e-3))},
+        {"output": Constant(_clipped, 1e-7, 1e-8, 1e-10, 1e-12, 1e-15, 1e-3)},
         applies=class_outputs,
     ),
     Mistake(
@@ -144,7 +176,7 @@ TABLE = (
         "p = f(z)",
         "logits are clipped against overflow, and the clip is not differentiated",
         "until a logit exceeds the limit",
-        {"output": tuple(_clipped_logits(c) for c in (20.0, 10.0, 50.0, 100.0))},
+        {"output": Constant(_clipped_logits, 20.0, 10.0, 50.0, 100.0)},
         applies=class_outputs,
     ),
 )

@@ -83,6 +83,11 @@ class Net:
         """The index of the last layer."""
         return len(self.params) - 1
 
+    def rows(self, which: Any) -> Net:
+        """The same for some rows alone."""
+        z, a = ([array[which] for array in arrays] for arrays in (self.z, self.a))
+        return Net(self.spec, self.params, self.y[which], z, a)
+
 
 # --- the backward pass: the right pieces
 
@@ -151,14 +156,17 @@ def penalty(net: Net, i: int, gradient: Layer) -> Layer:
     return Layer(gradient.weight + net.spec.l2 * net.params[i].weight, gradient.bias)
 
 
-def keep(kind: str, array: Any) -> Any:
-    """What becomes of an array that is stored: ``x``, ``weight``, ``activation``, ``delta`` or ``gradient``."""
+def keep(kind: str, array: Any, i: int, n: int) -> Any:
+    """What becomes of an array of layer i of n that is stored.
+
+    Its kind is ``x``, ``weight``, ``activation``, ``delta`` or ``gradient``.
+    """
     return array
 
 
-def handed(layer: Layer) -> Layer:
+def handed(net: Net, i: int, gradient: Layer) -> Layer:
     """What becomes of a layer's gradient before it is handed over."""
-    return layer
+    return gradient
 
 
 def finish(layers: list[Layer]) -> list[Layer]:
@@ -178,8 +186,8 @@ class Pieces:
     back: Callable[[Net, int, Any, Layer], Any] = back
     slope: Callable[[Net, int, Any], Any] = slope
     penalty: Callable[[Net, int, Layer], Layer] = penalty
-    keep: Callable[[str, Any], Any] = keep
-    handed: Callable[[Layer], Layer] = handed
+    keep: Callable[[str, Any, int, int], Any] = keep
+    handed: Callable[[Net, int, Layer], Layer] = handed
     finish: Callable[[list[Layer]], list[Layer]] = finish
 
 
@@ -188,28 +196,37 @@ RIGHT = Pieces()
 
 def forward(pieces: Pieces, spec: Spec, params: Sequence[Layer], x: Any, y: Any) -> Net:
     """Affine layers with the activation between them; what the backward pass needs is kept."""
-    kept = [Layer(pieces.keep("weight", weight), bias) for weight, bias in params]
-    net = Net(spec, kept, y, [], [pieces.keep("x", x)])
+    kept = [
+        Layer(pieces.keep("weight", weight, i, len(params)), bias) for i, (weight, bias) in enumerate(params)
+    ]
+    net = Net(spec, kept, y, [], [pieces.keep("x", x, 0, len(params))])
     for i, (weight, bias) in enumerate(kept):
         z = net.a[i] @ weight
         net.z.append(z + bias if spec.biases else z)
         if i < net.last:
-            net.a.append(pieces.keep("activation", ACTIVATIONS[spec.hidden](net.z[i])))
+            net.a.append(pieces.keep("activation", ACTIVATIONS[spec.hidden](net.z[i]), i, len(params)))
     return net
 
 
-def backward(pieces: Pieces, net: Net) -> Iterator[Layer]:
-    """The layers' gradients, last layer first."""
-    dz = pieces.reduce(net, pieces.keep("delta", pieces.delta(net, pieces.output(net))))
+def start(pieces: Pieces, net: Net) -> Any:
+    """The derivative of the loss with respect to the logits: where the way back starts."""
+    dz = pieces.keep("delta", pieces.delta(net, pieces.output(net)), net.last, net.last + 1)
+    return pieces.reduce(net, dz)
+
+
+def backward(pieces: Pieces, net: Net, dz: Any = None) -> Iterator[Layer]:
+    """The layers' gradients, last layer first; from `start`, where it is not given."""
+    n = net.last + 1
+    dz = start(pieces, net) if dz is None else dz
     da = dz
     for i in range(net.last, -1, -1):
         dbias = pieces.bias(net, i, dz, da) if net.spec.biases else np.zeros_like(net.params[i].bias)
         layer = Layer(pieces.weight(net, i, dz, da), dbias)
-        kept = (pieces.keep("gradient", tensor) for tensor in pieces.penalty(net, i, layer))
-        yield pieces.handed(Layer(*kept))
+        kept = (pieces.keep("gradient", tensor, i, n) for tensor in pieces.penalty(net, i, layer))
+        yield pieces.handed(net, i, Layer(*kept))
         if i:
             da = pieces.back(net, i, dz, layer)
-            dz = pieces.keep("delta", da * pieces.slope(net, i - 1, da))
+            dz = pieces.keep("delta", da * pieces.slope(net, i - 1, da), i - 1, n)
 
 
 def gradient(pieces: Pieces, spec: Spec, params: Sequence[Layer], x: Any, y: Any) -> list[Layer]:

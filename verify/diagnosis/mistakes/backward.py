@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mlp_ref.params import Layer
-from verify.diagnosis.mistakes.backprop import Net
-from verify.diagnosis.mistakes.mistake import Mistake
+from verify.diagnosis.mistakes.backprop import Net, back
+from verify.diagnosis.mistakes.mistake import Constant, Mistake
 
 FAMILY = "weights backwards"
 _RIGHT = "da = dz @ weight.T"
@@ -21,6 +21,10 @@ def _through(weights: Any) -> Any:
 
 def _noise(net: Net, i: int, dz: Any, gradient: Layer) -> Any:
     return dz @ np.random.default_rng().standard_normal(net.params[i].weight.shape).T.astype(dz.dtype)
+
+
+def _clipped(limit: float) -> Any:
+    return lambda net, i, dz, gradient: np.clip(back(net, i, dz, gradient), -limit, limit)
 
 
 TABLE = (
@@ -54,9 +58,9 @@ TABLE = (
         "each layer is updated on the way back, before the delta goes through it",
         "without a hidden layer, and to every tolerance that is larger than the learning rate",
         {
-            "back": tuple(
-                _through(lambda net, i, gradient, r=r: net.params[i].weight - r * gradient.weight)
-                for r in (0.1, 0.01, 0.001, 1.0, 0.5, 0.05, 0.005, 0.0001)
+            "back": Constant(
+                lambda rate: _through(lambda net, i, gradient: net.params[i].weight - rate * gradient.weight),
+                *(0.1, 0.01, 0.001, 1.0, 0.5, 0.05, 0.005, 0.0001),
             )
         },
     ),
@@ -140,6 +144,28 @@ TABLE = (
                 )
             )
         },
+    ),
+    Mistake(
+        "scaled_on_the_way_back",
+        FAMILY,
+        "da = c * dz @ weight.T",
+        _RIGHT,
+        "a rate or a decay is multiplied in at every layer",
+        "without a hidden layer",
+        {
+            "back": Constant(
+                lambda c: lambda net, i, dz, gradient: c * back(net, i, dz, gradient), 0.1, 0.5, 0.9
+            )
+        },
+    ),
+    Mistake(
+        "clipped_on_the_way_back",
+        FAMILY,
+        "da = clip(dz @ weight.T, -c, c)",
+        _RIGHT,
+        "what flows back is clipped at every layer against explosion",
+        "without a hidden layer, and while it is small",
+        {"back": Constant(_clipped, 0.01, 0.001, 0.1, 1.0)},
     ),
     Mistake(
         "nothing_goes_back",

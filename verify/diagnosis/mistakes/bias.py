@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from verify.diagnosis.mistakes.backprop import bias
-from verify.diagnosis.mistakes.mistake import Mistake
+from verify.diagnosis.mistakes.mistake import Constant, Mistake
 
 FAMILY = "bias gradient"
 _RIGHT = "dbias = dz.sum(axis=0)"
 
+
+def _left_out(rows: Any) -> dict[str, Any]:
+    return {"bias": lambda net, i, dz, da: dz[~rows(net.batch)].sum(axis=0)}
+
+
 TABLE = (
+    Mistake(
+        "bias_rows_left_out",
+        FAMILY,
+        "dbias = dz[1:].sum(axis=0)",
+        _RIGHT,
+        "a loop over samples begins one too late",
+        "nowhere",
+        _left_out(lambda n: np.arange(n) == 0),
+        of_rows=_left_out,
+    ),
     Mistake(
         "bias_mean",
         FAMILY,
@@ -123,6 +140,15 @@ TABLE = (
         "z = x @ weight - bias in the mind (a threshold), plus in the code",
         "nowhere",
         {"bias": lambda net, i, dz, da: -bias(net, i, dz, da)},
+    ),
+    Mistake(
+        "bias_scaled",
+        FAMILY,
+        "dbias = c * dz.sum(axis=0)",
+        _RIGHT,
+        "biases have a learning rate of their own, and it is left inside the gradient",
+        "behind the learning rate",
+        {"bias": Constant(lambda c: lambda net, i, dz, da: c * bias(net, i, dz, da), 0.1, 10.0)},
     ),
     Mistake(
         "bias_doubled",

@@ -20,6 +20,13 @@ State = Callable[[GradientOf, Spec], GradientOf]
 """Puts a memory, or bad manners, around a gradient function: a fresh one each time."""
 
 
+class Constant:
+    """A piece, or a memory, with a number in it: what makes it of the number, and the usual numbers."""
+
+    def __init__(self, make: Callable[[float], Any], *usual: float) -> None:
+        self.make, self.usual = make, usual
+
+
 @dataclass(frozen=True)
 class Mistake:
     """One way to get a gradient wrong.
@@ -35,16 +42,21 @@ class Mistake:
     hides
         Where it cannot be seen.
     pieces
-        The pieces of `verify.diagnosis.mistakes.backprop.Pieces` that it replaces. A piece may be a tuple of variants:
-        the same mistake with another constant.
+        The pieces of `verify.diagnosis.mistakes.backprop.Pieces` that it replaces. A piece may be a `Constant`.
     state
-        The memory that it puts around the gradient function.
+        The memory that it puts around the gradient function; may be a `Constant`.
     applies
         Whether it is a mistake for a Spec.
     first_call_right
         Whether what it puts around the gradient function leaves the first call's result as it is.
     draws
         Makes, for a mistake that draws at random, every gradient that a call can return.
+    constant
+        The number in it, where that has been chosen.
+    where
+        In which layers, or in which rows, where not in all.
+    of_rows
+        For a mistake that is one in some rows alone: its pieces, from a function that says of n rows which they are.
     """
 
     name: str
@@ -54,31 +66,39 @@ class Mistake:
     story: str
     hides: str
     pieces: Mapping[str, Any] = field(default_factory=dict)
-    state: State | None = None
+    state: State | Constant | None = None
     applies: Callable[[Spec], bool] = lambda spec: True
     first_call_right: bool = True
     draws: Callable[[GradientOf, list[Layer], Any, Any], Iterable[list[Layer]]] | None = None
+    constant: float | None = None
+    where: str = ""
+    of_rows: Callable[[Callable[[int], Any]], Mapping[str, Any]] | None = None
 
     def counts(self, spec: Spec) -> bool:
         """Whether it is a mistake for a Spec: it is declared to be one, and is not about biases that are not there."""
         return self.applies(spec) and (spec.biases or not ("bias" in self.pieces or "bias" in self.name))
 
     @functools.cached_property
+    def usual(self) -> tuple[float, ...]:
+        """The usual numbers for its constant; empty where it has none, or has one that is chosen."""
+        for part in (*self.pieces.values(), self.state):
+            if isinstance(part, Constant):
+                return part.usual
+        return ()
+
+    def with_constant(self, number: float) -> Mistake:
+        """The same mistake with a number for its constant."""
+
+        def made(part: Any) -> Any:
+            return part.make(number) if isinstance(part, Constant) else part
+
+        pieces = {name: made(piece) for name, piece in self.pieces.items()}
+        return replace(self, pieces=pieces, state=made(self.state), constant=number)
+
+    @functools.cached_property
     def variants(self) -> list[Mistake]:
-        """The same mistake with each of its constants, the same objects each time; usually itself alone."""
-        counts = {len(piece) for piece in self.pieces.values() if isinstance(piece, tuple)}
-        if not counts:
-            return [self]
-        (count,) = counts
-        return [
-            replace(
-                self,
-                pieces={
-                    k: piece[i] if isinstance(piece, tuple) else piece for k, piece in self.pieces.items()
-                },
-            )
-            for i in range(count)
-        ]
+        """The same mistake with each of its usual constants, the same objects each time; usually itself alone."""
+        return [self.with_constant(number) for number in self.usual] or [self]
 
     @property
     def touched(self) -> frozenset[str]:
@@ -132,8 +152,10 @@ def wrong_gradient(spec: Spec, *mistakes: Mistake) -> GradientOf:
 
     function: GradientOf = made
     for mistake in mistakes:
-        if mistake.state:
-            function = mistake.state(function, spec)
+        state = mistake.variants[0].state
+        if state:
+            assert not isinstance(state, Constant)
+            function = state(function, spec)
     function.__name__ = "_and_".join(mistake.name for mistake in mistakes) or "right"
     return function
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from verify.diagnosis.mistakes.activation import class_outputs, softmax_output
 from verify.diagnosis.mistakes.backprop import SLOPES, Net, delta, dloss, sigmoid
-from verify.diagnosis.mistakes.mistake import Mistake
+from verify.diagnosis.mistakes.mistake import Constant, Mistake
 from verify.reference.spec import Spec
 
 FAMILY = "output delta"
@@ -75,7 +75,38 @@ def _slope_of_p(net: Net, p: Any) -> Any:
     return dloss(net, p) * SLOPES[net.spec.output](p, a)
 
 
+def _shifted(k: float) -> Any:
+    return lambda net, p: delta(_relabelled(net, np.roll(net.y, int(k), axis=1)), p)
+
+
+def _smoothed(share: float) -> Any:
+    return lambda net, p: delta(_relabelled(net, (1.0 - share) * net.y + share / net.n_out), p)
+
+
+def _class_weighted(weight: float) -> Any:
+    return lambda net, p: delta(net, p) * np.where(np.arange(net.n_out) == 0, weight, 1.0)
+
+
 TABLE = (
+    Mistake(
+        "labels_smoothed",
+        FAMILY,
+        "y = (1 - c) * y + c / n_out",
+        "y = y",
+        "label smoothing is in the gradient and not in the loss",
+        "nowhere",
+        {"delta": Constant(_smoothed, 0.1, 0.05, 0.2)},
+        applies=class_outputs,
+    ),
+    Mistake(
+        "first_output_weighted",
+        FAMILY,
+        "dz[:, 0] = c * dz[:, 0]",
+        "dz = dz",
+        "a weight for a rare class is put on an output instead of on the rows",
+        "behind the learning rate",
+        {"delta": Constant(_class_weighted, 10.0, 0.5)},
+    ),
     Mistake(
         "softmax_diagonal",
         FAMILY,
@@ -133,7 +164,7 @@ TABLE = (
         "dz = dz",
         "deltas are clipped to tame a training that diverges for another reason",
         "while every delta is small",
-        {"delta": tuple(lambda net, p, c=c: np.clip(delta(net, p), -c, c) for c in (0.1, 0.5, 1.0))},
+        {"delta": Constant(lambda c: lambda net, p: np.clip(delta(net, p), -c, c), 0.1, 0.5, 1.0)},
     ),
     Mistake(
         "hard_labels",
@@ -257,7 +288,7 @@ TABLE = (
         "y",
         "labels count from one, columns from zero",
         "width 1",
-        {"delta": lambda net, p: delta(_relabelled(net, np.roll(net.y, 1, axis=1)), p)},
+        {"delta": Constant(_shifted, 1, -1, 2, -2, 3, -3)},
     ),
     Mistake(
         "hidden_slope_at_output",

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlp_ref.params import Layer
 from verify.diagnosis.mistakes.backprop import Net
-from verify.diagnosis.mistakes.mistake import Mistake
+from verify.diagnosis.mistakes.mistake import Constant, Mistake
 from verify.reference.spec import Spec
 
 FAMILY = "penalty"
@@ -39,7 +39,21 @@ def _on_gradient(net: Net, i: int, gradient: Layer) -> Layer:
     return Layer(gradient.weight + net.spec.l2 * gradient.weight, gradient.bias)
 
 
+def _unasked(strength: float) -> Any:
+    return lambda net, i, gradient: Layer(gradient.weight + strength * net.params[i].weight, gradient.bias)
+
+
 TABLE = (
+    Mistake(
+        "penalty_unasked",
+        FAMILY,
+        "dweight + c * weight",
+        "dweight",
+        "a weight decay is in the gradient and not in the loss",
+        "while the weights are small",
+        {"penalty": Constant(_unasked, 0.01, 0.1, 1.0)},
+        applies=lambda spec: not spec.l2,
+    ),
     Mistake(
         "penalty_missing",
         FAMILY,
@@ -68,6 +82,16 @@ TABLE = (
         "the half in the loss is kept and the 2 of the square forgotten",
         "while the penalty is small",
         {"penalty": _times(lambda net, i: 0.5)},
+        applies=_penalised,
+    ),
+    Mistake(
+        "penalty_of_another_size",
+        FAMILY,
+        "dweight + c * l2 * weight",
+        _RIGHT,
+        "the loss and the gradient have a strength of the penalty each",
+        "while the penalty is small",
+        {"penalty": Constant(lambda c: _times(lambda net, i: c), 10.0, 0.1)},
         applies=_penalised,
     ),
     Mistake(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.diagnosis.mistakes.mistake import Mistake
+from verify.diagnosis.mistakes.mistake import Constant, Mistake
 
 FAMILY = "precision"
 _RIGHT = "every intermediate in the precision of the parameters"
@@ -16,11 +16,11 @@ _HALF = "to every tolerance above 1e-3"
 
 def _through(kinds: tuple[str, ...], dtype: Any) -> Any:
     """Round what is stored under these names to a dtype, and go on in the precision of the parameters."""
-    return lambda kind, array: array.astype(dtype).astype(array.dtype) if kind in kinds else array
+    return lambda kind, array, i, n: array.astype(dtype).astype(array.dtype) if kind in kinds else array
 
 
-def _rounded(decimals: int) -> Any:
-    return lambda kind, array: np.round(array, decimals) if kind == "gradient" else array
+def _rounded(decimals: float) -> Any:
+    return lambda kind, array, i, n: np.round(array, int(decimals)) if kind == "gradient" else array
 
 
 def _entry(kind: str, dtype: Any, plural: str, story: str) -> Mistake:
@@ -53,6 +53,6 @@ TABLE = (
         _RIGHT,
         "numbers are rounded for printing, and returned",
         "to every tolerance above the last decimal",
-        {"keep": tuple(_rounded(decimals) for decimals in (6, 4, 5, 8, 3))},
+        {"keep": Constant(_rounded, 6, 4, 5, 8, 3, 2, 7, 10)},
     ),
 )

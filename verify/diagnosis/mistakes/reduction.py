@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from verify.diagnosis.mistakes.backprop import Net, back, bias, divisor, reduce, weight
-from verify.diagnosis.mistakes.mistake import Mistake
+from typing import Any
+
+import numpy as np
+
+from verify.diagnosis.mistakes.backprop import Net, back, bias, delta, divisor, reduce, weight
+from verify.diagnosis.mistakes.mistake import Constant, Mistake
 from verify.reference.spec import Spec
 
 FAMILY = "reduction"
@@ -26,7 +30,47 @@ def _half(net: Net) -> int:
     return 2 if net.spec.reduction.startswith("half_") else 1
 
 
+def _left_out(rows: Any) -> dict[str, Any]:
+    def zeroed(net: Net, p: Any) -> Any:
+        dz = delta(net, p)
+        return np.where(rows(net.batch)[:, np.newaxis], np.zeros_like(dz), dz)
+
+    return {"delta": zeroed}
+
+
+def _cut(rows: Any) -> dict[str, Any]:
+    def rescaled(net: Net, dz: Any) -> Any:
+        return reduce(net, dz) * (net.batch / max(net.batch - int(rows(net.batch).sum()), 1))
+
+    return {**_left_out(rows), "reduce": rescaled}
+
+
+def _last_row(n: int) -> Any:
+    return np.arange(n) == n - 1
+
+
 TABLE = (
+    Mistake(
+        "rows_left_out",
+        FAMILY,
+        "dz = 0 in some rows, the last one say",
+        "dz of every row",
+        "a loop over samples ends one too early",
+        "nowhere; but the loss still falls",
+        _left_out(_last_row),
+        of_rows=_left_out,
+    ),
+    Mistake(
+        "batch_cut",
+        FAMILY,
+        "gradient of x[:-1], y[:-1]",
+        "gradient of x, y",
+        "a row is taken for a header, or kept back for validation",
+        "in large batches",
+        _cut(_last_row),
+        applies=_divides,
+        of_rows=_cut,
+    ),
     Mistake(
         "sum_for_mean",
         FAMILY,
@@ -125,12 +169,26 @@ TABLE = (
         "the nominal batch size divides, also in the last, smaller batch",
         "full batches",
         {
-            "reduce": tuple(
-                lambda net, dz, n=n: reduce(net, dz) * net.batch / n
-                for n in (32.0, 10.0, 16.0, 64.0, 100.0, 128.0)
+            "reduce": Constant(
+                lambda n: lambda net, dz: reduce(net, dz) * net.batch / n,
+                32.0,
+                10.0,
+                16.0,
+                64.0,
+                100.0,
+                128.0,
             )
         },
         applies=_divides,
+    ),
+    Mistake(
+        "delta_scaled",
+        FAMILY,
+        "dz = c * dz",
+        _RIGHT,
+        "a weight of the loss, or a learning rate, is left inside the gradient",
+        "behind the learning rate",
+        {"reduce": Constant(lambda c: lambda net, dz: c * reduce(net, dz), 0.01, 10.0)},
     ),
     Mistake(
         "divided_per_layer",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from verify.diagnosis.mistakes.backprop import LEAK, SLOPES, Net, sigmoid, slope
-from verify.diagnosis.mistakes.mistake import Mistake
+from verify.diagnosis.mistakes.mistake import Constant, Mistake
 from verify.reference.spec import Spec
 
 FAMILY = "slope"
@@ -101,7 +101,7 @@ TABLE = (
         _RIGHT,
         "the sigmoid's largest slope stands for all of them",
         "near 0, with a sigmoid",
-        {"slope": lambda net, i, da: 0.25 * _dropped(net, i, da)},
+        {"slope": Constant(lambda c: lambda net, i, da: c * _dropped(net, i, da), 0.25)},
     ),
     Mistake(
         "slope_of_other_layer",
@@ -221,9 +221,9 @@ TABLE = (
         "two default arguments, in the forward and the backward function, differ",
         "where all pre-activations are positive",
         {
-            "slope": tuple(
-                lambda net, i, da, c=c: np.where(net.z[i] < 0, c, np.ones_like(net.z[i]))
-                for c in (0.1, 0.2, 0.001, 0.3, 0.05)
+            "slope": Constant(
+                lambda c: lambda net, i, da: np.where(net.z[i] < 0, c, np.ones_like(net.z[i])),
+                *(0.1, 0.2, 0.001, 0.3, 0.05),
             )
         },
         applies=_hidden("leaky_relu"),

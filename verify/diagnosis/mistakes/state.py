@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mlp_ref.params import Layer
-from verify.diagnosis.mistakes.mistake import GradientOf, Mistake
+from verify.diagnosis.mistakes.mistake import Constant, GradientOf, Mistake, State
 from verify.reference.spec import Spec
 
 FAMILY = "state"
@@ -39,27 +39,31 @@ def _accumulated(gradient: GradientOf, spec: Spec) -> GradientOf:
     return stateful
 
 
-def _momentum(gradient: GradientOf, spec: Spec) -> GradientOf:
-    velocities: dict[Any, list[Layer]] = {}
+def _momentum(decay: float) -> State:
+    def wrap(gradient: GradientOf, spec: Spec) -> GradientOf:
+        velocities: dict[Any, list[Layer]] = {}
 
-    def stateful(params: list[Layer], x: Any, y: Any) -> list[Layer]:
-        new, old = gradient(params, x, y), velocities.get(_widths(params))
-        if old:
-            new = [
-                Layer(0.9 * a.weight + b.weight, 0.9 * a.bias + b.bias) for a, b in zip(old, new, strict=True)
-            ]
-        velocities[_widths(params)] = new
-        return _copied(new)
+        def stateful(params: list[Layer], x: Any, y: Any) -> list[Layer]:
+            new, old = gradient(params, x, y), velocities.get(_widths(params))
+            if old:
+                new = [
+                    Layer(decay * a.weight + b.weight, decay * a.bias + b.bias)
+                    for a, b in zip(old, new, strict=True)
+                ]
+            velocities[_widths(params)] = new
+            return _copied(new)
 
-    return stateful
+        return stateful
+
+    return wrap
 
 
-def _stale(what: str) -> Any:
+def _stale(what: str, by_batch: bool = True) -> Any:
     def wrap(gradient: GradientOf, spec: Spec) -> GradientOf:
         first: dict[Any, Any] = {}
 
         def stateful(params: list[Layer], x: Any, y: Any) -> list[Layer]:
-            key = (_widths(params), x.shape[0])
+            key = (_widths(params), x.shape[0] if by_batch else None)
             if what == "gradient":
                 if key not in first:
                     first[key] = _copied(gradient(params, x, y))
@@ -102,15 +106,18 @@ def _reused_buffers(gradient: GradientOf, spec: Spec) -> GradientOf:
     return stateful
 
 
-def _updated_params(gradient: GradientOf, spec: Spec) -> GradientOf:
-    def stateful(params: list[Layer], x: Any, y: Any) -> list[Layer]:
-        layers = gradient(params, x, y)
-        for (weight, bias), step in zip(params, layers, strict=True):
-            np.subtract(weight, 0.1 * step.weight, out=weight)
-            np.subtract(bias, 0.1 * step.bias, out=bias)
-        return layers
+def _updated_params(rate: float) -> State:
+    def wrap(gradient: GradientOf, spec: Spec) -> GradientOf:
+        def stateful(params: list[Layer], x: Any, y: Any) -> list[Layer]:
+            layers = gradient(params, x, y)
+            for (weight, bias), step in zip(params, layers, strict=True):
+                np.subtract(weight, rate * step.weight, out=weight)
+                np.subtract(bias, rate * step.bias, out=bias)
+            return layers
 
-    return stateful
+        return stateful
+
+    return wrap
 
 
 def _labels_overwritten(gradient: GradientOf, spec: Spec) -> GradientOf:
@@ -200,7 +207,7 @@ TABLE = (
         "gradient = new",
         "the optimiser's velocity is kept in the gradient's buffer",
         "until the second call",
-        state=_momentum,
+        state=Constant(_momentum, 0.9),
     ),
     Mistake(
         "stale_gradient",
@@ -210,6 +217,15 @@ TABLE = (
         "a cache is keyed by shape",
         "until the second call",
         state=_stale("gradient"),
+    ),
+    Mistake(
+        "stale_gradient_of_any_batch",
+        FAMILY,
+        "gradient = first gradient of these widths",
+        "gradient = new",
+        "a cache is made with the network, and never emptied",
+        "until the second call",
+        state=_stale("gradient", by_batch=False),
     ),
     Mistake(
         "stale_inputs",
@@ -264,7 +280,7 @@ TABLE = (
         "params left as they were",
         "the training step is inside the gradient",
         "until the second call",
-        state=_updated_params,
+        state=Constant(_updated_params, 0.1),
     ),
     Mistake(
         "labels_overwritten",

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlp_ref.params import Layer
 from verify.diagnosis.mistakes.backprop import ACTIVATIONS, Net, weight
-from verify.diagnosis.mistakes.mistake import Mistake
+from verify.diagnosis.mistakes.mistake import Constant, Mistake
 
 FAMILY = "weight gradient"
 _RIGHT = "dweight = a.T @ dz"
@@ -27,15 +27,43 @@ def _slope_for_activation(net: Net, i: int, dz: Any, da: Any) -> Any:
     return (a * (1.0 - a) if i and net.spec.hidden == "sigmoid" else 1.0 - a * a if i else a).T @ dz
 
 
-def _normalised(layer: Layer) -> Layer:
-    return Layer(*(tensor / np.sqrt((tensor * tensor).sum()) for tensor in layer))
+def _rolled(k: float) -> Any:
+    return lambda net, i, dz, da: np.roll(net.a[i], int(k), axis=0).T @ dz
+
+
+def _normalised(net: Net, i: int, gradient: Layer) -> Layer:
+    return Layer(*(tensor / np.sqrt((tensor * tensor).sum()) for tensor in gradient))
+
+
+def _normalised_together(layers: list[Layer]) -> list[Layer]:
+    squares = [(tensor * tensor).sum() for layer in layers for tensor in layer]
+    norm = np.sqrt(sum(squares[1:], start=squares[0]))
+    return [Layer(*(tensor / norm for tensor in layer)) for layer in layers]
 
 
 def _clipped(limit: float) -> Any:
-    return lambda layer: Layer(*(np.clip(tensor, -limit, limit) for tensor in layer))
+    return lambda net, i, gradient: Layer(*(np.clip(tensor, -limit, limit) for tensor in gradient))
+
+
+def _left_out(rows: Any) -> dict[str, Any]:
+    def kept(net: Net, i: int, dz: Any, da: Any) -> Any:
+        on = ~rows(net.batch)
+        return net.a[i][on].T @ dz[on]
+
+    return {"weight": kept}
 
 
 TABLE = (
+    Mistake(
+        "weight_rows_left_out",
+        FAMILY,
+        "dweight = a[1:].T @ dz[1:]",
+        _RIGHT,
+        "a loop over samples begins one too late",
+        "nowhere; but the loss still falls",
+        _left_out(lambda n: np.arange(n) == 0),
+        of_rows=_left_out,
+    ),
     Mistake(
         "gradient_transposed",
         FAMILY,
@@ -140,11 +168,11 @@ TABLE = (
     Mistake(
         "rows_misaligned",
         FAMILY,
-        "dweight = roll(a, 1, axis=0).T @ dz",
+        "dweight = roll(a, k, axis=0).T @ dz",
         _RIGHT,
-        "two lists of samples are off by one",
+        "two lists of samples are off by one, or by some",
         "batch 1",
-        {"weight": lambda net, i, dz, da: np.roll(net.a[i], 1, axis=0).T @ dz},
+        {"weight": Constant(_rolled, 1, -1, 2, -2, 3, -3, 4, -4)},
     ),
     Mistake(
         "weight_before_slope",
@@ -166,6 +194,15 @@ TABLE = (
         {"weight": lambda net, i, dz, da: -weight(net, i, dz, da)},
     ),
     Mistake(
+        "weight_scaled",
+        FAMILY,
+        "dweight = c * a.T @ dz",
+        _RIGHT,
+        "a learning rate is left inside the gradient",
+        "behind the learning rate",
+        {"weight": Constant(lambda c: lambda net, i, dz, da: c * weight(net, i, dz, da), 0.1, 10.0)},
+    ),
+    Mistake(
         "absolute_input",
         FAMILY,
         "dweight = abs(a).T @ dz",
@@ -184,13 +221,22 @@ TABLE = (
         {"handed": _normalised},
     ),
     Mistake(
+        "gradient_normalised_together",
+        FAMILY,
+        "gradient / norm(gradient), all tensors together",
+        "gradient",
+        "the step's length is fixed inside the gradient",
+        "nowhere; but the loss still falls",
+        {"finish": _normalised_together},
+    ),
+    Mistake(
         "gradient_clipped",
         FAMILY,
         "clip(gradient, -c, c)",
         "gradient",
         "clipping against explosion is left inside the gradient",
         "until an entry exceeds the limit",
-        {"handed": tuple(_clipped(c) for c in (1.0, 0.1, 0.5, 0.01, 5.0))},
+        {"handed": Constant(_clipped, 1.0, 0.1, 0.5, 0.01, 5.0)},
     ),
     Mistake(
         "gradient_ascends",
@@ -199,7 +245,7 @@ TABLE = (
         "gradient",
         "what is returned is what will be added",
         "behind an update that adds",
-        {"handed": lambda layer: Layer(*(-tensor for tensor in layer))},
+        {"handed": lambda net, i, gradient: Layer(*(-tensor for tensor in gradient))},
         applies=lambda spec: spec.l2 > 0,  # without a penalty it is the output delta with its sign swapped
     ),
 )

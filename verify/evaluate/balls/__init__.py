@@ -5,8 +5,8 @@ arithmetic, IEEE Transactions on Computers 66, 2017), from python-flint. The pre
 are far narrower than the rounding of the format that is judged.
 """
 
-from verify.evaluate.balls.evaluation import RULES, at_precision, certified, evaluate
-from verify.evaluate.balls.numbers import FIRST_PRECISION, LAST_PRECISION, distance, exactly, middle
+from verify.evaluate.balls.evaluation import RULES, at_precision, certified, evaluate, seconds_of
+from verify.evaluate.balls.numbers import FIRST_PRECISION, LAST_PRECISION, distance, exactly, middle, radius
 
 __all__ = [
     "FIRST_PRECISION",
@@ -18,4 +18,6 @@ __all__ = [
     "evaluate",
     "exactly",
     "middle",
+    "radius",
+    "seconds_of",
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import time
+from collections.abc import Callable
 from typing import Any
 
 import flint
@@ -20,6 +23,7 @@ from verify.evaluate.balls.numbers import (
     middle,
     radius,
 )
+from verify.evaluate.budget import Budget
 from verify.evaluate.program import Program, require_rules, run
 
 
@@ -64,19 +68,54 @@ def at_precision(program: Program, inputs: list[Array], sizes: Sizes, bits: int)
         return evaluate(program, inputs, sizes)
 
 
-def certified(program: Program, inputs: list[Array], sizes: Sizes, dtype: npt.DTypeLike) -> list[Array]:
+def certified(
+    program: Program,
+    inputs: list[Array],
+    sizes: Sizes,
+    dtype: npt.DTypeLike,
+    *,
+    enough: Callable[[list[Array]], bool] | None = None,
+    budget: Budget | None = None,
+) -> list[Array]:
     """Balls narrow enough to judge results in ``dtype``: radius at most u/1024 of the entry, or eta/1024.
 
     Where the truth itself is not one number (a kink of relu that the inputs hit exactly in no precision), the
-    last precision's balls are returned.
+    last precision's balls are returned; likewise where the next precision would take longer than is left of a budget.
+
+    Parameters
+    ----------
+    program, inputs, sizes
+        As for `evaluate`.
+    dtype
+        The format of the results.
+    enough
+        Says whether balls are narrow enough, where something else is asked of them.
+    budget
+        How long it may take; as long as it takes where nothing is said.
     """
     info = np.finfo(np.dtype(dtype).type)
+    narrow = enough or (lambda balls: all(_narrow(tensor, info) for tensor in balls))
     precision = FIRST_PRECISION
     while True:
+        start = time.monotonic()
         balls = at_precision(program, inputs, sizes, precision)
-        if precision >= LAST_PRECISION or all(_narrow(tensor, info) for tensor in balls):
+        slower = _SLOWER * (time.monotonic() - start)
+        if precision >= LAST_PRECISION or narrow(balls) or (budget is not None and slower > budget.left):
             return balls
         precision *= 4
+
+
+_SLOWER = 8
+"""How many times as long an evaluation takes with four times as many bits, where those are thousands."""
+
+_SECONDS_A_PRODUCT = 6e-7
+"""What one product of two balls takes at the first precision, with its share of everything else."""
+
+
+def seconds_of(sizes: Sizes) -> float:
+    """About how long the first evaluation of a network's derivative takes: three products of matrices a layer."""
+    widths = [sizes[f"n{i}"] for i in range(len(sizes) - 1)]
+    return 3 * sizes["b"] * sum(a * b for a, b in itertools.pairwise(widths)) * _SECONDS_A_PRODUCT
 
 
 def _narrow(tensor: Array, info: np.finfo[Any]) -> bool:

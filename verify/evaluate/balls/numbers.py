@@ -27,15 +27,12 @@ def each(function: Callable[..., Any]) -> Rule:
 
 
 def _exact(value: Any) -> Any:
-    """A float of any width as a ball of radius zero: a long double is the sum of some doubles."""
-    leading = float(value)
-    ball = flint.arb(leading)
-    while isinstance(value, np.longdouble) and np.isfinite(leading) and value != leading:
-        value = value - leading
-        leading = float(value)
-        with flint.ctx.workprec(FIRST_PRECISION):  # more bits than any long double has
-            ball += flint.arb(leading)
-    return ball
+    """A float of any width, at any exponent, as a ball of radius zero."""
+    if not isinstance(value, np.longdouble) or not np.isfinite(value):
+        return flint.arb(float(value))
+    mantissa, exponent = np.frexp(value)  # a double would round it, overflow or underflow
+    digits = int(np.finfo(np.longdouble).nmant) + 1
+    return flint.arb((int(np.ldexp(mantissa, digits)), int(exponent) - digits))
 
 
 _ball = np.frompyfunc(_exact, 1, 1)

@@ -3,12 +3,14 @@
 import flint
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 import pytest
 
 from verify.case.recipe import Case
 from verify.evaluate import balls
 from verify.evaluate.balls import evaluation
+from verify.evaluate.budget import Budget
 from verify.evaluate.program import NoRule
 from verify.reference.derivative import traced
 from verify.reference.spec import Spec
@@ -249,6 +251,66 @@ def test_a_long_double_is_exact():
         assert (
             float(balls.distance(np.array([flint.arb(1) / 3]), np.array([value]))[0]) <= np.finfo(value).eps
         )
+
+
+FORMATS = [np.float16, ml_dtypes.bfloat16, np.float32, np.float64, np.longdouble]
+
+
+@pytest.mark.parametrize("dtype", FORMATS, ids=lambda dtype: np.dtype(dtype).name)
+def test_every_float_of_every_width_at_every_exponent_is_exact(dtype):
+    info = ml_dtypes.finfo(dtype)
+    digits, one = int(info.nmant), np.array(1, dtype=dtype)[()]
+    smallest = np.nextafter(np.array(0, dtype=dtype), one)[()]
+    for exponent in range(int(info.minexp), int(info.maxexp), max(1, int(info.maxexp) // 20)):
+        power = np.ldexp(one, exponent) if dtype is not ml_dtypes.bfloat16 else dtype(2.0**exponent)
+        for sign in (1, -1):
+            numbers = np.array([sign * power * (one + info.eps), sign * power * (2 - info.eps)], dtype=dtype)
+            for ball, mantissa in zip(
+                balls.exactly(numbers), (2**digits + 1, 2 ** (digits + 1) - 1), strict=True
+            ):
+                assert ball == flint.arb((sign * mantissa, exponent - digits)), (exponent, sign)
+                assert float(ball.rad()) == 0
+    [ball] = balls.exactly(np.array([smallest]))
+    assert ball == flint.arb((1, int(info.minexp) - digits))
+
+
+@pytest.mark.parametrize("dtype", FORMATS, ids=lambda dtype: np.dtype(dtype).name)
+def test_floats_that_are_no_numbers_and_zeros_are_balls_too(dtype):
+    zero, minus_zero, infinity, nan = balls.exactly(np.array([0, -0.0, np.inf, np.nan], dtype=dtype))
+    assert zero == 0
+    assert minus_zero == 0
+    assert infinity == flint.arb("inf")
+    assert nan.is_nan()
+
+
+def thousand_apart():
+    inputs = [np.array([[500.0, -500.0]]), np.zeros(2), np.ones((1, 1)), np.array([[1.0, 0.0]])]
+    sizes = sizes_of(inputs)
+    return traced(Spec(), sizes), inputs, sizes, "float64"
+
+
+def test_a_budget_that_is_spent_leaves_the_first_balls():
+    first = balls.certified(*thousand_apart(), budget=Budget(0))
+    narrow = balls.certified(*thousand_apart())
+    info = np.finfo("float64")
+    assert not all(evaluation._narrow(tensor, info) for tensor in first)
+    assert all(evaluation._narrow(tensor, info) for tensor in narrow)
+    for tensor, other in zip(first, narrow, strict=True):
+        assert all(a.overlaps(b) for a, b in zip(tensor.flat, other.flat, strict=True))
+
+
+def test_balls_of_which_less_is_asked_are_made_once():
+    seen = []
+    balls.certified(*thousand_apart(), enough=lambda made: bool(seen.append(made) or True))
+    assert len(seen) == 1
+
+
+def test_a_larger_network_is_expected_to_take_longer():
+    small, large = Case((3, 4, 3), 5).sizes, Case((784, 300, 10), 64).sizes
+    assert 0 < balls.seconds_of(small) < balls.seconds_of(large)
+    assert balls.seconds_of({"b": 2, "n0": 3, "n1": 5, "n2": 7}) == pytest.approx(
+        balls.seconds_of({"b": 1, "n0": 3, "n1": 5}) * 2 * (15 + 35) / 15
+    )
 
 
 @pytest.mark.parametrize(("value", "expected"), [(np.nan, np.nan), (np.inf, np.inf)])
