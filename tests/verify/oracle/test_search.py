@@ -50,7 +50,7 @@ def test_a_sample_is_spread_over_what_was_judged():
 
 
 def test_nothing_is_judged_once_the_budget_is_spent():
-    search = Search(Target(right), Spec(), 30, budget=Budget(0))
+    search = Search(partial(examined, Target(right), Spec()), 30, budget=Budget(0))
     search.run(cases(), 0)
     assert search.judged.total() == 0
     assert search.findings == []
@@ -77,7 +77,7 @@ def test_the_simplest_case_known_is_kept_when_the_budget_ends_the_search():
         seen.append((len(params), sum(len(layer.bias) for layer in params) + x.shape[1] + len(x)))
         return [(2 * dw, 2 * db) for dw, db in right(params, x, y)]
 
-    search = Search(Target(doubled), Spec(), 1000, budget=Calls())
+    search = Search(partial(examined, Target(doubled), Spec()), 1000, budget=Calls())
     search.run(cases(regimes=["ordinary"]), 0)
     [finding] = search.findings
     assert len(seen) == 12
