@@ -125,12 +125,12 @@ def explain(
     if not survivors and pairs:
         survivors = search.survivors(witness, search.pairs(spec), budget)
     if not survivors and pairs:
+        survivors = search.triples(witness, budget)
+    if not survivors and pairs:
         for other, found in search.other_losses(witness, budget):
             view = Witness(other, witness.observations)
             found = search.separated(lambda: _shared(target), view, found)
             return _diagnosis(view, found, declared=spec)
-    if not survivors and pairs:
-        survivors = search.triples(witness, budget)
     survivors = search.separated(lambda: _shared(target), witness, survivors)
     if not survivors:
         tried = "alone or in pairs" if pairs else "alone"

@@ -225,9 +225,11 @@ class Witness:
             return False
         separated = False
         tensors: list[Any] = flat(predicted)
-        for (value, bound), tensor in zip(self.truth(seen.call).tensors, tensors, strict=True):
+        truth = self.truth(seen.call).tensors
+        for (value, _), tensor in zip(truth, tensors, strict=True):
             if tensor.shape != value.shape or not np.all(np.isfinite(tensor.value)):
                 return True
+        for (value, bound), tensor in zip(truth, tensors, strict=True):
             if vacuous(np.maximum(abs(tensor.value), abs(value)), tensor.widened, seen.call.case.dtype):
                 return False
             separated |= bool(np.any(abs(tensor.value - value) > tensor.widened + bound))

@@ -40,7 +40,7 @@ from verify.subject.target import Target
 __all__ = ["Progress", "check", "examine"]
 
 # Seconds, at most, for each thing that is done about a failure once it is found, and for all of them together.
-WITNESSING, COMPLETING, SETTLING, RECOGNISING, DIAGNOSING = 2.0, 6.0, 4.0, 4.0, 8.0
+WITNESSING, COMPLETING, SETTLING, RECOGNISING, DIAGNOSING = 2.0, 6.0, 4.0, 4.0, 10.0
 EXPLAINING = 16.0
 
 SEARCHING = 0.6

@@ -63,11 +63,6 @@ def _tempered(temperature: float) -> Any:
     return lambda net: softmax(net.z[-1] / temperature)
 
 
-def _whole_batch_shift(net: Net) -> Any:
-    e = np.exp(net.z[-1] - net.z[-1].max())
-    return e / e.sum(axis=1, keepdims=True)
-
-
 TABLE = (
     Mistake(
         "softmax_tempered",
@@ -77,16 +72,6 @@ TABLE = (
         "a temperature is left in from sampling",
         "nowhere",
         {"output": Constant(_tempered, 2.0, 0.5)},
-        applies=softmax_output,
-    ),
-    Mistake(
-        "softmax_shifted_by_batch",
-        FAMILY,
-        "p = exp(z - z.max()) / sum(exp(z - z.max()))",
-        "p = exp(z - max(z)) / sum(exp(z - max(z)))",
-        "the largest logit of the whole batch is subtracted: rows far below it underflow to 0 / 0",
-        "until the rows' logits are 745 apart in float64, 103 in float32",
-        {"output": _whole_batch_shift},
         applies=softmax_output,
     ),
     Mistake(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.diagnosis.mistakes.backprop import bias
+from verify.diagnosis.mistakes.backprop import Net, bias
 from verify.diagnosis.mistakes.mistake import Constant, Mistake
 
 FAMILY = "bias gradient"
@@ -14,7 +14,10 @@ _RIGHT = "dbias = dz.sum(axis=0)"
 
 
 def _left_out(rows: Any) -> dict[str, Any]:
-    return {"bias": lambda net, i, dz, da: dz[~rows(net.batch)].sum(axis=0)}
+    def kept(net: Net, i: int, dz: Any, da: Any) -> Any:
+        return np.where(rows(net.batch)[:, np.newaxis], np.zeros_like(dz), dz).sum(axis=0)
+
+    return {"bias": kept}
 
 
 TABLE = (
