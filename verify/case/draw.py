@@ -12,7 +12,7 @@ from verify.reference.spec import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-from verify.case.recipe import DTYPES, LABELS, LAYOUTS, REGIMES, Case
+from verify.case.recipe import DTYPES, LAYOUTS, REGIMES, Case, labels_of
 
 _SIZES = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)
 """Widths and batches."""
@@ -37,7 +37,7 @@ def _case(
     dtypes: tuple[str, ...],
     layouts: tuple[str, ...],
     targets: str,
-    integer: bool,
+    kinds: tuple[str, str],
     layers: int | None,
     weights: bool,
 ) -> Case:
@@ -58,13 +58,21 @@ def _case(
         sizes = [min(n, 6) for n in sizes]
     elif regime == "width_1":
         # A softmax over one class is 1 whatever the parameters: its gradient is 0 and shows nothing.
-        sizes[_one_of(range(depth if targets == "distribution" else depth + 1), of_place)] = 1
+        sizes[
+            _one_of(
+                range(depth if targets == "distribution" or kinds[0] in _CLASSES else depth + 1), of_place
+            )
+        ] = 1
     elif regime == "wide":
         place = _one_of(range(depth + 1), of_place)
         sizes[place] = _one_of(_WIDE, of_widths[place])
-    labels = "integer" if integer else LABELS[targets][regime == "soft_labels"]
+    labels = kinds[regime == "soft_labels"]
     layout = _one_of(layouts, of_layout)
     return Case(tuple(sizes), batch, dtype, regime, labels, layout, int.from_bytes(choices[-_SEED:]), weights)
+
+
+_CLASSES = ("integer", "one_hot", "soft")
+"""Labels that speak of classes, of which there are two at least."""
 
 
 _SEED = 3
@@ -93,8 +101,8 @@ def cases(
     regimes, dtypes, layouts
         What may be drawn: names from ``REGIMES``, ``DTYPES`` and ``LAYOUTS``.
     labels
-        ``rows``: y is (batch, n_out). ``integer``: y is (batch,), and soft labels are not drawn; only for
-        a Spec with softmax output.
+        ``rows``: y is (batch, n_out), of whatever suits the loss. Or one kind alone, where the loss is defined for
+        it: ``integer`` (class labels, y is (batch,)), ``one_hot``, ``soft``, ``binary``, ``probability``, ``real``.
     layers
         The number of layers of every case; regimes that need another are not drawn. Not given: from 1 to 8.
 
@@ -111,10 +119,7 @@ def cases(
         if isinstance(given, str) or not given or any(item not in known for item in given):
             raise ValueError(f"{name} must be a non-empty list from {', '.join(known)}; got {given!r}")
     targets = spec.targets if isinstance(spec, Spec) else "distribution"
-    if labels not in ("rows", "integer"):
-        raise ValueError(f"labels must be 'rows' or 'integer'; got {labels!r}")
-    if labels == "integer" and targets != "distribution":
-        raise ValueError(f"labels='integer' needs a softmax output; got {spec}")
+    kinds = labels_of(targets, labels)
     if layers is not None and (isinstance(layers, bool) or not isinstance(layers, int) or layers < 1):
         raise ValueError(f"layers must be a positive integer; got {layers!r}")
     possible = suited(regimes, labels=labels, layers=layers)
@@ -128,7 +133,7 @@ def cases(
         dtypes=tuple(dtypes),
         layouts=tuple(layouts),
         targets=targets,
-        integer=labels == "integer",
+        kinds=kinds,
         layers=layers,
         weights=isinstance(spec, Spec) and spec.weighted,
     )
@@ -141,7 +146,7 @@ def cases(
 
 def suited(regimes: Sequence[str], *, labels: str, layers: int | None) -> tuple[str, ...]:
     """Those of the regimes that are possible with these labels and this number of layers (None: any number)."""
-    impossible = {"soft_labels"} if labels == "integer" else set()
+    impossible = {"soft_labels"} if labels in ("integer", "one_hot", "binary") else set()
     if layers is not None:
         impossible |= {"no_hidden"} if layers > 1 else set()
         impossible |= {"deep"} if layers < FEWEST_DEEP else set()

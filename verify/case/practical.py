@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from verify.case.recipe import LABELS, PRACTICAL, Case
+from verify.case.recipe import PRACTICAL, Case, labels_of
 from verify.reference.spec import Spec
 
 FIRST = ((784, 16, 16, 10), 32)
@@ -44,15 +44,11 @@ def practical_cases(
     dtypes
         The precisions.
     labels
-        ``rows`` or ``integer``.
+        As for `verify.cases`.
     layers
         The only number of layers that the target can have; None where it can have any.
     """
-    kind = (
-        "integer"
-        if labels == "integer"
-        else LABELS[spec.targets if isinstance(spec, Spec) else "distribution"][0]
-    )
+    kind, _ = labels_of(spec.targets if isinstance(spec, Spec) else "distribution", labels)
     weights = isinstance(spec, Spec) and spec.weighted
     choice = random.Random(f"{spec} {seed}")
     fitting = [

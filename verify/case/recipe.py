@@ -129,3 +129,32 @@ LABELS = {
     "real": ("real", "real"),
 }
 """For each kind of target: the usual labels, and those of the regime ``soft_labels``."""
+
+SUITED = {
+    "distribution": ("integer", "one_hot", "soft"),
+    "probability": ("integer", "one_hot", "soft", "binary", "probability"),
+    "real": ("integer", "one_hot", "soft", "binary", "probability", "real"),
+}
+"""For each kind of target: the labels for which the loss is defined."""
+
+
+DECLARED = ("rows", *SUITED["real"])
+"""What may be said of the labels: ``rows`` of whatever suits the loss, or one kind of labels alone."""
+
+
+def labels_of(targets: str, declared: str = "rows") -> tuple[str, str]:
+    """The usual labels, and those of the regime ``soft_labels``, for a kind of target and what was said.
+
+    Raises
+    ------
+    ValueError
+        When the loss is not defined for them.
+    """
+    if declared == "rows":
+        return LABELS[targets]
+    if declared not in DECLARED:
+        raise ValueError(f"labels must be one of {', '.join(DECLARED)}; got {declared!r}")
+    if declared not in SUITED[targets]:
+        suited = ", ".join(SUITED[targets])
+        raise ValueError(f"labels={declared!r} do not suit the loss, whose targets are {suited}")
+    return declared, declared

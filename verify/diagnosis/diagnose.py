@@ -121,7 +121,9 @@ def explain(
     if not survivors and random_feedback(_shared(target), witness):
         survivors = [(_named("weight_random"),)]
     if not survivors:
-        survivors = search.first_survivors(witness, search.grammar(Sketch(witness)), budget)
+        survivors = search.first_survivors(
+            witness, search.grammar(Sketch(witness)), budget, lambda: _shared(target)
+        )
     if not survivors and pairs:
         survivors = search.survivors(witness, search.pairs(spec), budget)
     if not survivors and pairs:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mlp_ref.params import Layer
 from verify.case.arrays import Arrays, WeightedArrays
 from verify.case.call import Call
-from verify.case.recipe import LABELS, Case
+from verify.case.recipe import Case, labels_of
 from verify.reference.spec import Spec
 from verify.reference.truth import GradientFunction
 from verify.subject.call import Failed, Recovered, called
@@ -43,8 +43,7 @@ _PROBES = (
 
 def probes(spec: Spec, dtype: str, labels: str = "rows", layers: int | None = None) -> list[Case]:
     """The cases on which a gradient function is observed; all of one depth where it can have no other."""
-    usual, soft = LABELS[spec.targets]
-    kinds = {True: soft, False: usual} if labels == "rows" else {True: "integer", False: "integer"}
+    kinds = labels_of(spec.targets, labels)
     return [
         Case(
             _of_depth(sizes, layers), batch, dtype, regime, kinds[regime == "soft_labels"], seed=1000 + 10 * i

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from verify.case.recipe import LABELS, Case
+from verify.case.recipe import Case, labels_of
 from verify.checks.finding import Finding
 from verify.evaluate.bounds import Pair
 from verify.evaluate.budget import Budget
@@ -122,7 +122,7 @@ def recognised(target: Target, spec: SpecLike, budget: Budget | None = None) -> 
 def _cases(target: Target, spec: Spec) -> Iterator[Case]:
     """Ordinary cases of unequal sizes: of one depth first, so that most other losses are ruled out by one trace."""
     dtype = "float64" if "float64" in (target.dtypes or ("float64",)) else "float32"
-    one_hot, soft = ("integer",) * 2 if target.labels == "integer" else LABELS[spec.targets]
+    one_hot, soft = labels_of(spec.targets, target.labels)
     depth = target.layers or 2
     for i, (sizes, batch) in enumerate(zip(WIDTHS, BATCHES, strict=False)):
         labels = soft if i == 1 else one_hot

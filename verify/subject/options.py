@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from verify.case.recipe import DTYPES, REGIMES
+from verify.case.recipe import DECLARED, DTYPES, REGIMES
 from verify.reference.spec import HIDDEN, LOSSES, OUTPUT_LOSSES, OUTPUTS, REDUCTIONS, WEIGHTS, Spec
 from verify.reference.truth import SpecLike
 from verify.subject.load import Judged, as_target, found_at, load
@@ -47,8 +47,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--dtypes": {"help": f"comma-separated, from {', '.join(DTYPES)} (default: both)"},
     "--regimes": {"help": f"comma-separated, from {', '.join(REGIMES)} (default: all)"},
     "--labels": {
-        "choices": ("rows", "integer"),
-        "help": "y as rows (batch, n_out), or as class labels (batch,) (default rows)",
+        "choices": DECLARED,
+        "help": "y as rows (batch, n_out) of whatever suits the loss, as class labels (batch,), or one kind of rows "
+        "alone (default rows)",
     },
     "--seed": {"type": int, "default": 0, "help": "the same seed draws the same cases (default 0)"},
 }

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from mlp_ref.params import Layer
 from verify.case.draw import cases, suited
-from verify.case.recipe import DTYPES, REGIMES, Case
+from verify.case.recipe import DTYPES, LABELS, REGIMES, SUITED, Case, labels_of
+from verify.case.run import drawn_cases
 from verify.reference.spec import Spec
 
 
@@ -174,7 +175,7 @@ def test_what_suits_is_a_matter_of_labels_and_layers():
             r"dtypes must be a non-empty list from float64, float32; got \['float16'\]",
         ),
         ({"layouts": ["C", 3]}, r"layouts must be a non-empty list from C, fortran"),
-        ({"labels": "words"}, r"labels must be 'rows' or 'integer'; got 'words'"),
+        ({"labels": "words"}, r"labels must be one of rows, integer, one_hot, .*; got 'words'"),
         ({"layers": 0}, r"layers must be a positive integer; got 0"),
         ({"layers": True}, r"layers must be a positive integer; got True"),
         ({"regimes": ["deep"], "layers": 2}, r"none of the regimes deep is possible with .*layers=2"),
@@ -185,6 +186,24 @@ def test_what_cannot_be_drawn_is_refused(options, message):
         cases(**options)
 
 
-def test_integer_labels_need_a_softmax():
-    with pytest.raises(ValueError, match=r"labels='integer' needs a softmax output; got .*identity"):
-        cases(Spec(output="identity", loss="squared_error"), labels="integer")
+def test_labels_must_suit_the_loss():
+    message = r"labels='real' do not suit the loss, whose targets are integer, one_hot, soft"
+    with pytest.raises(ValueError, match=message):
+        cases(Spec(), labels="real")
+
+
+@pytest.mark.parametrize("targets", SUITED)
+def test_declared_labels_are_the_only_ones(targets):
+    assert labels_of(targets) == LABELS[targets]
+    for labels in SUITED[targets]:
+        assert labels_of(targets, labels) == (labels, labels)
+
+
+def test_class_labels_are_drawn_for_sigmoids_and_are_the_rows_that_the_reference_has():
+    spec = Spec("tanh", "sigmoid", "binary_cross_entropy")
+    drawn = drawn_cases(cases(spec, labels="integer"), 60, 0)
+    assert {case.labels for case in drawn} == {"integer"}
+    assert min(case.layer_sizes[-1] for case in drawn) > 1
+    for case in drawn[:20]:
+        *_, y = case.inputs()
+        np.testing.assert_array_equal(y, np.eye(case.layer_sizes[-1])[case.arrays().y], strict=True)

@@ -148,8 +148,8 @@ def test_json_to_a_file_and_to_the_output(run, tmp_path):
             "--forward-function cannot be judged with --reference: ",
         ),
         (
-            ["net.py:gradient", "--labels", "integer", "--output", "tanh"],
-            "labels='integer' needs a softmax output; ",
+            ["net.py:gradient", "--labels", "real"],
+            "labels='real' do not suit the loss, ",
         ),
         (["net.py:gradient", "--cases", "0"], "cases must be an integer, 1 or larger; got 0"),
         (["net.py:gradient", "--l2", "-1"], "l2 must be a finite number, 0 or larger; got -1.0"),

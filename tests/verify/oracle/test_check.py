@@ -307,8 +307,8 @@ def test_progress_is_told_after_each_case():
         ({"regimes": ["weird"]}, "regimes must be a non-empty list from ordinary"),
         ({"checks": "repeat"}, "checks must be a non-empty list from gradient"),
         (
-            {"labels": "integer", "spec": verify.Spec(output="identity", loss="squared_error")},
-            "needs a softmax output",
+            {"labels": "real", "spec": verify.Spec()},
+            "labels='real' do not suit the loss, whose targets are integer, one_hot, soft",
         ),
     ],
 )

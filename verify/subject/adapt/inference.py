@@ -26,7 +26,16 @@ from verify.reference.truth import SpecLike, Truth, flat
 from verify.subject.adapt.description import Description
 from verify.subject.adapt.network import AdaptedNetwork
 from verify.subject.adapt.places import slots
-from verify.subject.adapt.reading import ASSIGNMENTS, BIASES, FORMS, LABELS, ORIENTATIONS, SAMPLES, Reading
+from verify.subject.adapt.reading import (
+    ASSIGNMENTS,
+    BIASES,
+    EACH,
+    FORMS,
+    LABELS,
+    ORIENTATIONS,
+    SAMPLES,
+    Reading,
+)
 from verify.subject.call import Failed, widened
 
 Array = npt.NDArray[Any]
@@ -108,7 +117,7 @@ def _candidates(described: Description, probe: Case, spec: SpecLike) -> Iterator
     for shape, _ in _made(described, depth, "biases")[:1]:
         exact = {(n_out,): "flat", (1, n_out): "row", (n_out, 1): "column"}
         biases = [exact[shape]] if shape in exact else biases
-    integers = isinstance(spec, Spec) and spec.output == "softmax"
+    integers = isinstance(spec, Spec) and spec.targets != "real"
     choices: dict[str, list[Any]] = {
         "labels": ["rows", "integer"] if integers else ["rows"],
         "orientation": orientations,
@@ -141,8 +150,8 @@ class Fit(NamedTuple):
 
 def _tried(described: Description, reading: Reading, probe: Case, spec: SpecLike) -> tuple[Fit, Reading]:
     """How well a reading fits, and the reading with the form of its gradients found."""
-    if reading.labels == "integer":
-        probe = replace(probe, labels="integer")
+    if reading.labels != "rows":
+        probe = replace(probe, labels=reading.labels)
     if isinstance(spec, Spec):
         spec = replace(spec, biases=spec.biases and reading.bias != "none")
     sums = described.sums(spec)
@@ -153,6 +162,11 @@ def _tried(described: Description, reading: Reading, probe: Case, spec: SpecLike
                 result = AdaptedNetwork(described, reading, sums).first_result(params, x, y)
                 reading = _formed(described, reading, result, params)
             gradient = AdaptedNetwork(described, reading, sums).gradient(params, x, y)
+            if reading.each:
+                truth = Truth.of(spec, probe.inputs(), probe.dtype)
+                added = AdaptedNetwork(described, replace(reading, each="sum"), sums).gradient(params, x, y)
+                if _distance(added, truth) < _distance(gradient, truth):
+                    reading, gradient = replace(reading, each="sum"), added
         matched = [a.shape == b.shape for a, b in zip(flat(gradient), flat(params), strict=True)]
         batches = all(matched[::2]) and not reading.samples.startswith("single")
         if not all(matched):
@@ -185,7 +199,25 @@ def _formed(described: Description, reading: Reading, result: Any, params: Any) 
         matched = sum(t.shape == shape for t, shape in zip(flat(layers), expected, strict=True))
         if matched > most:
             best, most = candidate, matched
+    if most <= 0 and reading.samples in ("rows", "columns") and not reading.each:
+        each = _formed(described, replace(reading, each="mean"), result, params)
+        return each if _fits(each, result, params) else best
     return best
+
+
+def _fits(reading: Reading, result: Any, params: Any) -> bool:
+    """Whether a result, read so, has the shapes of the parameters."""
+    try:
+        layers = reading.layers(*reading.taken_apart(result, len(params)))
+    except Exception:  # not of this form
+        return False
+    return all(a.shape == b.shape for a, b in zip(flat(layers), flat(params), strict=True))
+
+
+def _distance(gradient: Any, truth: Truth) -> float:
+    """How far a gradient is from the reference's: that of samples averaged, or added up, is the nearer."""
+    pairs = zip(flat(gradient), flat(truth.gradient), strict=True)
+    return float(sum(np.linalg.norm(np.ravel(a).astype(np.float64) - np.ravel(b)) for a, b in pairs))
 
 
 def _cosine(a: list[Array], b: list[Array]) -> float:
@@ -214,6 +246,8 @@ def _notes(
         found.append(f"gradient recovered from steps at learning rate {rates}")
     elif FORMS[reading.form]:
         found.append(FORMS[reading.form] + (", last layer first" if reading.backwards else ""))
+    if reading.each:
+        found.append(EACH[reading.each])
     if reading.assignment == "in_place":
         found.append(ASSIGNMENTS["in_place"])
     if reading.ones:

@@ -15,7 +15,7 @@ from verify.reference.truth import Gradient, GradientFunction
 from verify.subject.adapt import recovery
 from verify.subject.adapt.description import Description
 from verify.subject.adapt.places import Slot, slots
-from verify.subject.adapt.reading import Reading
+from verify.subject.adapt.reading import Reading, shapes
 from verify.subject.call import Failed, Recovered
 
 Array = npt.NDArray[Any]
@@ -109,7 +109,12 @@ class AdaptedNetwork:
         if self.described.gradients is not None:
             tensors = self._named(network, result, len(params))
         else:
-            tensors = self.reading.taken_apart(result, len(params))
+            try:
+                tensors = self.reading.taken_apart(result, len(params))
+            except ValueError as error:
+                weights, biases = self.reading.tensors(params)
+                wanted = shapes(list(zip(weights, biases, strict=True)) if biases else weights)
+                raise ValueError(f"{error}; wanted are {wanted}, or the same in lists") from error
         self._require_kept(
             network, given, "the call changed the {} of the network, which it was to differentiate"
         )

@@ -29,7 +29,16 @@ SAMPLES = {
     "single_column": "one sample (n, 1) at a time",
     "single_row": "one sample (1, n) at a time",
 }
-LABELS = {"rows": "targets as rows", "integer": "targets as integers"}
+LABELS = {
+    "rows": "targets as rows",
+    "integer": "targets as integers",
+    "one_hot": "targets as one-hot rows",
+    "soft": "targets as distributions",
+    "binary": "targets of zeros and ones",
+    "probability": "targets between 0 and 1",
+    "real": "targets of any numbers",
+}
+EACH = {"mean": "gradients for each sample, averaged", "sum": "gradients for each sample, added up"}
 ASSIGNMENTS = {"replace": "parameters replaced", "in_place": "parameters set in place"}
 FORMS = {
     "pairs": "gradients as (dweight, dbias) pairs",
@@ -47,7 +56,8 @@ class Reading:
     """Conventions of a network, each a name from the tables above.
 
     ``ones``: the network expects the 1 that meets folded biases to be part of x. ``backwards``: it lists gradients
-    from the last layer to the first.
+    from the last layer to the first. ``each``: it returns a gradient for each sample, along a first axis; a name from
+    `EACH` says how they make the batch's, and nothing that there is no such axis.
     """
 
     orientation: str = "in_out"
@@ -58,6 +68,7 @@ class Reading:
     ones: bool = False
     form: str = "pairs"
     backwards: bool = False
+    each: str = ""
 
     @property
     def folded(self) -> bool:
@@ -85,6 +96,10 @@ class Reading:
         what has an unexpected shape stays as it is, for the check of shapes to name.
         """
         found = []
+        if self.each:
+            weights, biases = (
+                [getattr(np.asarray(t), self.each)(axis=0) for t in kind] for kind in (weights, biases)
+            )
         for i, tensor in enumerate(weights):
             weight = np.asarray(tensor)
             if self.orientation == "out_in" and weight.ndim == 2:
@@ -136,12 +151,17 @@ class Reading:
             raise ValueError("the call returned None: name where the gradients are stored (gradients=)")
         try:
             weights, biases = self._parts(
-                list(result.values()) if isinstance(result, Mapping) else list(result)
+                list(result.values()) if isinstance(result, Mapping) else _without_scalars(list(result))
             )
         except (TypeError, ValueError) as error:
-            raise ValueError(f"the call's result is not {FORMS[self.form]}") from error
+            raise ValueError(
+                f"the call's result is not {FORMS[self.form]}; it has the shapes {shapes(result)}"
+            ) from error
         if len(weights) != count or len(biases) not in (0, count):
-            raise ValueError(f"the call's result holds {len(weights)} layers; the network has {count}")
+            raise ValueError(
+                f"the call's result holds {len(weights)} layers; the network has {count}; "
+                f"it has the shapes {shapes(result)}"
+            )
         return (weights[::-1], biases[::-1]) if self.backwards else (weights, biases)
 
     def _parts(self, items: list[Any]) -> tuple[list[Any], list[Any]]:
@@ -154,3 +174,27 @@ class Reading:
         if self.form == "flat":
             pairs = list(zip(items[::2], items[1::2], strict=True))
         return [weight for weight, _ in pairs], [bias for _, bias in pairs]
+
+
+def _without_scalars(items: list[Any]) -> list[Any]:
+    """What is beside a loss: the items that are no single numbers, or what is in the one that is none."""
+    kept = [item for item in items if not (np.isscalar(item) or getattr(item, "shape", None) == ())]
+    if len(kept) == len(items) or len(kept) != 1:
+        return kept
+    return list(kept[0].values()) if isinstance(kept[0], Mapping) else list(kept[0])
+
+
+def shapes(result: Any, depth: int = 3) -> str:
+    """The shapes of the arrays in a result, as they are nested: ``[((3, 4), (4,)), ((4, 2), (2,))]``."""
+    if hasattr(result, "shape"):
+        return str(tuple(result.shape)) if result.shape else "a number"
+    if np.isscalar(result):
+        return "a number" if not isinstance(result, str) else "a text"
+    if isinstance(result, Mapping) and depth:
+        return "{" + ", ".join(f"{key}: {shapes(item, depth - 1)}" for key, item in result.items()) + "}"
+    if isinstance(result, (list, tuple)) and depth:
+        inside = ", ".join(shapes(item, depth - 1) for item in result[:8]) + (
+            ", ..." if len(result) > 8 else ""
+        )
+        return f"[{inside}]" if isinstance(result, list) else f"({inside})"
+    return type(result).__name__
