@@ -13,7 +13,10 @@ from pathlib import Path
 from verify.checks.html.page import environment
 from verify.checks.random_rounding import FALSE_ALARM
 from verify.commands.progress import progress_bar
+from verify.oracle.backward import check_backward
 from verify.oracle.check import check
+from verify.oracle.report import Report
+from verify.subject.layers.options import judged_layer, names_layer
 from verify.subject.options import add_options, judged
 
 
@@ -65,19 +68,30 @@ def run(arguments: argparse.Namespace) -> int:
         return _judged(arguments, file, html)
 
 
+def _layer_judged(arguments: argparse.Namespace) -> Report:
+    backward, of_layer = judged_layer(arguments.target, vars(arguments))
+    counts = {name: getattr(arguments, name) for name in ("cases", "xla", "certified")}
+    of_layer |= {name: count for name, count in counts.items() if count is not None}
+    with progress_bar(arguments.target) as progress:
+        return check_backward(backward, progress=progress, **of_layer)
+
+
 def _judged(arguments: argparse.Namespace, file: Path | None, html: Path | None) -> int:
-    target, options = judged(arguments.target, vars(arguments))
-    with progress_bar(arguments.target or arguments.exec) as progress:
-        report = check(
-            target,
-            cases=arguments.cases,
-            seconds=arguments.seconds,
-            xla=arguments.xla,
-            certified=arguments.certified,
-            false_alarm=arguments.false_alarm,
-            progress=progress,
-            **options,
-        )
+    if names_layer(arguments.reference):
+        report = _layer_judged(arguments)
+    else:
+        target, options = judged(arguments.target, vars(arguments))
+        with progress_bar(arguments.target or arguments.exec) as progress:
+            report = check(
+                target,
+                cases=arguments.cases,
+                seconds=arguments.seconds,
+                xla=arguments.xla,
+                certified=arguments.certified,
+                false_alarm=arguments.false_alarm,
+                progress=progress,
+                **options,
+            )
     if file is not None:
         file.write_text(report.to_json() + "\n", encoding="utf-8")
     if html is not None:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from verify.case.draw import suited
+from verify.case.layers.values import REGIMES as LAYER_REGIMES
 from verify.case.recipe import REGIMES
 from verify.checks.finding import Finding
+from verify.checks.layers import CHECKS as LAYER_CHECKS
 from verify.checks.table import CHECKS, FOLLOW_UPS
+from verify.oracle.backward import check_backward
 from verify.oracle.check import check
 from verify.oracle.report import Report
+from verify.subject.layers.options import judged_layer, names_layer
 from verify.subject.options import judged
-from verify.subject.target import Target
 
 
 @dataclass
 class Conformance:
     """A target under test; what a search found is kept, since one search serves several checks."""
 
-    target: Target
+    target: Any
     arguments: dict[str, Any]
     cases: int
     found: dict[tuple[str, str], Report] = field(default_factory=dict)
+    order: ClassVar[tuple[str, ...]] = tuple(CHECKS)
 
     @property
     def regimes(self) -> tuple[str, ...]:
@@ -54,13 +58,35 @@ class Conformance:
             options = {**self.arguments, "regimes": (regime,), "checks": (follow_up,)}
             # One explanation is enough: regimes mostly fail for the same reason.
             diagnose = not any(report.findings for report in self.found.values())
-            report = check(self.target, cases=self.cases, xla=0, certified=0, diagnose=diagnose, **options)
+            report = self._report(cases=self.cases, xla=0, certified=0, diagnose=diagnose, **options)
             self.found[follow_up, regime] = report
         return self.found[follow_up, regime].findings
 
     def report_of(self, finding: Finding) -> Report:
         """The report that a finding is from."""
         return next(report for report in self.found.values() if any(f is finding for f in report.findings))
+
+    def _report(self, **options: Any) -> Report:
+        return check(self.target, **options)
+
+
+class LayerConformance(Conformance):
+    """The same of a layer's backward pass."""
+
+    order = tuple(LAYER_CHECKS)
+
+    @property
+    def regimes(self) -> tuple[str, ...]:
+        """The regimes that are drawn."""
+        return tuple(self.arguments.get("regimes", LAYER_REGIMES))
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """The checks that the target can be put to."""
+        return tuple(LAYER_CHECKS)
+
+    def _report(self, **options: Any) -> Report:
+        return check_backward(self.target, **options)
 
 
 _KEY = pytest.StashKey[Conformance]()
@@ -75,6 +101,8 @@ def prepared(config: pytest.Config) -> Conformance:
         When the target or an option cannot be used.
     """
     if _KEY not in config.stash:
-        target, arguments = judged(config.getoption("target"), vars(config.option))
-        config.stash[_KEY] = Conformance(target, arguments, config.getoption("cases"))  # type: ignore[arg-type]
+        layer = names_layer(config.getoption("reference"))
+        read, made = (judged_layer, LayerConformance) if layer else (judged, Conformance)
+        target, arguments = read(config.getoption("target"), vars(config.option))
+        config.stash[_KEY] = made(target, arguments, config.getoption("cases"))
     return config.stash[_KEY]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from verify.checks.table import CHECKS
 from verify.conformance.plugin import named
 from verify.conformance.session import prepared
 from verify.oracle.assertion import written
@@ -28,7 +27,7 @@ def test_conforms(check: str, regime: str, pytestconfig: pytest.Config) -> None:
     for finding in findings:
         if finding.check == check:
             pytest.fail(f"{finding}{written(conformance.report_of(finding))}", pytrace=False)
-    order = list(CHECKS)
+    order = conformance.order
     before = [finding.check for finding in findings if order.index(finding.check) < order.index(check)]
     if before:
         pytest.skip(f"not reached: {before[0]} fails before it")

@@ -18,11 +18,13 @@ from verify.case.recipe import DTYPES, LAYOUTS
 from verify.checks.finding import Example, Finding, finding_of
 from verify.checks.layer_witnesses import adjudicated_layer, cross_check_layer
 from verify.checks.layers import FOLLOW_UPS, Choices, examined_layer, tensors_of
+from verify.diagnosis.layers import explain_layer
 from verify.oracle.errors import Errors
 from verify.oracle.report import Report
 from verify.oracle.search import Progress, Search
 from verify.reference.backward import Reference
 from verify.reference.judge import VERDICTS, Judgement
+from verify.reference.layers import NAMES
 from verify.subject.call import Failed
 from verify.subject.layers.load import as_layer_target, as_reference
 from verify.subject.layers.target import LayerTarget
@@ -52,6 +54,7 @@ def check_backward(
     certified: int = 4,
     database: ExampleDatabase | None = None,
     progress: Progress | None = None,
+    diagnose: bool = True,
 ) -> Report:
     """Judge a backward pass of any kind: JAX's derivative, with a derived bound for every entry, decides.
 
@@ -94,6 +97,8 @@ def check_backward(
         A Hypothesis example database that remembers failures; none is used when not given.
     progress
         Called with (judged, cases) after each case.
+    diagnose
+        Whether to look for the mistake that explains a failure.
 
     Returns
     -------
@@ -131,6 +136,8 @@ def check_backward(
         for finding in search.findings:  # the first one's fresh cases are counted with the others
             errors = Errors() if findings else search.errors
             findings.append(_completed(target, given, finding, draw, regimes, seed, errors))
+        if diagnose:
+            findings = _diagnosed(target, given, findings, seed)
     except KeyboardInterrupt:
         interrupted = True
         witnesses, findings = {}, search.findings
@@ -220,14 +227,30 @@ def _completed(
         _settled(target, reference, finding),
         regimes=failing,
         larger=larger and Example.of(*larger),
-        reproduce=_reproduction(target, finding),
+        reproduce=_reproduction(target, reference, finding),
     )
 
 
-def _reproduction(target: LayerTarget, finding: Finding) -> str:
+def _diagnosed(
+    target: LayerTarget, reference: Reference, findings: list[Finding], seed: int
+) -> list[Finding]:
+    """The findings, the first wrong gradient with the mistake that explains it."""
+    for i, finding in enumerate(findings):
+        if finding.check == "gradient" and finding.verdict in ("wrong", "crashed"):
+            assert isinstance(finding.case, LayerCase)
+            found = explain_layer(target, reference, finding.case, seed)
+            explained = replace(finding, diagnosis=found.text, mistakes=found.mistakes)
+            return [*findings[:i], explained, *findings[i + 1 :]]
+    return findings
+
+
+def _reproduction(target: LayerTarget, reference: Reference, finding: Finding) -> str:
     lines = ["import verify", *target.source.splitlines()]
     lines.append(f"case = verify.{finding.case!r}")
-    arguments = ", ".join(
-        part for part in (target.name, "case", target.arguments, f"check={finding.check!r}") if part
-    )
+    of_reference = f"reference={reference.name!r}"
+    if reference.name not in NAMES:
+        lines.append("# with the reference, the shapes and the options that you passed")
+        of_reference = "reference=reference, shapes=shapes"
+    parts = (target.name, "case", target.arguments, of_reference, f"check={finding.check!r}")
+    arguments = ", ".join(part for part in parts if part)
     return "\n".join([*lines, f"print(verify.examine_backward({arguments}))"])

@@ -40,10 +40,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--reference": {
         "metavar": "TARGET",
-        "help": "a JAX function loss(params, x, y), in place of the six options above",
+        "help": "a JAX function loss(params, x, y), in place of the six options above; or the name of a layer, "
+        "such as conv2d: the target is then its backward pass (docs/layers.md)",
     },
     "--loss-function": {"metavar": "TARGET", "help": "your loss(params, x, y) -> float, judged too"},
-    "--forward-function": {"metavar": "TARGET", "help": "your forward(params, x) -> outputs, judged too"},
+    "--forward-function": {
+        "metavar": "TARGET",
+        "help": "your forward(params, x) -> outputs, or a layer's forward(*inputs) -> (out, cache), judged too",
+    },
     "--dtypes": {"help": f"comma-separated, from {', '.join(DTYPES)} (default: both)"},
     "--regimes": {"help": f"comma-separated, from {', '.join(REGIMES)} (default: all)"},
     "--labels": {

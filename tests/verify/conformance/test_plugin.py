@@ -179,3 +179,33 @@ def test_reports_of_the_conformance_tests(directory):
     (path,) = (directory / "reports").iterdir()
     assert path.name.endswith("test_conformance.py_test_conforms_gradient-ordinary.html")
     assert f"report: {path}" in out
+
+
+LAYER = """
+def backward(dout, x):
+    return dout * (x > 0)
+
+def wrong(dout, x):
+    return dout * x
+"""
+
+
+@pytest.mark.parametrize(("name", "passes"), [("backward", True), ("wrong", False)])
+def test_a_layer_has_a_test_for_each_check_and_regime(name, passes, tmp_path):
+    (tmp_path / "my_layers.py").write_text(LAYER)
+    target = ["--target", f"{tmp_path}/my_layers.py:{name}", "--reference", "relu", "--cases", "3"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--pyargs",
+        "verify.conformance",
+    ]
+    done = subprocess.run(
+        [*command, *target, "--regimes", "ordinary,ties"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert ("gradient-ordinary" in done.stdout) == (not passes), done.stdout
+    assert (done.returncode == 0) == passes, done.stdout

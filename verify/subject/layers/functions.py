@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import jax
 from verify.reference.backward import Reference, Setting, parameters_of
 from verify.subject.call import Failed
 from verify.subject.layers.target import LayerTarget, Returned, Run, is_number
+from verify.subject.load import source_of
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -27,11 +29,26 @@ def of_functions(
     TypeError
         When the parameters of a function fit no way of calling it.
     """
-    name = getattr(backward, "__name__", type(backward).__name__)
+    name = getattr(backward, "__name__", "")
+    name = name if name.isidentifier() else "backward"
+    source = _source(backward, name)
     if forward is None:
-        return _alone(backward, name, setting)
+        return replace(_alone(backward, name, setting), source=source)
     run, note = _with_cache(backward, forward, setting)
-    return LayerTarget(run, name, notes=(note,))
+    of_forward = getattr(forward, "__name__", "")
+    of_forward = of_forward if of_forward.isidentifier() else "forward"
+    source = "\n".join([source, _source(forward, of_forward)])
+    return LayerTarget(run, name, source, f"forward={of_forward}", notes=(note,))
+
+
+def _source(function: Any, name: str) -> str:
+    """The lines that bring a function into scope: by its file, where it was loaded from one."""
+    module, file = str(getattr(function, "__module__", "")), None
+    if module.startswith("target_"):
+        file = inspect.getsourcefile(function)
+    if file is None:
+        return source_of(function, name)
+    return f'from verify.subject.load import found_at\n{name} = found_at("{file}:{name}")'
 
 
 Options = Callable[[Mapping[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]

@@ -1,0 +1,195 @@
+"""Measure the oracle of layers: false alarms, the chapter's mistakes, PyTorch, and seconds.
+
+    python benchmarks/layer_evidence.py right [CASES]      # correct NumPy backward passes: false alarms
+    python benchmarks/layer_evidence.py torch [CASES]      # torch.nn.functional through autograd
+    python benchmarks/layer_evidence.py mistakes [CASES]   # caught, named, wrong names
+    python benchmarks/layer_evidence.py seconds            # the verdict on a right and on a wrong convolution
+    python benchmarks/layer_evidence.py throughput OTHER   # networks: cases a second against another checkout
+
+It ends with status 1 where a claim does not hold. Names of references or mistakes may follow to select some.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+import verify  # noqa: E402
+from tests.verify.reference.layers.right import RIGHT  # noqa: E402
+from verify.diagnosis.layers import explain_layer, wrong_program  # noqa: E402
+from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE, LayerMistake  # noqa: E402
+from verify.evaluate.bounds import Arithmetic, evaluate  # noqa: E402
+from verify.reference.backward import Reference  # noqa: E402
+from verify.reference.layers import NAMES, named  # noqa: E402
+from verify.subject.layers.target import LayerTarget, Returned  # noqa: E402
+
+
+def right(cases: int, names: list[str]) -> bool:
+    """Judge a correct backward pass of every reference; every verdict but "verified" is a false alarm."""
+    alarms = judged = vague = 0
+    for name in names or NAMES:
+        report = verify.check_backward(RIGHT[name], reference=name, cases=cases)
+        judged, vague = judged + sum(report.judged.values()), vague + sum(report.inconclusive.values())
+        alarms += not report.ok
+        print(f"{name:26} {report.verdict:13} {report.seconds:6.1f} s", flush=True)
+        if not report.ok:
+            print(report)
+    print(f"false alarms: {alarms} of {len(names or NAMES)} references, {judged} cases, {vague} inconclusive")
+    return alarms == 0
+
+
+def torch(cases: int, names: list[str]) -> bool:
+    """Judge PyTorch's derivative of every reference that it has."""
+    from tests.verify.reference.layers.with_torch import SHAPES, TORCH
+
+    failed = 0
+    for name in names or TORCH:
+        target = verify.torch_layer(TORCH[name])
+        report = verify.check_backward(target, reference=name, shapes=SHAPES.get(name), cases=cases)
+        failed += not report.ok
+        print(
+            f"{name:26} {report.verdict:13} {report.seconds:6.1f} s  {'; '.join(report.notes[1:])}",
+            flush=True,
+        )
+        if not report.ok:
+            print(report)
+    print(f"not verified: {failed} of {len(names or TORCH)}")
+    return failed == 0
+
+
+def mutant(mistake: LayerMistake, reference: Reference) -> LayerTarget:
+    """A target that makes a mistake: its values in float64, rounded to the dtype that is asked for."""
+
+    def run(inputs: Any, options: Any, cotangents: list[Any]) -> Returned:
+        setting = reference.at(_sizes(reference, inputs, options), options)
+        program = wrong_program(mistake, setting)
+        given = setting.backward.inputs(tuple(inputs.values()), setting.cotangent(cotangents))
+        dtype = np.asarray(cotangents[0]).dtype
+        pairs = evaluate(program, given, Arithmetic.judging("float64", {}))
+        return Returned(None, tuple(value.astype(dtype) for value, _ in pairs))
+
+    return LayerTarget(run, mistake.name)
+
+
+def _sizes(reference: Reference, inputs: Any, options: Any) -> dict[str, int]:
+    """The sizes of the symbols, from the shapes of the inputs: an axis is a symbol, or a product with known ones."""
+    sizes = {value: options[key] for key, value in reference.options.items() if isinstance(value, str)}
+    axes = [
+        (axis, length)
+        for name, shape in reference.shapes.items()
+        for axis, length in zip(shape.text.split(), inputs[name].shape, strict=True)
+    ]
+    for axis, length in sorted(axes, key=lambda pair: "*" in pair[0]):
+        *known, last = sorted(axis.split("*"), key=lambda part: part not in sizes and not part.isdigit())
+        factor = 1
+        for part in known:
+            factor *= int(part) if part.isdigit() else sizes[part]
+        if not last.isdigit():
+            sizes.setdefault(last, length // factor)
+    return sizes
+
+
+def mistakes(cases: int, names: list[str]) -> bool:
+    """Judge every mistake as a target: caught, and named by itself or by what gives the same numbers."""
+    tried = caught = by_name = alone = wrong_names = 0
+    for mistake in LAYER_CATALOGUE:
+        layer = (mistake.layers or ("affine",))[0]
+        if names and mistake.name not in names and layer not in names:
+            continue
+        reference = named(layer)
+        target = mutant(mistake, reference)
+        report = verify.check_backward(
+            target, reference=layer, cases=cases, xla=0, certified=0, diagnose=False
+        )
+        found = [finding for finding in report.findings if finding.check == "gradient"]
+        names_found = explain_layer(target, reference, found[0].case).mistakes if found else ()
+        tried, caught = tried + 1, caught + bool(found)
+        by_name += mistake.name in names_found
+        alone += names_found == (mistake.name,)
+        wrong_names += bool(names_found) and mistake.name not in names_found
+        place = found[0].case.described() if found else ""
+        print(
+            f"{mistake.name:40} {layer:22} {report.verdict:9} {', '.join(names_found)}  ({place})", flush=True
+        )
+    print(
+        f"caught {caught} of {tried}, named {by_name} ({by_name / max(tried, 1):.1%}), "
+        f"alone {alone}, wrong names {wrong_names}"
+    )
+    return caught == tried and wrong_names == 0
+
+
+def seconds(cases: int, _: list[str]) -> bool:
+    """The verdict on a right convolution, and on a wrong one."""
+
+    def wrong(dout: Any, x: Any, w: Any, b: Any, *, stride: int, pad: int) -> Any:
+        dx, dw, db = RIGHT["conv2d"](dout, x, w, b, stride=stride, pad=pad)
+        return dx, dw, db / dout.dtype.type(x.shape[0])
+
+    for name, backward in (("right", RIGHT["conv2d"]), ("wrong", wrong)):
+        start = time.perf_counter()
+        report = verify.check_backward(backward, reference="conv2d", cases=cases)
+        wall, found = time.perf_counter() - start, report.findings
+        print(
+            f"{name}: {report.verdict} after {wall:.1f} s {', '.join(found[0].mistakes) if found else ''}",
+            flush=True,
+        )
+    return True
+
+
+_NETWORKS = """
+import time, verify
+from mlp_ref import loss_and_gradient
+def gradient(params, x, y):
+    return loss_and_gradient(params, x, y)[1]
+verify.check(gradient, cases=50)
+start = time.perf_counter()
+verify.check(gradient, cases=1000, xla=0, certified=0)
+print(1000 / (time.perf_counter() - start))
+"""
+
+
+def throughput(other: str) -> bool:
+    """Cases a second of networks, here and in another checkout, taken in turns; the median ratio of five."""
+    ratios = []
+    for _ in range(5):
+        rates = [
+            float(
+                subprocess.run(
+                    [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(place)!r})\n{_NETWORKS}"],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                    cwd=place,
+                ).stdout
+            )
+            for place in (ROOT, Path(other))
+        ]
+        ratios.append(rates[0] / rates[1])
+        print(f"here {rates[0]:.0f}, there {rates[1]:.0f} cases a second", flush=True)
+    print(f"ratio {sorted(ratios)[2]:.2f}")
+    return True
+
+
+if __name__ == "__main__":
+    part, *rest = sys.argv[1:] or [""]
+    parts = {
+        "right": (right, 1000),
+        "torch": (torch, 300),
+        "mistakes": (mistakes, 150),
+        "seconds": (seconds, 300),
+    }
+    if part == "throughput" and rest:
+        sys.exit(not throughput(rest[0]))
+    if part not in parts:
+        sys.exit(__doc__)
+    measure, usual = parts[part]
+    count = int(rest.pop(0)) if rest and rest[0].isdigit() else usual
+    sys.exit(not measure(count, rest))

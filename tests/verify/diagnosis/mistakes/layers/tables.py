@@ -1,0 +1,40 @@
+"""What holds for every table of mistakes in layers."""
+
+import numpy as np
+import pytest
+
+from verify.case.layers.draw import layer_cases
+from verify.case.run import drawn_cases
+from verify.checks.layers import program_inputs
+from verify.diagnosis.layers import wrong_program
+from verify.evaluate.bounds import Arithmetic, evaluate
+from verify.reference.layers import NAMES, named
+
+CASES = 40
+
+
+def require_different(table):
+    """The test that each mistake of a table gives another gradient than the right one, in the first of its layers."""
+    made = [(mistake, (mistake.layers or ("affine",))[0]) for mistake in table]
+    ids = [f"{mistake.name}-{layer}" for mistake, layer in made]
+
+    @pytest.mark.parametrize(("mistake", "layer"), made, ids=ids)
+    def test_another_gradient_than_the_right_one(mistake, layer):
+        assert layer in NAMES
+        reference = named(layer)
+        regimes = ("ordinary", "ties")
+        for case in drawn_cases(layer_cases(reference, regimes=regimes, dtypes=("float64",)), CASES, 0):
+            setting = case.setting(reference)
+            inputs = program_inputs(setting, case.arrays(reference))
+            try:
+                program = wrong_program(mistake, setting)
+            except (TypeError, ValueError, IndexError):  # it cannot be made at these sizes
+                continue
+            wrong = evaluate(program, inputs, Arithmetic.judging("float64", {}))
+            right = setting.truth(inputs, "float64").gradient
+            with np.errstate(all="ignore"):
+                if any(np.any(abs(a - b) > ea + eb) for (a, ea), (b, eb) in zip(wrong, right, strict=True)):
+                    return
+        pytest.fail(f"{mistake.name} is right in all of {CASES} cases")
+
+    return test_another_gradient_than_the_right_one

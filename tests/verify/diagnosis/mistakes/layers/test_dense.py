@@ -1,0 +1,4 @@
+from tests.verify.diagnosis.mistakes.layers.tables import require_different
+from verify.diagnosis.mistakes.layers import dense
+
+test_another_gradient_than_the_right_one = require_different(dense.TABLE)

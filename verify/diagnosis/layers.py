@@ -1,0 +1,150 @@
+"""Explain a wrong backward pass: find the mistakes whose wrong gradients it gives on every case that was observed.
+
+A mistake is a wrong backward pass in JAX. Its program, evaluated with bounds, says how far any evaluation of the same
+wrong formula may lie from it. A mistake is named where every entry of every observed gradient lies within these bounds,
+and some entry is proved by them not to be the right one.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+import numpy.typing as npt
+
+from verify.case.layers.draw import layer_cases
+from verify.case.layers.recipe import LayerCase
+from verify.case.run import drawn_cases
+from verify.checks.layers import LayerCall, call_of, tensors_of
+from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE, LayerMistake
+from verify.evaluate.bounds import Arithmetic, Pair, evaluate
+from verify.evaluate.flattening import flatten
+from verify.evaluate.program import NoRule, Program
+from verify.reference.backward import Reference, Setting
+from verify.reference.judge import judge, ratios
+from verify.subject.call import Failed
+from verify.subject.layers.target import LayerTarget
+
+Array = npt.NDArray[Any]
+
+CASES = 24
+"""Cases that a mistake must explain, beside the one that was found."""
+
+
+@dataclass(frozen=True)
+class LayerDiagnosis:
+    """What explains a wrong backward pass.
+
+    Attributes
+    ----------
+    mistakes
+        The names of the mistakes that give the same numbers on every observed case; empty where none does.
+    text
+        The same in words.
+    """
+
+    mistakes: tuple[str, ...]
+    text: str
+
+
+def explain_layer(
+    target: LayerTarget, reference: Reference, case: LayerCase, seed: int = 0
+) -> LayerDiagnosis:
+    """Look for the mistakes that explain a backward pass which fails on a case."""
+    observed = _observed(target, reference, case, seed)
+    if not any(_fails(call) for call in observed):
+        return LayerDiagnosis((), "")
+    specific = [mistake for mistake in LAYER_CATALOGUE if mistake.layers and mistake.counts(reference)]
+    general = [mistake for mistake in LAYER_CATALOGUE if not mistake.layers]
+    for mistakes in (specific, general):
+        found = [mistake for mistake in mistakes if _explains(mistake, observed)]
+        if found:
+            return LayerDiagnosis(tuple(mistake.name for mistake in found), _text(found, len(observed)))
+    return LayerDiagnosis((), "")
+
+
+def _observed(target: LayerTarget, reference: Reference, case: LayerCase, seed: int) -> list[LayerCall]:
+    """The calls on the case that failed, and on fresh ones of its kind; the case itself first."""
+    regimes = tuple(dict.fromkeys((case.regime, "ordinary")))
+    fresh = layer_cases(reference, regimes=regimes, dtypes=("float64",), layouts=("C",))
+    calls = []
+    for one in (case, *drawn_cases(fresh, CASES, seed)):
+        try:
+            calls.append(call_of(target, target.run, reference, one))
+        except Failed:  # no numbers to explain
+            continue
+    # What fails first: one such case refutes most mistakes.
+    return sorted(calls, key=lambda call: not _fails(call))
+
+
+def _judged(pairs: Sequence[Pair], call: LayerCall) -> bool:
+    names = tensors_of(call.setting.reference)
+    return judge(list(pairs), call.gradient, call.case.dtype, names=names).verdict != "wrong"
+
+
+def _fails(call: LayerCall) -> bool:
+    return not _judged(call.truth.gradient, call)
+
+
+def _explains(mistake: LayerMistake, observed: Sequence[LayerCall]) -> bool:
+    """Whether every observed gradient is the mistake's, and some observation shows that it is not the right one."""
+    proved = False
+    for call in observed:
+        try:
+            program = wrong_program(mistake, call.setting)
+        except (TypeError, ValueError, IndexError, NoRule):  # it cannot be made at these sizes
+            return False
+        pairs = evaluate(program, call.inputs, Arithmetic.judging(call.case.dtype, {}))
+        if not _judged(pairs, call):
+            return False
+        proved = proved or _apart(pairs, call.truth.gradient)
+    return proved
+
+
+def _apart(wrong: Sequence[Pair], right: Sequence[Pair]) -> bool:
+    """Whether some entry cannot be both: the two lie farther apart than their bounds together."""
+    for (a, ea), (b, eb) in zip(wrong, right, strict=True):
+        with np.errstate(all="ignore"):
+            if np.any(ratios(np.asarray(abs(a - b)), np.asarray(ea + eb)) > 1):
+                return True
+    return False
+
+
+@functools.lru_cache(maxsize=4096)
+def wrong_program(mistake: LayerMistake, setting: Setting) -> Program:
+    """The mistake's gradients at some sizes, as a program of the inputs of the reference's."""
+    backward = setting.backward
+    leaves = [*backward.argument_leaves, *backward.output_leaves]
+
+    def wrong(*flat: Any) -> Any:
+        inputs = jax.tree.unflatten(backward.arguments, flat[: len(backward.argument_leaves)])
+        dout = setting.cotangent(flat[len(backward.argument_leaves) :])
+        return mistake.of(setting.reference, dout, tuple(inputs), dict(setting.options))
+
+    with jax.enable_x64(True):
+        program = flatten(jax.make_jaxpr(wrong)(*leaves))
+        shapes = [tuple(leaf.shape) for leaf in jax.eval_shape(wrong, *leaves)]
+    wanted = [tuple(leaf.shape) for leaf in backward.argument_leaves]
+    judged = [wanted[i] for i in backward.differentiated]
+    if shapes != [judged[i] for i in setting.judged]:
+        raise ValueError(f"{mistake.name} gives gradients of the shapes {shapes}")
+    return program
+
+
+def _text(found: Sequence[LayerMistake], calls: int) -> str:
+    lines: list[str] = []
+    for number, mistake in enumerate(found):
+        if number:
+            lines.append("or, the same numbers on every case tried:")
+        lines += [
+            f"mistake: {mistake.name}",
+            f"  yours  {mistake.wrong}",
+            f"  right  {mistake.right}",
+            f"  {mistake.story}",
+        ]
+    lines.append(f"proof: {found[0].name} gives every entry of {calls} calls, within its bound")
+    return "\n".join(lines)

@@ -1,0 +1,58 @@
+"""The options of the command and of pytest, where they name a layer: ``--reference conv2d``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from verify.case.layers.values import REGIMES
+from verify.case.recipe import DTYPES
+from verify.subject.load import found_at
+from verify.subject.target import TargetError
+
+_OF_NETWORKS = (
+    "hidden",
+    "output",
+    "loss",
+    "reduction",
+    "l2",
+    "weights",
+    "labels",
+    "loss_function",
+    "exec",
+    "seconds",
+    "timeout",
+)
+
+
+def names_layer(reference: str | None) -> bool:
+    """Tell if ``--reference`` names a layer, and not a function in a file or module."""
+    return reference is not None and ":" not in reference
+
+
+def judged_layer(where: str | None, given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The backward pass, and the arguments of `verify.check_backward` that the options ask for.
+
+    Raises
+    ------
+    TargetError, ValueError
+        When a target cannot be used, a name is unknown, or an option is for networks alone.
+    """
+    if foreign := [name for name in _OF_NETWORKS if given.get(name) is not None]:
+        option = foreign[0].replace("_", "-")
+        raise ValueError(f"--{option} is for networks; --reference {given['reference']} names a layer")
+    if where is None:
+        raise ValueError("TARGET must be named: module:name or path/to/file.py:name of a backward pass")
+    arguments: dict[str, Any] = {"reference": given["reference"], "seed": given["seed"]}
+    if given["forward_function"] is not None:
+        arguments["forward"] = found_at(given["forward_function"])
+    for name, known in (("dtypes", DTYPES), ("regimes", REGIMES)):
+        if given[name] is not None:
+            items = tuple(item.strip() for item in given[name].split(",") if item.strip())
+            if not items or any(item not in known for item in items):
+                raise ValueError(f"--{name} takes names from {', '.join(known)}; got {given[name]!r}")
+            arguments[name] = items
+    found = found_at(where)
+    if not callable(found) and not hasattr(found, "target"):
+        raise TargetError(f"{where} is of type {type(found).__name__}, not a backward pass")
+    return found, arguments
