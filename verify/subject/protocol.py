@@ -184,6 +184,8 @@ class Hello:
             if asked not in taken:
                 said, known = _words(asked), ", ".join(map(_words, dict.fromkeys(taken)))
                 return f"{self.name} does not take {name} {said}; it says that it takes {known}"
+        if spec.weights != "none":
+            return f"a program is not asked for gradients with weights of rows; got weights {spec.weights!r}"
         return f"{self.name} does not take l2; got {spec.l2:g}" if spec.l2 and not self.l2 else ""
 
 

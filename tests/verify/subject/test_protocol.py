@@ -77,6 +77,10 @@ def test_what_a_hello_leaves_out_is_any():
     assert not said.refusal(Spec("relu", "tanh", "squared_error", "half_sum", l2=0.1))
 
 
+def test_weights_of_rows_are_not_asked_for():
+    assert "with weights of rows; got weights 'rows'" in protocol.Hello("n").refusal(Spec(weights="rows"))
+
+
 def test_a_request_is_one_line_with_its_keys_in_order():
     arrays = [np.ones((2, 3)), np.ones(3), np.ones((4, 2)), np.ones((4, 3))]
     sent = protocol.request("gradient", 7, Spec(l2=0.1), arrays, "hex")

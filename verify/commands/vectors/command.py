@@ -49,7 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.cases < 1 or arguments.seed < 0:
         raise ValueError("--cases must be 1 or larger and --seed 0 or larger")
-    given = {name: getattr(arguments, name) for name in (*_OF_SPEC, "l2")} | {"reference": None}
+    given = {name: getattr(arguments, name) for name in (*_OF_SPEC, "l2")} | {
+        "reference": None,
+        "weights": None,
+    }
     spec = spec_of(given, None)
     assert spec is None or isinstance(spec, Spec)  # without --reference, it is no function
     specs: Sequence[Spec] = RELEASE if spec is None else (spec,)
