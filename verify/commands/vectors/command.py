@@ -119,5 +119,7 @@ def _widening(vectors: Sequence[Vector]) -> np.ndarray:
         params = [tensor for layer in each.layers(each.params) for tensor in layer]
         inputs = [np.asarray(array, dtype=np.float64) for array in (*params, each.x, each.y)]
         bounds = [bound.ravel() for _, bound in Truth.of(each.spec, inputs, each.dtype).tensors]
-        ratios.append(each.bound.astype(np.float64) / np.concatenate(bounds))
+        own, oracles = each.bound.astype(np.float64), np.concatenate(bounds)
+        said = np.isfinite(own) & np.isfinite(oracles) & (oracles > 0)
+        ratios.append(own[said] / oracles[said])
     return np.concatenate(ratios)
