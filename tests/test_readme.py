@@ -1,5 +1,6 @@
 import ast
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +13,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 
 OPTIONAL = {"matplotlib", "scipy", "sklearn"}
 """What a page may need that is not installed with the packages."""
+
+ALONE = "<!-- The blocks of this page run in a process of their own: they change tables. -->"
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -27,8 +30,13 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
     """In order, each with what those above it have defined; a block that opens with a file's name becomes it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    text = page.read_text(encoding="utf-8")
+    if ALONE in text:
+        script = "".join(block.lstrip("\n") for block in python_blocks(text))
+        subprocess.run([sys.executable, "-c", script], check=True)
+        return
     namespace = {"__name__": "__main__"}
-    for block in python_blocks(page.read_text(encoding="utf-8")):
+    for block in python_blocks(text):
         if file := re.match(r"# (\w+\.py)$", block.lstrip("\n"), re.MULTILINE):
             (tmp_path / file[1]).write_text(block, encoding="utf-8")
             continue
