@@ -14,7 +14,7 @@ from typing import Any
 
 import mlp_ref
 import verify
-from verify.checks.examine import examined
+from verify.checks.examine import examine_case
 from verify.reference.spec import Spec
 from verify.subject.target import Target
 
@@ -30,7 +30,7 @@ def gradient(params: list[mlp_ref.Layer], x: Any, y: Any) -> list[mlp_ref.Layer]
 def main() -> None:
     """Print the files."""
     target, spec = Target(gradient), Spec()
-    assert examined(target, spec, CASE).verdict == "verified"
+    assert examine_case(target, spec, CASE).verdict == "verified"
     visited: dict[str, str] = {}
 
     def note(frame: FrameType, event: str, _: object) -> None:
@@ -41,7 +41,7 @@ def main() -> None:
     fresh = verify.Case((4, 5, 3), batch=6, seed=1)
     sys.setprofile(note)
     try:
-        examined(target, spec, fresh)
+        examine_case(target, spec, fresh)
     finally:
         sys.setprofile(None)
     for number, (path, name) in enumerate(visited.items(), start=1):

@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 from oracle_evidence import DEFAULT, drawn, peers
 
-from verify.case.call import Call
 from verify.case.practical import practical_cases
-from verify.case.recipe import DTYPES, PRACTICAL, Case
+from verify.case.recipe import DTYPES, PRACTICAL, Call, Case
 from verify.checks.answer import Answer
 from verify.checks.further_calls import FURTHER_CALLS
 from verify.checks.random_rounding import RandomRounding, examined_with

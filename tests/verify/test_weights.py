@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import mlp_ref
 import verify
-from verify.case.call import Call
+from verify.case.recipe import Call
 from verify.reference.network import loss_of
 from verify.reference.spec import Spec
 from verify.reference.truth import Truth, flat

@@ -50,7 +50,7 @@ def laid_out(array: Any, layout: str) -> Any:
 
 
 @functools.lru_cache(maxsize=8)
-def filled(
+def fill_arrays(
     layer_sizes: tuple[int, ...], batch: int, dtype: str, regime: str, labels: str, seed: int
 ) -> tuple[list[Layer], Array, Array]:
     """The parameters, x and y of a case; biases are never all zero, since zeros hide mistakes in bias gradients.

@@ -122,7 +122,7 @@ def cases(
     kinds = labels_of(targets, labels)
     if layers is not None and (isinstance(layers, bool) or not isinstance(layers, int) or layers < 1):
         raise ValueError(f"layers must be a positive integer; got {layers!r}")
-    possible = suited(regimes, labels=labels, layers=layers)
+    possible = suitable_regimes(regimes, labels=labels, layers=layers)
     if not possible:
         raise ValueError(
             f"none of the regimes {', '.join(regimes)} is possible with labels={labels!r}, layers={layers}"
@@ -144,7 +144,7 @@ def cases(
     return st.binary(min_size=length, max_size=length).map(choose)
 
 
-def suited(regimes: Sequence[str], *, labels: str, layers: int | None) -> tuple[str, ...]:
+def suitable_regimes(regimes: Sequence[str], *, labels: str, layers: int | None) -> tuple[str, ...]:
     """Those of the regimes that are possible with these labels and this number of layers (None: any number)."""
     impossible = {"soft_labels"} if labels in ("integer", "one_hot", "binary") else set()
     if layers is not None:

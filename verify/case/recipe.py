@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
-from verify.case.arrays import Arrays, WeightedArrays, filled, laid_out, weights_of_rows
+from verify.case.arrays import Arrays, WeightedArrays, fill_arrays, laid_out, weights_of_rows
 
 Array = npt.NDArray[Any]
 
@@ -109,7 +109,7 @@ class Case:
         return weights_of_rows(self.batch, self.dtype, self.seed)
 
     def _filled(self) -> tuple[list[Layer], Array, Array]:
-        return filled(self.layer_sizes, self.batch, self.dtype, self.regime, self.labels, self.seed)
+        return fill_arrays(self.layer_sizes, self.batch, self.dtype, self.regime, self.labels, self.seed)
 
     def inputs(self) -> list[Array]:
         """weight, bias, weight, bias, ..., x, y in float64 (an exact copy), labels as rows; and the rows' weights."""
@@ -158,3 +158,47 @@ def labels_of(targets: str, declared: str = "rows") -> tuple[str, str]:
         suited = ", ".join(SUITED[targets])
         raise ValueError(f"labels={declared!r} do not suit the loss, whose targets are {suited}")
     return declared, declared
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a gradient function.
+
+    Parameters
+    ----------
+    case
+        The recipe of the arrays.
+    rows
+        How many rows of the batch, from the first on. Not given: all.
+    reverse
+        Whether the rows come in the opposite order.
+    """
+
+    case: Case
+    rows: int | None = None
+    reverse: bool = False
+
+    @property
+    def batch(self) -> int:
+        """The number of rows."""
+        return self.case.batch if self.rows is None else self.rows
+
+    @property
+    def _rows(self) -> slice:
+        return slice(None, None, -1) if self.reverse else slice(self.rows)
+
+    def arrays(self, dtype: npt.DTypeLike | None = None) -> Arrays | WeightedArrays:
+        """Return fresh arrays, those of `verify.Case.arrays`, in its layout; or copies in another ``dtype``."""
+        arrays = self.case.arrays()
+        params, *rows = arrays
+        rows = [array[self._rows] for array in rows]
+        if dtype is not None and np.dtype(dtype) != rows[0].dtype:
+            params = [Layer(weight.astype(dtype), bias.astype(dtype)) for weight, bias in params]
+            rows = [array.copy() if array.dtype.kind in "iu" else array.astype(dtype) for array in rows]
+        return WeightedArrays(params, *rows) if self.case.weights else Arrays(params, *rows)
+
+    def inputs(self) -> list[Array]:
+        """Return the same numbers in float64, labels as rows: those of `verify.Case.inputs`."""
+        inputs = self.case.inputs()
+        parameters = 2 * (len(self.case.layer_sizes) - 1)
+        return [*inputs[:parameters], *(array[self._rows] for array in inputs[parameters:])]

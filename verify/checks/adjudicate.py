@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.case.call import Call
+from verify.case.recipe import Call
 from verify.checks.examine import function_for
 from verify.checks.further_calls import FURTHER_CALLS
 from verify.evaluate import balls, bounds

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from verify.case.arrays import Arrays, WeightedArrays
-from verify.case.call import Call
+from verify.case.recipe import Call
 from verify.evaluate.bounds import Pair
 from verify.reference.judge import Judgement, judge, small
 from verify.reference.tensor import Tensor
 from verify.reference.truth import Array, Gradient, GradientFunction, SpecLike, Truth
-from verify.subject.call import Failed, as_gradient, called, widened
+from verify.subject.call import Failed, as_gradient, call_function, widen
 from verify.subject.target import Target
 
 
@@ -47,7 +47,9 @@ class Answer:
     def of(cls, target: Target, spec: SpecLike, function: GradientFunction, call: Call) -> Answer:
         """Make the call; raise Failed where it raises, or returns no gradient."""
         arrays = call.arrays()
-        return cls(target, spec, function, call, arrays, as_gradient(called(function, arrays), arrays.params))
+        return cls(
+            target, spec, function, call, arrays, as_gradient(call_function(function, arrays), arrays.params)
+        )
 
     @property
     def dtype(self) -> str:
@@ -62,7 +64,7 @@ class Answer:
     @functools.cached_property
     def pairs(self) -> list[Pair]:
         """The gradient's (value, bound) pairs, with what recovering it from a step may have cost in the bounds."""
-        return widened(self.truth, self.gradient)
+        return widen(self.truth, self.gradient)
 
 
 def require_within(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from verify.case.call import Call
-from verify.case.recipe import Case
+from verify.case.recipe import Call, Case
 from verify.checks.answer import Answer
 from verify.checks.table import CHECKS
 from verify.reference.judge import Judgement
@@ -12,7 +11,7 @@ from verify.subject.call import Failed
 from verify.subject.target import Target
 
 
-def examined(target: Target, spec: SpecLike, case: Case, follow_up: str = "gradient") -> Judgement:
+def examine_case(target: Target, spec: SpecLike, case: Case, follow_up: str = "gradient") -> Judgement:
     """Put one case, and one follow-up, to a gradient function.
 
     Parameters

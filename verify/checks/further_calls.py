@@ -11,13 +11,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from verify.case.call import Call
+from verify.case.recipe import Call
 from verify.checks.answer import Answer, require_within, share_memory
 from verify.reference.judge import judge
 from verify.reference.spec import Spec
 from verify.reference.tensor import tensors_of
 from verify.reference.truth import Array, flat
-from verify.subject.call import Failed, widened
+from verify.subject.call import Failed, widen
 
 FURTHER_CALLS: dict[str, Callable[[Call], Call]] = {
     "repeat": lambda call: call,
@@ -73,7 +73,7 @@ def _adds_up(first: list[Array], second: Answer) -> bool:
     u = float(np.finfo(np.dtype(second.dtype).type).eps)
     pairs = [
         (value, bound + u * abs(total))
-        for (value, bound), total in zip(widened(second.truth, second.gradient), sums, strict=True)
+        for (value, bound), total in zip(widen(second.truth, second.gradient), sums, strict=True)
     ]
     added = [total - before for total, before in zip(sums, first, strict=True)]
     return judge(pairs, added, second.dtype).verdict == "verified"

@@ -82,7 +82,7 @@ def adjudicated_layer(
 
     def again(dtype: np.dtype[Any]) -> Array | None:
         """The tensor in question, of another call; None where that fails, or gives another dtype or shape."""
-        arrays = widened(given(target, reference, case), dtype)
+        arrays = widen(given(target, reference, case), dtype)
         run = target.run
         try:
             with np.errstate(all="ignore"):
@@ -102,7 +102,7 @@ def adjudicated_layer(
     return decided(judgement, case.dtype, again, certified)
 
 
-def widened(arrays: LayerArrays, dtype: npt.DTypeLike) -> LayerArrays:
+def widen(arrays: LayerArrays, dtype: npt.DTypeLike) -> LayerArrays:
     """The same numbers in another float dtype; integers as they are."""
 
     def convert(leaf: Any) -> Any:

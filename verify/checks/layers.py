@@ -17,7 +17,7 @@ from verify.evaluate.ties import decided, directions, tied
 from verify.reference.backward import LayerTruth, Reference, Setting
 from verify.reference.judge import Judgement, judge, small
 from verify.reference.tensor import Tensor
-from verify.subject.call import Failed, called
+from verify.subject.call import Failed, call_function
 from verify.subject.layers.reading import read_gradient, read_outputs
 from verify.subject.layers.target import LayerTarget, Returned, Run
 
@@ -75,7 +75,9 @@ def call_of(target: LayerTarget, run: Run, reference: Reference, case: LayerCase
     """Call a target on a case; raise Failed where it raises, harms its inputs, or returns no gradient."""
     setting = case.setting(reference)
     arrays, untouched = given(target, reference, case), given(target, reference, case)
-    returned = called(lambda: run(arrays.inputs, setting.options, arrays.cotangents), (), "backward pass")
+    returned = call_function(
+        lambda: run(arrays.inputs, setting.options, arrays.cotangents), (), "backward pass"
+    )
     require_unchanged(arrays, untouched)
     gradient = read_gradient(returned.gradient, setting, case.dtype)
     call = LayerCall(setting, case, untouched, returned, gradient)
@@ -205,7 +207,7 @@ def _require_repeated(target: LayerTarget, run: Run, reference: Reference, first
     """A second backward pass on the same cache, and a second call of the same numbers, give the same gradient."""
     kept = [tensor.copy() for tensor in first.gradient]
     if first.returned.again is not None:
-        result = called(first.returned.again, (), "second backward pass on the same cache")
+        result = call_function(first.returned.again, (), "second backward pass on the same cache")
         again = replace(first, gradient=read_gradient(result, first.setting, first.case.dtype))
         _require_same(again, kept, "a second backward pass on the same cache gives another gradient")
     second = call_of(target, run, reference, first.case)

@@ -11,7 +11,7 @@ from verify.reference.outputs import outputs
 from verify.reference.spec import Spec
 from verify.reference.tensor import LOSS, OUTPUTS, Tensor, tensors_of
 from verify.reference.truth import Array, flat
-from verify.subject.call import Failed, Recovered, called, widened
+from verify.subject.call import Failed, Recovered, call_function, widen
 
 
 def inputs(answer: Answer) -> None:
@@ -54,7 +54,7 @@ def learning_rate(answer: Answer) -> None:
     gradient = answer.gradient
     if not isinstance(gradient, Recovered) or gradient.other is None:
         return
-    bounds = zip(answer.pairs, widened(answer.truth, gradient.other), strict=True)
+    bounds = zip(answer.pairs, widen(answer.truth, gradient.other), strict=True)
     pairs = [
         (np.asarray(other, dtype=np.float64), bound + other_bound)
         for other, ((_, bound), (_, other_bound)) in zip(flat(gradient.other), bounds, strict=True)
@@ -82,7 +82,7 @@ def loss(answer: Answer) -> None:
     if function is None:
         return
     arrays = answer.call.arrays()
-    value = called(function, arrays, "loss")
+    value = call_function(function, arrays, "loss")
     _require_unchanged(arrays, answer.call.arrays(), "loss")
     number = np.asarray(value)
     if number.dtype.kind not in "fiub":
@@ -102,7 +102,7 @@ def forward(answer: Answer) -> None:
             "forward= can be judged only where spec is a Spec: a JAX loss does not say its outputs"
         )
     arrays = answer.call.arrays()
-    result = called(function, (arrays.params, arrays.x), "forward pass")
+    result = call_function(function, (arrays.params, arrays.x), "forward pass")
     _require_unchanged(arrays, answer.call.arrays(), "forward pass")
     found = np.asarray(result)
     expected = (case.batch, case.layer_sizes[-1])

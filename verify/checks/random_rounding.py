@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from verify.case.call import Call
-from verify.case.recipe import PRACTICAL, Case
+from verify.case.recipe import PRACTICAL, Call, Case
 from verify.checks.adjudicate import shrinks
 from verify.checks.answer import Answer, require_within
-from verify.checks.examine import examined, function_for
+from verify.checks.examine import examine_case, function_for
 from verify.evaluate import rounding
 from verify.evaluate.bounds import Arithmetic
 from verify.reference.derivative import traced
@@ -109,7 +108,7 @@ def examined_with(
         not shrink at a higher precision; and ``inconclusive``, where it lies beyond and the code cannot be called at
         a higher precision.
     """
-    judgement = examined(target, spec, case, follow_up)
+    judgement = examine_case(target, spec, case, follow_up)
     if tier is None or not tier.asks(case, judgement):
         return judgement
     call = Call(case)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from verify.case.draw import suited
+from verify.case.draw import suitable_regimes
 from verify.case.layers.values import REGIMES as LAYER_REGIMES
 from verify.case.recipe import REGIMES
 from verify.checks.finding import Finding
@@ -34,7 +34,9 @@ class Conformance:
     def regimes(self) -> tuple[str, ...]:
         """The regimes that are possible for the target."""
         labels = self.arguments["labels"] or self.target.labels
-        return suited(self.arguments.get("regimes", tuple(REGIMES)), labels=labels, layers=self.target.layers)
+        return suitable_regimes(
+            self.arguments.get("regimes", tuple(REGIMES)), labels=labels, layers=self.target.layers
+        )
 
     @property
     def checks(self) -> tuple[str, ...]:
@@ -92,7 +94,7 @@ class LayerConformance(Conformance):
 _KEY = pytest.StashKey[Conformance]()
 
 
-def prepared(config: pytest.Config) -> Conformance:
+def prepare(config: pytest.Config) -> Conformance:
     """The session's Conformance, made from the command line's options where it does not exist yet.
 
     Raises

@@ -19,9 +19,9 @@ from verify.checks.table import CHECKS
 from verify.diagnosis import search
 from verify.diagnosis.feedback import random_feedback
 from verify.diagnosis.hypothesis import Witness
-from verify.diagnosis.localise import localised, status
+from verify.diagnosis.localise import localise, status
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, formulas
-from verify.diagnosis.observation import observed, probes
+from verify.diagnosis.observation import observe, probes
 from verify.diagnosis.sketch import Sketch
 from verify.evaluate.budget import Budget
 from verify.reference.judge import VERDICTS
@@ -131,14 +131,14 @@ def explain(
     if not survivors and pairs:
         for other, found in search.other_losses(witness, budget):
             view = Witness(other, witness.observations)
-            found = search.separated(lambda: _shared(target), view, found)
+            found = search.separate(lambda: _shared(target), view, found)
             return _diagnosis(view, found, declared=spec)
-    survivors = search.separated(lambda: _shared(target), witness, survivors)
+    survivors = search.separate(lambda: _shared(target), witness, survivors)
     if not survivors:
         tried = "alone or in pairs" if pairs else "alone"
         if budget.spent:
             tried += f", as far as tried in {seconds:.0f} s"
-        return Diagnosis(text=localised(witness, tried))
+        return Diagnosis(text=localise(witness, tried))
     return _diagnosis(witness, survivors)
 
 
@@ -164,8 +164,8 @@ def _witness(target: Target, spec: Spec, labels: str, budget: Budget) -> Witness
     """
     for dtype in target.dtypes or DTYPES:
         first, *others = probes(spec, dtype, labels, target.layers)
-        observations = [observed(_shared(target), first)]
-        observations += [observed(_shared(target), case) for case in others if not budget.spent]
+        observations = [observe(_shared(target), first)]
+        observations += [observe(_shared(target), case) for case in others if not budget.spent]
         if any(seen.returned is not None for o in observations for seen in o.seen):
             return Witness(spec, observations)
     return None

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from verify.case.call import Call
-from verify.case.recipe import Case
+from verify.case.recipe import Call, Case
 from verify.diagnosis.hypothesis import Witness
 from verify.diagnosis.mistakes import backprop
-from verify.diagnosis.observation import layers_of, observed
+from verify.diagnosis.observation import layers_of, observe
 from verify.reference.judge import judge
 from verify.reference.truth import GradientFunction
 
@@ -34,7 +33,7 @@ def random_feedback(gradient: GradientFunction, witness: Witness) -> bool:
     if len(witness.observations) < 2:  # there was no time for more
         return False
     labels = witness.observations[1].case.labels
-    first, second, *_ = observed(gradient, Case((19, 9, 3), 11, labels=labels, seed=77)).seen
+    first, second, *_ = observe(gradient, Case((19, 9, 3), 11, labels=labels, seed=77)).seen
     if first.returned is None or second.returned is None:
         return False
     if not (witness.leaves_all_untouched and witness.leaves_results):

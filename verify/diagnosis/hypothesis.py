@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from mlp_ref.params import Layer
-from verify.case.call import Call
+from verify.case.recipe import Call
 from verify.diagnosis.bounded import Bounded, bounded
 from verify.diagnosis.mistakes import backprop
-from verify.diagnosis.mistakes.mistake import Mistake, composed, wrong_gradient
+from verify.diagnosis.mistakes.mistake import Mistake, compose, wrong_gradient
 from verify.diagnosis.observation import Observation, Seen, Tensors, identical, layers_of, paired
 from verify.reference.judge import vacuous
 from verify.reference.spec import Spec
@@ -115,7 +115,7 @@ class Witness:
 
     def predicted(self, call: Call, mistakes: Sequence[Mistake]) -> list[Layer] | None:
         """The gradient that mistakes of formula make in one call; None where they raise."""
-        pieces = composed(mistakes)
+        pieces = compose(mistakes)
         try:
             return pieces.finish(list(self._backward(call, pieces))[::-1])
         except (ValueError, IndexError):
@@ -146,7 +146,7 @@ class Witness:
         key = (tensor, *sorted(id(m) for m in mistakes))
         if key not in self._partly:
             assert seen.returned is not None
-            pieces = composed(mistakes)
+            pieces = compose(mistakes)
             try:
                 predicted: Any = next(self._backward(seen.call, pieces))[tensor]
                 extra = seen.extra[-1][tensor] if seen.extra else 0.0

@@ -64,7 +64,7 @@ def _listed(tensors: Sequence[Tensor]) -> str:
     return ", ".join(f"{' and '.join(kinds)} of layer {layer}" for layer, kinds in layers.items())
 
 
-def localised(witness: Witness, tried: str) -> str:
+def localise(witness: Witness, tried: str) -> str:
     """What is known of a gradient that no mistake of the catalogue, ``tried`` alone or in pairs, accounts for."""
     lines = [f"not in the catalogue of mistakes, {tried}; what can be said:"]
     telling = _telling(witness)

@@ -15,11 +15,10 @@ import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.case.arrays import Arrays, WeightedArrays
-from verify.case.call import Call
-from verify.case.recipe import Case, labels_of
+from verify.case.recipe import Call, Case, labels_of
 from verify.reference.spec import Spec
 from verify.reference.truth import GradientFunction
-from verify.subject.call import Failed, Recovered, called
+from verify.subject.call import Failed, Recovered, call_function
 
 Array = npt.NDArray[Any]
 Tensors = list[list[Array]]
@@ -118,14 +117,14 @@ def calls(case: Case) -> list[Call]:
     ]
 
 
-def observed(gradient: GradientFunction, case: Case) -> Observation:
+def observe(gradient: GradientFunction, case: Case) -> Observation:
     """Make the calls, and note what came of them."""
     seen: list[Seen] = []
     live: list[tuple[Tensors | None, Arrays | WeightedArrays]] = []
     for call in calls(case):
         arrays = call.arrays()
         try:
-            answer = called(gradient, arrays)
+            answer = call_function(gradient, arrays)
         except Failed:
             answer = None
         result = _tensors(answer)

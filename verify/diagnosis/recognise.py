@@ -19,7 +19,7 @@ from verify.evaluate.budget import Budget
 from verify.reference.judge import judge
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, WEIGHTS, Spec
 from verify.reference.truth import Gradient, SpecLike, Truth, flat
-from verify.subject.call import Failed, as_gradient, called, widened
+from verify.subject.call import Failed, as_gradient, call_function, widen
 from verify.subject.target import Target
 
 CONSTANTS = tuple(Fraction(n) for n in ("1", "2", "1/2", "4", "1/4"))
@@ -95,14 +95,14 @@ def with_recognition(
 ) -> list[Finding]:
     """Findings, those about a gradient that is wrong with what it is instead, where that was recognised."""
     return [
-        replace(finding, diagnosis=recognised(target, spec, budget))
+        replace(finding, diagnosis=recognise(target, spec, budget))
         if (finding.check, finding.verdict) == ("gradient", "wrong")
         else finding
         for finding in findings
     ]
 
 
-def recognised(target: Target, spec: SpecLike, budget: Budget | None = None) -> str:
+def recognise(target: Target, spec: SpecLike, budget: Budget | None = None) -> str:
     """What else a wrong gradient is exactly the gradient of, in a sentence or two; empty where nothing was found."""
     if not isinstance(spec, Spec):
         return ""
@@ -136,7 +136,7 @@ def _cases(target: Target, spec: Spec) -> Iterator[Case]:
 
 def _gradient(target: Target, case: Case) -> Gradient:
     arrays = case.arrays()
-    return as_gradient(called(target.gradient, arrays), arrays.params)
+    return as_gradient(call_function(target.gradient, arrays), arrays.params)
 
 
 def _family(spec: Spec, one_layer: bool) -> Iterator[Spec]:
@@ -160,7 +160,7 @@ def _factor(seen: list[tuple[Case, Gradient]], spec: Spec) -> Factor | None:
     possible: list[Factor] = []
     for number, (case, gradient) in enumerate(seen):
         truth = Truth.of(spec, case.inputs(), case.dtype)
-        low, high = _ratio(widened(truth, gradient), gradient)
+        low, high = _ratio(widen(truth, gradient), gradient)
         if number == 0:
             some = (
                 Fraction((low + high) / 2).limit_denominator(1000) if np.isfinite(low + high) else Fraction(0)
@@ -190,7 +190,7 @@ def _ratio(truth: list[Pair], gradient: Gradient) -> tuple[float, float]:
 def _is_multiple(gradient: Gradient, truth: Truth, factor: float, dtype: str) -> bool:
     """Whether every entry is the factor times the truth: within as many bounds, and two roundings by the factor."""
     u = float(np.finfo(np.dtype(dtype).type).eps)
-    pairs = [(factor * v, abs(factor) * (e + 2 * u * (abs(v) + e))) for v, e in widened(truth, gradient)]
+    pairs = [(factor * v, abs(factor) * (e + 2 * u * (abs(v) + e))) for v, e in widen(truth, gradient)]
     return judge(pairs, flat(gradient), dtype).verdict == "verified"
 
 

@@ -11,7 +11,7 @@ from verify.diagnosis.hypothesis import Witness
 from verify.diagnosis.mistakes import CATALOGUE
 from verify.diagnosis.mistakes.mistake import Mistake, compatible
 from verify.diagnosis.mistakes.places import BY_LAYER, LAYERS, in_layers, in_rows
-from verify.diagnosis.observation import observed
+from verify.diagnosis.observation import observe
 from verify.diagnosis.sketch import Sketch
 from verify.evaluate.budget import Budget
 from verify.reference.spec import OUTPUT_LOSSES, REDUCTIONS, Spec
@@ -109,7 +109,7 @@ def first_survivors(
                 square = replace(case, layer_sizes=(15,) * len(case.layer_sizes), batch=13)
                 longer = Witness(
                     witness.spec,
-                    [observed(gradient(), square), observed(gradient(), replace(case, batch=12))],
+                    [observe(gradient(), square), observe(gradient(), replace(case, batch=12))],
                 )
                 if not longer.explains(mistakes):
                     continue
@@ -121,7 +121,7 @@ def _within(budget: Budget, hypotheses: Iterable[Mistakes]) -> Iterator[Mistakes
     return itertools.takewhile(lambda _: not budget.spent, hypotheses)
 
 
-def separated(
+def separate(
     gradient: Callable[[], GradientFunction], witness: Witness, surviving: list[Mistakes]
 ) -> list[Mistakes]:
     """Of several survivors, those that also account for fresh cases; ``gradient()`` is a function without memories."""
@@ -131,6 +131,6 @@ def separated(
         case = witness.observations[seed % len(witness.observations)].case
         # Other widths each time, so that a function that remembers has nothing to remember.
         sizes = tuple(n + 2 * (seed % 3) + 14 for n in case.layer_sizes)
-        fresh = Witness(witness.spec, [observed(gradient(), replace(case, layer_sizes=sizes, seed=seed))])
+        fresh = Witness(witness.spec, [observe(gradient(), replace(case, layer_sizes=sizes, seed=seed))])
         surviving = [mistakes for mistakes in surviving if fresh.explains(mistakes)]
     return surviving

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from verify.diagnosis.hypothesis import BOTH, Kinds, Witness
 from verify.diagnosis.mistakes import backprop
-from verify.diagnosis.mistakes.mistake import Mistake, composed, wrong_gradient
+from verify.diagnosis.mistakes.mistake import Mistake, compose, wrong_gradient
 from verify.diagnosis.mistakes.places import BY_ROW, Places, in_rows, rows_like
 from verify.diagnosis.observation import layers_of
 from verify.reference.spec import Spec
@@ -60,7 +60,7 @@ class Sketch:
 
     def _backward(self, k: int, mistakes: Sequence[Mistake]) -> Iterator[Any]:
         """The layers that mistakes of formula give in the first call of observation k, last layer first."""
-        pieces = composed(mistakes)
+        pieces = compose(mistakes)
         if pieces.keep is not backprop.keep:
             *params, x, y = self._given[k]
             return backprop.backward(pieces, backprop.forward(pieces, self.spec, layers_of(params), x, y))
@@ -73,7 +73,7 @@ class Sketch:
         """The tensors that mistakes of formula give in the first call of observation k; None where they raise."""
         try:
             with np.errstate(all="ignore"):
-                layers = composed(mistakes).finish(list(self._backward(k, mistakes))[::-1])
+                layers = compose(mistakes).finish(list(self._backward(k, mistakes))[::-1])
             return [np.asarray(tensor) for tensor in flat(layers)]
         except (ValueError, IndexError):
             return None

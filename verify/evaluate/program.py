@@ -7,11 +7,10 @@ gives these primitives a meaning: floats with error bounds (`bounds`), or certif
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from verify.evaluate.simplify import Operation, Size, shape, size
+from types import CodeType
+from typing import Any, NamedTuple
 
 __all__ = [
     "NoRule",
@@ -23,6 +22,42 @@ __all__ = [
     "shape",
     "size",
 ]
+
+
+class Size:
+    """A size that depends on the batch and the widths, such as ``b`` or ``b*n2``."""
+
+    def __init__(self, dimension: Any) -> None:
+        self.text = str(dimension)
+        self.code: CodeType = compile(self.text, "<size>", "eval")
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+_SIZE_FUNCTIONS = {"floordiv": lambda a, b: a // b, "mod": lambda a, b: a % b, "max": max, "min": min}
+
+
+def size(dimension: int | Size, sizes: Mapping[str, int]) -> int:
+    """The number that a dimension stands for, where the batch is ``sizes["b"]`` and the widths ``n0, n1, ...``."""
+    if isinstance(dimension, Size):
+        known = sizes.get(dimension.text)  # most are a single name
+        return known if known is not None else int(eval(dimension.code, _SIZE_FUNCTIONS, sizes))
+    return dimension
+
+
+def shape(dimensions: Sequence[int | Size], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """The shape that dimensions stand for: see `size`."""
+    return tuple([size(dimension, sizes) for dimension in dimensions])
+
+
+class Operation(NamedTuple):
+    """One primitive: its name and parameters, and the slots of its operands and results."""
+
+    name: str
+    parameters: dict[str, Any]
+    operands: tuple[int, ...]
+    results: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)

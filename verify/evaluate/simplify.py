@@ -1,48 +1,12 @@
-"""One primitive operation of a program, the sizes it may depend on, and what a list of them can do without."""
+"""Simplify a list of operations: leave out what is idle, and ask comparisons directly."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any
 
-
-class Size:
-    """A size that depends on the batch and the widths, such as ``b`` or ``b*n2``."""
-
-    def __init__(self, dimension: Any) -> None:
-        self.text = str(dimension)
-        self.code: CodeType = compile(self.text, "<size>", "eval")
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-_SIZE_FUNCTIONS = {"floordiv": lambda a, b: a // b, "mod": lambda a, b: a % b, "max": max, "min": min}
-
-
-def size(dimension: int | Size, sizes: Mapping[str, int]) -> int:
-    """The number that a dimension stands for, where the batch is ``sizes["b"]`` and the widths ``n0, n1, ...``."""
-    if isinstance(dimension, Size):
-        known = sizes.get(dimension.text)  # most are a single name
-        return known if known is not None else int(eval(dimension.code, _SIZE_FUNCTIONS, sizes))
-    return dimension
-
-
-def shape(dimensions: Sequence[int | Size], sizes: Mapping[str, int]) -> tuple[int, ...]:
-    """The shape that dimensions stand for: see `size`."""
-    return tuple([size(dimension, sizes) for dimension in dimensions])
-
-
-class Operation(NamedTuple):
-    """One primitive: its name and parameters, and the slots of its operands and results."""
-
-    name: str
-    parameters: dict[str, Any]
-    operands: tuple[int, ...]
-    results: tuple[int, ...]
-
+from verify.evaluate.program import Operation
 
 _REDUCTIONS = ("reduce_sum", "reduce_max", "reduce_min")
 _RESHAPES = ("reshape", "squeeze", "expand_dims")

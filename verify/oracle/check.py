@@ -12,11 +12,10 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
-from verify.case.call import Call
 from verify.case.draw import cases as drawn_cases
-from verify.case.draw import suited
+from verify.case.draw import suitable_regimes
 from verify.case.practical import practical_cases
-from verify.case.recipe import DTYPES, LAYOUTS, PRACTICAL, REGIMES, Case
+from verify.case.recipe import DTYPES, LAYOUTS, PRACTICAL, REGIMES, Call, Case
 from verify.checks.adjudicate import adjudicate
 from verify.checks.cross_check import cross_check
 from verify.checks.finding import Example, Finding, finding_of
@@ -165,7 +164,7 @@ def check(
         witnesses = cross_check(spec, search.sample(xla), search.sample(certified), witnessing)
         with alarm(run.left):
             settling = after.stage(SETTLING)
-            findings = [settled(target, spec, finding, settling) for finding in search.findings]
+            findings = [settle(target, spec, finding, settling) for finding in search.findings]
             completing = after.stage(COMPLETING)
             for i, finding in enumerate(findings):  # the first one's fresh cases are counted with the others
                 errors = Errors() if i else search.errors
@@ -236,10 +235,10 @@ def examine(
         tier = RandomRounding() if check == "rounding" else None
         return examined_with(tier, target, spec, case, check if check in FOLLOW_UPS else "gradient")
     except Failed as failure:
-        return settled(target, spec, finding_of(failure, case))
+        return settle(target, spec, finding_of(failure, case))
 
 
-def settled(target: Target, spec: SpecLike, finding: Finding, budget: Budget | None = None) -> Finding:
+def settle(target: Target, spec: SpecLike, finding: Finding, budget: Budget | None = None) -> Finding:
     """A finding about numbers, with "wrong" and "imprecise" told apart by a higher precision."""
     about_numbers = CHECKS[finding.check].turn or finding.check == "gradient"  # "rounding" is settled already
     if not about_numbers or finding.judgement is None:
@@ -262,7 +261,7 @@ def complete(
 
     The errors of the fresh cases that show those regimes are added to ``errors``.
     """
-    finding = settled(target, spec, finding)
+    finding = settle(target, spec, finding)
     return _surveyed(target, spec, finding, draw, regimes, seed, errors, Budget())
 
 
@@ -282,7 +281,7 @@ def _surveyed(
     follow_up = finding.check if finding.check in FOLLOW_UPS else "gradient"
     tier = RandomRounding() if finding.check == "rounding" else None
     failing, larger = {}, None
-    for regime in suited(regimes, labels=case.labels, layers=target.layers):
+    for regime in suitable_regimes(regimes, labels=case.labels, layers=target.layers):
         fresh = Search(
             functools.partial(examined_with, tier, target, spec), SURVEY, errors=errors, budget=budget
         )

@@ -58,7 +58,7 @@ class Recovered(list[Layer]):
         self.error, self.other, self.rates = list(error), other, rates
 
 
-def called(function: Callable[..., Any], arrays: Sequence[Any], what: str = "gradient") -> Any:
+def call_function(function: Callable[..., Any], arrays: Sequence[Any], what: str = "gradient") -> Any:
     """The result of a user's function; what it raises becomes a Failed with verdict ``crashed``."""
     try:
         with np.errstate(all="ignore"):
@@ -126,7 +126,7 @@ def _crash(detail: str) -> Failed:
     return Failed("result", "crashed", detail)
 
 
-def widened(truth: Truth, gradient: Gradient) -> list[Pair]:
+def widen(truth: Truth, gradient: Gradient) -> list[Pair]:
     """The truth's pairs; for a Recovered gradient, with the recovery's own error in the bounds."""
     if not isinstance(gradient, Recovered):
         return truth.tensors

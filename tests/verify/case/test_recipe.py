@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, find, given, seed, settings
 from hypothesis import strategies as st
 
 from mlp_ref.params import Layer
-from verify.case.draw import cases, suited
+from verify.case.draw import cases, suitable_regimes
 from verify.case.recipe import DTYPES, LABELS, REGIMES, SUITED, Case, labels_of
 from verify.case.run import drawn_cases
 from verify.reference.spec import Spec
@@ -156,8 +156,8 @@ def test_the_number_of_layers_can_be_fixed(data):
 
 
 def test_what_suits_is_a_matter_of_labels_and_layers():
-    assert suited(tuple(REGIMES), labels="rows", layers=None) == tuple(REGIMES)
-    assert set(REGIMES) - set(suited(tuple(REGIMES), labels="integer", layers=2)) == {
+    assert suitable_regimes(tuple(REGIMES), labels="rows", layers=None) == tuple(REGIMES)
+    assert set(REGIMES) - set(suitable_regimes(tuple(REGIMES), labels="integer", layers=2)) == {
         "soft_labels",
         "no_hidden",
         "deep",

@@ -4,7 +4,7 @@ import pytest
 
 import verify
 from mlp_ref import forward, loss_and_gradient, softmax
-from verify.checks.examine import examined
+from verify.checks.examine import examine_case
 from verify.reference.spec import Spec
 from verify.subject.call import Failed
 from verify.subject.target import Target
@@ -28,5 +28,5 @@ def outputs(params, x):
 def failure(gradient, follow_up="gradient", case=CASE, **parts):
     target = gradient if isinstance(gradient, Target) else Target(gradient, **parts)
     with pytest.raises(Failed) as raised:
-        examined(target, SPEC, case, follow_up)
+        examine_case(target, SPEC, case, follow_up)
     return raised.value

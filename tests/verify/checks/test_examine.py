@@ -7,7 +7,7 @@ import pytest
 
 from mlp_ref.params import Layer
 from verify.case.recipe import LAYOUTS
-from verify.checks.examine import examined
+from verify.checks.examine import examine_case
 from verify.checks.table import FOLLOW_UPS
 from verify.reference.spec import Spec
 from verify.subject.call import Recovered
@@ -20,7 +20,7 @@ from .examining import CASE, SPEC, failure, loss, outputs, right
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_right_gradient_with_loss_and_outputs_passes(follow_up, layout):
     target = Target(right, loss, forward=outputs)
-    assert examined(target, SPEC, replace(CASE, layout=layout), follow_up).verdict == "verified"
+    assert examine_case(target, SPEC, replace(CASE, layout=layout), follow_up).verdict == "verified"
 
 
 def test_raising_is_said_with_its_place():
@@ -107,7 +107,7 @@ def test_results_that_share_memory_with_inputs_or_each_other_are_noticed():
             np.copyto(layer.weight, layer.weight)
             yield found.weight, found.bias
 
-    assert examined(Target(of_an_input), SPEC, CASE).verdict == "verified"
+    assert examine_case(Target(of_an_input), SPEC, CASE).verdict == "verified"
 
     def same(params, x, y):
         gradient = [Layer(w.copy(), b.copy()) for w, b in right(params, x, y)]
@@ -152,8 +152,10 @@ def test_the_error_of_a_recovery_widens_the_bound_and_no_more():
 
         return Target(gradient)
 
-    assert examined(off(1e-6, 1.01e-6), SPEC, CASE).verdict == "inconclusive"  # beyond sqrt(u) of the scale
-    assert examined(off(1e-12, 1.01e-12), SPEC, CASE).verdict == "verified"
+    assert (
+        examine_case(off(1e-6, 1.01e-6), SPEC, CASE).verdict == "inconclusive"
+    )  # beyond sqrt(u) of the scale
+    assert examine_case(off(1e-12, 1.01e-12), SPEC, CASE).verdict == "verified"
     assert failure(off(1e-12, 0.98e-12)).check == "gradient"
 
 
@@ -178,5 +180,5 @@ def test_a_network_without_biases_is_judged_without_them():
     target = Target(gradient, biases=False)
     spec = target.judged_as(None)
     assert spec == Spec(biases=False)
-    assert examined(target, spec, CASE).verdict == "verified"
+    assert examine_case(target, spec, CASE).verdict == "verified"
     assert failure(gradient).check == "gradient"

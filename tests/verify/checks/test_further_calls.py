@@ -4,7 +4,7 @@ import pytest
 
 from mlp_ref import forward
 from mlp_ref.params import Layer
-from verify.checks.examine import examined
+from verify.checks.examine import examine_case
 from verify.checks.table import CHECKS
 from verify.subject.target import Target
 
@@ -30,7 +30,7 @@ def test_the_outputs_are_judged():
 
 def test_outputs_cannot_be_judged_against_a_jax_loss():
     with pytest.raises(TypeError, match=r"^forward= can be judged only where spec is a Spec"):
-        examined(Target(right, forward=outputs), verify_loss, CASE)
+        examine_case(Target(right, forward=outputs), verify_loss, CASE)
 
 
 def verify_loss(params, x, y):
@@ -131,5 +131,5 @@ def test_a_part_of_the_batch_is_asked_for_after_the_whole():
 
 def test_a_session_is_used_by_the_checks_that_call_twice():
     target = Target(right, session=Accumulating)
-    assert examined(target, SPEC, CASE).verdict == "verified"
+    assert examine_case(target, SPEC, CASE).verdict == "verified"
     assert failure(target, "repeat").detail.startswith("it accumulates")

@@ -6,8 +6,7 @@ import pytest
 import verify
 from mlp_ref import loss_and_gradient
 from mlp_ref.params import Layer
-from verify.case.call import Call
-from verify.case.recipe import Case
+from verify.case.recipe import Call, Case
 from verify.checks.answer import Answer
 from verify.checks.random_rounding import SPOT_CHECK, RandomRounding, examined_with
 from verify.evaluate.rounding import SAMPLES

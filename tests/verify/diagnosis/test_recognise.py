@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import verify
-from verify.diagnosis.recognise import FACTORS, Factor, recognised
+from verify.diagnosis.recognise import FACTORS, Factor, recognise
 from verify.oracle.report import Report
 from verify.reference.spec import Spec
 from verify.reference.truth import Truth
@@ -41,7 +41,7 @@ def gradient_of(spec, factor=lambda params, x, y: 1):
     ],
 )
 def test_a_constant_factor_is_found_with_its_formula(factor, text):
-    assert recognised(Target(gradient_of(Spec(), factor)), Spec()) == text
+    assert recognise(Target(gradient_of(Spec(), factor)), Spec()) == text
 
 
 @pytest.mark.parametrize(
@@ -58,42 +58,42 @@ def test_a_constant_factor_is_found_with_its_formula(factor, text):
     ids=str,
 )
 def test_another_member_of_the_family_is_named(really, declared):
-    text = recognised(Target(gradient_of(really)), declared)
+    text = recognise(Target(gradient_of(really)), declared)
     assert f"this is exactly the gradient of {really}\nyou declared {declared}" in text
 
 
 def test_a_factor_and_another_loss_at_once():
     gradient = gradient_of(Spec("sigmoid", "tanh", "squared_error"), lambda params, x, y: -1)
     declared = Spec("sigmoid", "identity", "squared_error")
-    assert recognised(Target(gradient), declared).startswith(
+    assert recognise(Target(gradient), declared).startswith(
         "this is exactly -1 times the gradient of sigmoid hidden, tanh with squared_error, mean\n"
     )
 
 
 def test_a_right_gradient_and_one_that_is_nobody_s_are_not_recognised():
-    assert recognised(Target(gradient_of(Spec())), Spec()) == ""
+    assert recognise(Target(gradient_of(Spec())), Spec()) == ""
 
     def some(params, x, y):
         gradient = gradient_of(Spec())(params, x, y)
         return [(weight, 2 * bias) for weight, bias in gradient]
 
-    assert recognised(Target(some), Spec()) == ""
+    assert recognise(Target(some), Spec()) == ""
 
 
 def test_a_gradient_that_raises_or_has_a_jax_loss_is_not_recognised():
-    assert recognised(Target(lambda params, x, y: None), Spec()) == ""
-    assert recognised(Target(gradient_of(Spec())), lambda params, x, y: 0.0) == ""
+    assert recognise(Target(lambda params, x, y: None), Spec()) == ""
+    assert recognise(Target(gradient_of(Spec())), lambda params, x, y: 0.0) == ""
 
 
 def test_networks_of_one_layer_and_of_three_and_integer_labels():
     gradient = gradient_of(Spec(), lambda params, x, y: len(x))
     for layers in (1, 3):
-        assert recognised(Target(gradient, layers=layers), Spec()).startswith("every tensor is batch times")
+        assert recognise(Target(gradient, layers=layers), Spec()).startswith("every tensor is batch times")
 
     def from_labels(params, x, y):
         return gradient(params, x, np.eye(len(params[-1].bias))[y])
 
-    assert recognised(Target(from_labels, labels="integer"), Spec()).startswith("every tensor is batch times")
+    assert recognise(Target(from_labels, labels="integer"), Spec()).startswith("every tensor is batch times")
 
 
 def test_it_is_in_the_report():

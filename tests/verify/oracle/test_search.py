@@ -6,7 +6,7 @@ from functools import partial
 from mlp_ref import loss_and_gradient
 from verify.case.draw import cases
 from verify.case.recipe import Case
-from verify.checks.examine import examined
+from verify.checks.examine import examine_case
 from verify.checks.table import FOLLOW_UPS
 from verify.evaluate.budget import Budget
 from verify.oracle.search import Search, follow_up_of
@@ -19,7 +19,7 @@ def right(params, x, y):
 
 
 def test_each_case_has_one_follow_up_and_each_follow_up_its_share():
-    search = Search(partial(examined, Target(right), Spec()), 200)
+    search = Search(partial(examine_case, Target(right), Spec()), 200)
     search.run(cases(), 0)
     assert len(search.seen) == search.judged.total() == 200
     assert len(set(search.seen)) == 200
@@ -35,7 +35,7 @@ def test_failures_of_different_kinds_are_simplified_apart():
             raise ValueError("too deep")
         return [(dw, -db) for dw, db in right(params, x, y)]
 
-    search = Search(partial(examined, Target(gradient), Spec()), 200)
+    search = Search(partial(examine_case, Target(gradient), Spec()), 200)
     search.run(cases(regimes=["ordinary", "saturated"]), 0)
     simplest = {finding.check: finding.case for finding in search.findings}
     assert simplest["gradient"] == Case((2, 2), 2)
@@ -43,14 +43,14 @@ def test_failures_of_different_kinds_are_simplified_apart():
 
 
 def test_a_sample_is_spread_over_what_was_judged():
-    search = Search(partial(examined, Target(right), Spec()), 30)
+    search = Search(partial(examine_case, Target(right), Spec()), 30)
     search.run(cases(regimes=["no_hidden"]), 0)
     assert search.sample(3) == search.seen[::10]
     assert search.sample(0) == []
 
 
 def test_nothing_is_judged_once_the_budget_is_spent():
-    search = Search(partial(examined, Target(right), Spec()), 30, budget=Budget(0))
+    search = Search(partial(examine_case, Target(right), Spec()), 30, budget=Budget(0))
     search.run(cases(), 0)
     assert search.judged.total() == 0
     assert search.findings == []
@@ -77,7 +77,7 @@ def test_the_simplest_case_known_is_kept_when_the_budget_ends_the_search():
         seen.append((len(params), sum(len(layer.bias) for layer in params) + x.shape[1] + len(x)))
         return [(2 * dw, 2 * db) for dw, db in right(params, x, y)]
 
-    search = Search(partial(examined, Target(doubled), Spec()), 1000, budget=Calls())
+    search = Search(partial(examine_case, Target(doubled), Spec()), 1000, budget=Calls())
     search.run(cases(regimes=["ordinary"]), 0)
     [finding] = search.findings
     assert len(seen) == 12

@@ -8,8 +8,7 @@ import pytest
 
 from mlp_ref import loss_and_gradient
 from mlp_ref.params import Layer
-from verify.case.call import Call
-from verify.case.recipe import Case
+from verify.case.recipe import Call, Case
 from verify.checks import adjudicate as adjudicating
 from verify.checks.adjudicate import adjudicate
 from verify.reference.judge import judge, ratios, small, vacuous
@@ -244,7 +243,7 @@ def refused(gradient, *dtypes):
     return picky
 
 
-def settled(gradient, case):
+def settle(gradient, case):
     truth = Truth.of(Spec(), case.inputs(), case.dtype)
     judgement = judge(truth.tensors, flat(gradient(*case.arrays())), case.dtype)
     assert judgement.verdict == "wrong"
@@ -263,16 +262,16 @@ def test_the_textbook_itself_is_verified():
 
 @pytest.mark.parametrize("case", [CASE, CASE_32])
 def test_a_mistake_stays_at_every_precision(case):
-    assert settled(doubled_bias, case) == "wrong"
+    assert settle(doubled_bias, case) == "wrong"
 
 
 def test_a_small_mistake_is_one_all_the_same():
-    assert settled(small_mistake, CASE) == "wrong"
+    assert settle(small_mistake, CASE) == "wrong"
 
 
 @pytest.mark.parametrize("case", [CASE, CASE_32])
 def test_lost_digits_that_a_higher_precision_brings_back_are_imprecise(case):
-    assert settled(cancelling, case) == "imprecise"
+    assert settle(cancelling, case) == "imprecise"
 
 
 def test_one_entry_is_enough():
@@ -289,25 +288,25 @@ def test_one_entry_is_enough():
         return grads
 
     for case in (CASE, CASE_32):
-        assert settled(mistaken, case) == "wrong"
-        assert settled(lossy, case) == "imprecise"
+        assert settle(mistaken, case) == "wrong"
+        assert settle(lossy, case) == "imprecise"
 
 
 def test_what_rounds_to_float32_at_every_precision_stays():
-    assert settled(through_float32, CASE) == "wrong"
+    assert settle(through_float32, CASE) == "wrong"
 
 
 def test_code_for_one_dtype_is_judged_by_the_size_of_its_error():
-    assert settled(refused(doubled_bias, "float64"), CASE) == "wrong"
-    assert settled(refused(small_mistake, "float64"), CASE) == "wrong"
+    assert settle(refused(doubled_bias, "float64"), CASE) == "wrong"
+    assert settle(refused(small_mistake, "float64"), CASE) == "wrong"
     lost = refused(lambda *arrays: textbook(*arrays, through=lambda a: (a + 1e3) - 1e3), "float64")
-    assert settled(lost, CASE) == "imprecise"
+    assert settle(lost, CASE) == "imprecise"
 
 
 def test_without_a_long_double_no_mistake_is_called_imprecise(monkeypatch):
     monkeypatch.setattr(adjudicating.np, "longdouble", np.float64)
-    assert settled(doubled_bias, CASE) == "wrong"
-    assert settled(small_mistake, CASE) == "wrong"
+    assert settle(doubled_bias, CASE) == "wrong"
+    assert settle(small_mistake, CASE) == "wrong"
 
 
 def test_without_a_long_double_a_rounding_error_need_not_repeat(monkeypatch):
@@ -318,7 +317,7 @@ def test_without_a_long_double_a_rounding_error_need_not_repeat(monkeypatch):
         grads = textbook(params, x, y)
         return [Layer(weight * (1 + 1e-9 / next(calls)), bias) for weight, bias in grads]
 
-    assert settled(less_each_time, CASE) == "imprecise"
+    assert settle(less_each_time, CASE) == "imprecise"
 
 
 def test_a_mistake_below_the_square_root_of_the_roundoff_is_one_where_a_higher_precision_shows_it():
@@ -330,8 +329,8 @@ def test_a_mistake_below_the_square_root_of_the_roundoff_is_one_where_a_higher_p
             Layer(weight * (1 + weight.dtype.type(1e-9)), bias) for weight, bias in textbook(params, x, y)
         ]
 
-    assert settled(tiny, CASE) == "wrong"
-    assert settled(refused(tiny, "float64"), CASE) == "imprecise"
+    assert settle(tiny, CASE) == "wrong"
+    assert settle(refused(tiny, "float64"), CASE) == "imprecise"
 
 
 @pytest.mark.parametrize("change", [lambda tensor: tensor.astype(np.float64), lambda tensor: tensor[:-1]])
@@ -344,7 +343,7 @@ def test_what_returns_another_dtype_or_shape_at_the_higher_precision_cannot_run_
         grads = [Layer(weight * (1 + weight.dtype.type(1e-9)), bias) for weight, bias in grads]
         return [Layer(*map(change, layer)) for layer in grads] if x.dtype == np.longdouble else grads
 
-    assert settled(tiny, CASE) == "imprecise"
+    assert settle(tiny, CASE) == "imprecise"
 
 
 @pytest.mark.parametrize(("dtype", "higher"), [("float32", np.float64), ("float64", np.longdouble)])
@@ -358,7 +357,7 @@ def test_the_same_code_is_called_with_the_same_numbers_at_the_next_higher_precis
         return doubled_bias(params, x, rows)
 
     case = Case((4, 5, 3), 6, dtype, labels=labels, seed=7)
-    assert settled(recorded, case) == "wrong"
+    assert settle(recorded, case) == "wrong"
     _, low, high, once_more = calls
     for at_low, at_high, at_last in zip(low, high, once_more, strict=True):
         np.testing.assert_array_equal(at_high, at_last)
@@ -376,7 +375,7 @@ def test_what_errs_on_some_calls_only_is_wrong(case, errs):
     def unsteady(params, x, y):
         return (doubled_bias if next(calls) in errs else textbook)(params, x, y)
 
-    assert settled(unsteady, case) == "wrong"
+    assert settle(unsteady, case) == "wrong"
 
 
 @pytest.mark.parametrize("fails", [[2], [3], [2, 3]])
@@ -390,7 +389,7 @@ def test_nan_in_either_call_at_the_higher_precision_is_wrong(fails):
                 layer.weight[:] = np.nan
         return grads
 
-    assert settled(unsteady, CASE_32) == "wrong"
+    assert settle(unsteady, CASE_32) == "wrong"
 
 
 def test_what_does_not_repeat_is_wrong_also_where_it_cannot_run_at_the_higher_precision():
@@ -402,15 +401,15 @@ def test_what_does_not_repeat_is_wrong_also_where_it_cannot_run_at_the_higher_pr
     def small_mistake_32(params, x, y):
         return [Layer(weight * np.float32(1.0001), bias) for weight, bias in textbook(params, x, y)]
 
-    assert settled(refused(small_mistake_32, "float32"), CASE_32) == "imprecise"
-    assert settled(refused(once, "float32"), CASE_32) == "wrong"
+    assert settle(refused(small_mistake_32, "float32"), CASE_32) == "imprecise"
+    assert settle(refused(once, "float32"), CASE_32) == "wrong"
 
     def never_again(params, x, y):
         if next(further_calls):
             raise RuntimeError("once is enough")
         return small_mistake_32(params, x, y)
 
-    assert settled(never_again, CASE_32) == "wrong"
+    assert settle(never_again, CASE_32) == "wrong"
 
 
 @pytest.mark.parametrize(("answer", "verdict"), [(np.inf, "imprecise"), (np.nan, "wrong")])
@@ -421,9 +420,9 @@ def test_an_overflow_that_a_higher_precision_spares_is_imprecise_only_where_it_r
             grads[0].bias[0] = answer
         return grads
 
-    assert settled(overflows, CASE_32) == verdict
+    assert settle(overflows, CASE_32) == verdict
     calls = itertools.count()
-    assert settled(lambda *arrays: (textbook if next(calls) else overflows)(*arrays), CASE_32) == "wrong"
+    assert settle(lambda *arrays: (textbook if next(calls) else overflows)(*arrays), CASE_32) == "wrong"
 
 
 def test_what_is_found_cannot_be_changed():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verify.case.arrays import laid_out
-from verify.case.layers.values import LayerArrays, filled
+from verify.case.layers.values import LayerArrays, fill_arrays
 from verify.reference.backward import Reference, Setting
 
 
@@ -43,7 +43,7 @@ class LayerCase:
 
     def arrays(self, reference: Reference) -> LayerArrays:
         """Fresh inputs and cotangents, in the layout of the case."""
-        inputs, cotangents = filled(self.setting(reference), self.dtype, self.regime, self.seed)
+        inputs, cotangents = fill_arrays(self.setting(reference), self.dtype, self.regime, self.seed)
         return LayerArrays(
             {name: _laid_out(tree, self.layout) for name, tree in inputs.items()},
             [_laid_out(cotangent, self.layout) for cotangent in cotangents],

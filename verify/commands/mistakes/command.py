@@ -98,12 +98,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _moved(args: argparse.Namespace) -> int:
     """Print what becomes of moved mistakes; 1 where one was missed or misnamed, else 0."""
-    from verify.commands.mistakes.moved import moves, scored
+    from verify.commands.mistakes.moved import moves, score_mistake
 
     print(f"  {'mistake':33}{'moved to':34}{'caught after':>12}  diagnosed as")
     found = []
     for spec, mistake, kind in moves(args.moved, args.seed):
-        move = scored(spec, mistake, kind, cases=args.cases, seed=args.seed)
+        move = score_mistake(spec, mistake, kind, cases=args.cases, seed=args.seed)
         found.append(move)
         said = f"{move.diagnosed or '-'}{'   NOT THERE' if move.misnamed else ''}"
         print(f"  {move.name:33}{move.to:34}{move.after or 'never':>12}  {said}", flush=True)
@@ -145,7 +145,7 @@ def _positive(text: str) -> int:
 def _singles(
     chosen: list[Mistake], specs: tuple[Spec, ...], args: argparse.Namespace
 ) -> list[dict[str, Any]]:
-    from verify.commands.mistakes.score import certified_equal, scored, small_cases
+    from verify.commands.mistakes.score import certified_equal, score_mistake, small_cases
 
     rows = []
     for spec in specs:
@@ -158,7 +158,7 @@ def _singles(
                 if certified_equal(spec, [mistake], cases):
                     equal.append(mistake.name)
                 continue
-            score = scored(spec, mistake, cases=args.cases, seed=args.seed)
+            score = score_mistake(spec, mistake, cases=args.cases, seed=args.seed)
             named = " and ".join(score.diagnosed) or "-"
             also = "".join(f", or {' and '.join(names)}" for names in score.alternatives)
             after = str(score.after) if score.caught else "never"
@@ -180,14 +180,14 @@ def _row(score: Any) -> dict[str, Any]:
 
 
 def _pairs(chosen: list[Mistake], specs: tuple[Spec, ...], args: argparse.Namespace) -> list[dict[str, Any]]:
-    from verify.commands.mistakes.score import scored
+    from verify.commands.mistakes.score import score_mistake
 
     print("\npairs of two families, of which one or none is named")
     rows = []
     for number, (spec, first, second) in enumerate(
         _drawn_pairs(chosen, specs, args.pairs, args.seed), start=1
     ):
-        score = scored(spec, first, second, cases=args.cases, seed=args.seed)
+        score = score_mistake(spec, first, second, cases=args.cases, seed=args.seed)
         rows.append(_row(score))
         if not score.named:
             found = " and ".join(score.diagnosed) or "-"

@@ -14,7 +14,7 @@ from verify.diagnosis.diagnose import Diagnosis, explain
 from verify.diagnosis.hypothesis import Witness
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
 from verify.diagnosis.mistakes.places import BY_LAYER, BY_ROW, chosen, in_layers, in_rows
-from verify.diagnosis.observation import observed
+from verify.diagnosis.observation import observe
 from verify.reference.spec import Spec
 
 INTEGERS = {"rows_misaligned": (1, 6), "labels_off_by_one": (1, 6), "rounded_gradient": (2, 9)}
@@ -95,7 +95,7 @@ def _moved(mistake: Mistake, kind: str, rng: np.random.Generator) -> Mistake:
     return in_rows(variant, chosen(rows, "row", end=bool(rng.integers(2)), others=bool(rng.integers(2))))
 
 
-def scored(spec: Spec, mistake: Mistake, kind: str, *, cases: int = 500, seed: int = 0) -> Move:
+def score_mistake(spec: Spec, mistake: Mistake, kind: str, *, cases: int = 500, seed: int = 0) -> Move:
     """Let the oracle search for, and explain, a gradient with a moved mistake in it."""
     after, _, _ = caught_after(spec, mistake, cases=cases, seed=seed)
     start = time.perf_counter()
@@ -132,5 +132,5 @@ def _same(spec: Spec, mistake: Mistake, found: Diagnosis) -> bool:
         for i, (sizes, batch) in enumerate(_FRESH)
     ]
     gradient = wrong_gradient(spec, mistake)
-    fresh = Witness(found.spec or spec, [observed(gradient, case) for case in cases])
+    fresh = Witness(found.spec or spec, [observe(gradient, case) for case in cases])
     return fresh.explains(found.found)

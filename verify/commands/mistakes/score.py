@@ -13,7 +13,7 @@ import numpy as np
 from verify.case.draw import cases as drawn_from
 from verify.case.recipe import LABELS, Case
 from verify.case.run import run_cases
-from verify.checks.examine import examined
+from verify.checks.examine import examine_case
 from verify.diagnosis.diagnose import explain
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
 from verify.diagnosis.observation import layers_of
@@ -85,7 +85,7 @@ class Score:
         return bool(added) and not (self.same or beside)
 
 
-def scored(spec: Spec, *mistakes: Mistake, cases: int = 1000, seed: int = 0) -> Score:
+def score_mistake(spec: Spec, *mistakes: Mistake, cases: int = 1000, seed: int = 0) -> Score:
     """Let the oracle search for, and explain, a gradient with these mistakes in it."""
     after, case, check = caught_after(spec, *mistakes, cases=cases, seed=seed)
     start = time.perf_counter()
@@ -117,7 +117,7 @@ def caught_after(
         nonlocal tried
         tried += 1
         try:
-            examined(target, spec, case, follow_up_of(case))
+            examine_case(target, spec, case, follow_up_of(case))
         except Failed as failure:
             raise _Caught(case, failure.check) from failure
 

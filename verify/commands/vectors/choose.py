@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from verify.case.draw import suited
+from verify.case.draw import suitable_regimes
 from verify.case.recipe import LABELS, REGIMES, Case
 from verify.commands.vectors.vector import Vector, failed, vector, with_flags
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
@@ -36,7 +36,9 @@ _DEPTHS = {"float64": 6, "float32": 4}
 def candidates(spec: Spec, dtype: str, n: int, seed: int) -> list[Case]:
     """Small cases of every regime that has small ones, in turn: the same ones for the same seed."""
     rng = np.random.default_rng([seed, dtype == "float32"])
-    regimes = [name for name in suited(tuple(REGIMES), labels="rows", layers=None) if name != "wide"]
+    regimes = [
+        name for name in suitable_regimes(tuple(REGIMES), labels="rows", layers=None) if name != "wide"
+    ]
     usual, soft = LABELS[spec.targets]
     found = []
     for i in range(n):

@@ -106,7 +106,7 @@ class Mistake:
         return frozenset(self.pieces) | ({"state"} if self.state else set())
 
 
-def composed(mistakes: Iterable[Mistake]) -> Pieces:
+def compose(mistakes: Iterable[Mistake]) -> Pieces:
     """A backpropagation with the first variant of each mistake in it."""
     pieces = RIGHT
     for mistake in mistakes:
@@ -144,7 +144,7 @@ def wrong_gradient(spec: Spec, *mistakes: Mistake) -> GradientOf:
     if not compatible(*mistakes):
         names = ", ".join(mistake.name for mistake in mistakes)
         raise ValueError(f"mistakes must replace different pieces to be made together; got {names}")
-    pieces = composed(mistakes)
+    pieces = compose(mistakes)
 
     def made(params: list[Layer], x: Any, y: Any) -> list[Layer]:
         layers = gradient(pieces, spec, params, x, y)

@@ -13,9 +13,18 @@ import numpy as np
 
 from verify.evaluate import moves
 from verify.evaluate.bounds import comparisons, functions, indexing, operations, ordering, windows
-from verify.evaluate.bounds.arithmetic import EXACT, LIBRARY_ULPS, REFERENCE_ROUNDOFF, Arithmetic, Array, Pair
-from verify.evaluate.bounds.operations import truncated
-from verify.evaluate.bounds.rules import Rule, full, surely
+from verify.evaluate.bounds.arithmetic import (
+    EXACT,
+    LIBRARY_ULPS,
+    REFERENCE_ROUNDOFF,
+    Arithmetic,
+    Array,
+    Pair,
+    Rule,
+    full,
+    surely,
+)
+from verify.evaluate.bounds.operations import truncate
 from verify.evaluate.program import Program, require_rules, run
 
 __all__ = ["EXACT", "RULES", "Arithmetic", "Array", "Pair", "evaluate", "literal"]
@@ -54,7 +63,7 @@ def _convert_element_type(at: Arithmetic, parameters: Mapping[str, Any], a: Pair
     if a[0].dtype == bool:
         return a[0].astype(float), a[1].astype(float)
     if target.kind in "iu":
-        return truncated(*a)
+        return truncate(*a)
     narrower = target.kind == "f" and target.itemsize < a[0].itemsize
     if target.kind != "f" or not (narrower or np.any(abs(a[0]) > 1 / at.u)):
         return a

@@ -12,8 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from verify.evaluate.bounds.arithmetic import LIBRARY_ULPS, SIGMOID_ULPS, SMALLEST, Arithmetic, Array, Pair
-from verify.evaluate.bounds.rules import Rule, ends, entering, surely
+from verify.evaluate.bounds.arithmetic import (
+    LIBRARY_ULPS,
+    SIGMOID_ULPS,
+    SMALLEST,
+    Arithmetic,
+    Array,
+    Pair,
+    Rule,
+    ends,
+    entering,
+    surely,
+)
 
 RULES: dict[str, Rule] = {}
 rule = entering(RULES)

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate import indexing
-from verify.evaluate.bounds.arithmetic import Arithmetic, Array, Pair
+from verify.evaluate.bounds.arithmetic import Arithmetic, Array, Pair, Rule, entering, full
 from verify.evaluate.bounds.operations import integral
-from verify.evaluate.bounds.rules import Rule, entering, full
 
 RULES: dict[str, Rule] = {}
 rule = entering(RULES)

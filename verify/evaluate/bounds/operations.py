@@ -12,8 +12,17 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate import moves
-from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
-from verify.evaluate.bounds.rules import Rule, ends, entering, full, surely
+from verify.evaluate.bounds.arithmetic import (
+    EXACT,
+    Arithmetic,
+    Array,
+    Pair,
+    Rule,
+    ends,
+    entering,
+    full,
+    surely,
+)
 
 RULES: dict[str, Rule] = {}
 rule = entering(RULES)
@@ -55,7 +64,7 @@ def _div(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pai
     """[(ea + |q| eb) / (|b| - eb)], infinite if b may be 0: a'/b' - q = (a' - q b') / b', with q = a/b."""
     quotient = a[0] / b[0]
     if integral(parameters):
-        return truncated(quotient, np.where((a[1] > 0) | (b[1] > 0), np.inf, 0.0))
+        return truncate(quotient, np.where((a[1] > 0) | (b[1] > 0), np.inf, 0.0))
     room = abs(b[0]) - surely(b[1])
     error = np.where(room > 0, (a[1] + abs(quotient) * b[1]) / room, np.inf)
     return at.rounded(quotient, error)
@@ -165,7 +174,7 @@ def _dot_general(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair
     return moves.restored(parameters, A @ B, a[0], b[0]), moves.restored(parameters, error, a[0], b[0])
 
 
-def truncated(v: Array, e: Array) -> Pair:
+def truncate(v: Array, e: Array) -> Pair:
     """An integer part, towards 0: off by what lies between the truncated ends."""
     low, high = (np.trunc(end) for end in ends(v, e))
     return np.trunc(v), np.where(low == high, 0.0, high - low)

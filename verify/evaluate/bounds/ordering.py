@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
-from verify.evaluate.bounds.rules import Rule, entering, full, surely
+from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair, Rule, entering, full, surely
 from verify.evaluate.program import NoRule
 
 RULES: dict[str, Rule] = {}

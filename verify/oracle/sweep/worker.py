@@ -44,7 +44,7 @@ def judge_shard(shard: Shard, environment: dict[str, str]) -> dict[str, Any]:
         ``judged`` and ``inconclusive`` by regime, ``closest`` by kind of tensor, and ``failures``: for each kind
         ``"check verdict"``, how many cases, and the first of them. Or ``refused``: why it was not judged here.
     """
-    from verify.checks.examine import examined
+    from verify.checks.examine import examine_case
     from verify.oracle.search import follow_up_of
     from verify.subject.call import Failed
 
@@ -62,7 +62,7 @@ def judge_shard(shard: Shard, environment: dict[str, str]) -> dict[str, Any]:
     for case in cases:
         judged[case.regime] = judged.get(case.regime, 0) + 1
         try:
-            judgement = examined(target, spec, case, follow_up_of(case, shard.checks))
+            judgement = examine_case(target, spec, case, follow_up_of(case, shard.checks))
         except Failed as failure:
             kind = failures.setdefault(
                 f"{failure.check} {failure.verdict}",
@@ -96,7 +96,7 @@ def simplest_finding(shard: Shard, check: str, verdict: str) -> Finding | None:
     from verify.case.draw import cases
     from verify.case.recipe import REGIMES
     from verify.case.run import run_cases
-    from verify.checks.examine import examined
+    from verify.checks.examine import examine_case
     from verify.checks.finding import finding_of
     from verify.diagnosis.diagnose import with_diagnosis
     from verify.diagnosis.recognise import with_recognition
@@ -110,7 +110,7 @@ def simplest_finding(shard: Shard, check: str, verdict: str) -> Finding | None:
     def judge(case: Case) -> None:
         nonlocal simplest
         try:
-            examined(target, spec, case, follow_up_of(case, shard.checks))
+            examine_case(target, spec, case, follow_up_of(case, shard.checks))
         except Failed as failure:
             if (failure.check, failure.verdict) == (check, verdict):
                 simplest = finding_of(failure, case)

@@ -36,7 +36,7 @@ from verify.subject.adapt.reading import (
     SAMPLES,
     Reading,
 )
-from verify.subject.call import Failed, widened
+from verify.subject.call import Failed, widen
 
 Array = npt.NDArray[Any]
 WIDTHS = (8, 5, 3, 12, 14, 17, 20, 23, 26, 29, 32)
@@ -52,7 +52,7 @@ class Inferred(NamedTuple):
     notes: tuple[str, ...]
 
 
-def inferred(described: Description, spec: SpecLike) -> Inferred:
+def infer(described: Description, spec: SpecLike) -> Inferred:
     """The reading under which a network is judged: what the user said, and the best of the rest.
 
     A network of batches also runs with one sample at a time, and mistakes about the batch do not show then. So what
@@ -173,7 +173,7 @@ def _tried(described: Description, reading: Reading, probe: Case, spec: SpecLike
             return Fit(batches, sum(matched), -1.0, right=False, runs=True), reading
         truth = Truth.of(spec, probe.inputs(), probe.dtype)
         cosine = _cosine(flat(gradient), flat(truth.gradient))
-        right = judge(widened(truth, gradient), flat(gradient), probe.dtype).verdict == "verified"
+        right = judge(widen(truth, gradient), flat(gradient), probe.dtype).verdict == "verified"
         return Fit(batches, len(matched), cosine, right, runs=True), reading
     except Failed as failure:
         # Parameters that cannot be set are the worst: what was run was another network.

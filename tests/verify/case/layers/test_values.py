@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from verify.case.layers.values import REGIMES, filled
+from verify.case.layers.values import REGIMES, fill_arrays
 from verify.reference.backward import Reference
 from verify.reference.layers import named
 
@@ -10,13 +10,13 @@ AFFINE = named("affine")
 
 def arrays(regime, reference=AFFINE, seed=3):
     setting = reference.at(dict.fromkeys(reference.symbols, 4), {})
-    return filled(setting, "float64", regime, seed)
+    return fill_arrays(setting, "float64", regime, seed)
 
 
 @pytest.mark.parametrize("regime", REGIMES)
 def test_a_seed_gives_the_same_numbers_and_no_cotangent_is_uniform(regime):
     inputs, [cotangent] = arrays(regime)
-    filled.cache_clear()
+    fill_arrays.cache_clear()
     again, _ = arrays(regime)
     assert all(np.array_equal(inputs[name], again[name]) for name in inputs)
     assert len(np.unique(cotangent)) == cotangent.size

@@ -14,8 +14,7 @@ from verify.case.recipe import Case
 from verify.evaluate import bounds
 from verify.evaluate.balls import exactly
 from verify.evaluate.bounds import evaluation
-from verify.evaluate.bounds.arithmetic import EXACT, LIBRARY_ULPS, SIGMOID_ULPS, SMALLEST, Arithmetic
-from verify.evaluate.bounds.rules import surely
+from verify.evaluate.bounds.arithmetic import EXACT, LIBRARY_ULPS, SIGMOID_ULPS, SMALLEST, Arithmetic, surely
 from verify.evaluate.program import run
 from verify.reference.derivative import traced
 from verify.reference.spec import Spec
