@@ -1,4 +1,4 @@
-"""What the estimators of `mlp_ref.sklearn` share: `MLP` behind scikit-learn's parameters and attributes."""
+"""The base of the estimators of `mlp_ref.sklearn`: `MLP` behind scikit-learn's parameters and attributes."""
 
 from __future__ import annotations
 

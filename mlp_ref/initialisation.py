@@ -1,4 +1,4 @@
-"""How a network starts: one vector of random parameters, from one generator."""
+"""Initial parameters: one vector of random numbers, from one generator."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ __all__ = ["OPTIMISERS", "SGD", "Adam", "Memory", "Optimiser", "as_optimiser"]
 
 
 class Memory(NamedTuple):
-    """What an optimiser remembers between steps.
+    """The memory of an optimiser between steps.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Memory(NamedTuple):
 
 
 class Optimiser:
-    """What optimisers share: a memory that begins with the first step and may be saved and put back.
+    """The base of the optimisers: a memory that begins with the first step and may be saved and put back.
 
     An instance keeps its memory from one `MLP.fit` to the next; a name, such as ``"adam"``, begins anew.
     """

@@ -17,7 +17,7 @@ __all__ = ["Plan", "checked_plan"]
 
 
 class Plan(NamedTuple):
-    """How to train; the arguments of `MLP.fit`, checked."""
+    """The plan of a training: the arguments of `MLP.fit`, checked."""
 
     epochs: int
     batch_size: int

@@ -23,7 +23,7 @@ __all__ = [
 
 
 class Moment(NamedTuple):
-    """How far a training has come at the beginning of an epoch.
+    """The progress of a training at the beginning of an epoch.
 
     Attributes
     ----------

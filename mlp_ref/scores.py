@@ -1,4 +1,4 @@
-"""How good predictions are, as one number."""
+"""Scores of predictions, each one number."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def check_stopping(stopping: object, validates: bool, loss: str) -> EarlyStoppin
 
 
 class Watch:
-    """What early stopping has seen so far.
+    """The record of early stopping: the best epoch so far.
 
     Its numbers follow from the `History` alone: who resumes a training shows it every epoch again.
 

@@ -15,7 +15,7 @@ Array = npt.NDArray[Any]
 
 
 class Arrays(NamedTuple):
-    """What a gradient is called with."""
+    """The arguments of a gradient function."""
 
     params: list[Layer]
     x: Array
@@ -23,7 +23,7 @@ class Arrays(NamedTuple):
 
 
 class WeightedArrays(NamedTuple):
-    """What a gradient is called with where rows have weights."""
+    """The arguments of a gradient function whose rows have weights."""
 
     params: list[Layer]
     x: Array

@@ -87,7 +87,7 @@ class Case:
 
     @property
     def extent(self) -> tuple[int, int]:
-        """How large the case is, to compare it with others: its layers, then its units."""
+        """Return how large the case is, to compare it with others: its layers, then its units."""
         return len(self.layer_sizes), sum(self.layer_sizes)
 
     def described(self) -> str:

@@ -1,4 +1,4 @@
-"""What is asked of a backward pass of any kind, one case at a time: the right numbers, and no harm on the way."""
+"""The checks of a backward pass of any kind, one case at a time: its numbers and its side effects."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def examined_layer(
 
 
 def failure(check: str, detail: str, judgement: Judgement, dtype: str) -> Failed:
-    """What is raised where a judgement is "wrong"; `verify.checks.adjudicate` may know better later."""
+    """Return what is raised where a judgement is "wrong"; `verify.checks.adjudicate` may know better later."""
     return Failed(check, "imprecise" if small(judgement, dtype) else "wrong", detail, judgement)
 
 

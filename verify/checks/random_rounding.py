@@ -36,7 +36,7 @@ _MANY = 200_000
 
 @dataclass(frozen=True)
 class RandomRounding:
-    """What a run asks of its bands.
+    """The bands of a run: their number of samples and their failure probability.
 
     Parameters
     ----------
@@ -51,12 +51,14 @@ class RandomRounding:
     cases: int = 1
 
     def quantile(self, entries: int) -> tuple[float, int]:
-        """How many sigma the bands of an answer of so many entries reach, and the samples that sigma is taken from."""
+        """Return how many sigma the bands of an answer of so many entries reach, and the samples that sigma is
+        taken from.
+        """
         samples = rounding.SAMPLES if entries <= _MANY else rounding.SAMPLES // 2
         return rounding.reach(self.false_alarm / (self.cases * entries), samples), samples
 
     def asks(self, case: Case, judgement: Judgement) -> bool:
-        """Whether a case is put beside its band.
+        """Tell whether a case is put beside its band.
 
         Below float64: where the bound says little, and at sizes of practice. Else now and then.
         """

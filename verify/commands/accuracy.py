@@ -189,7 +189,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def compared(measured: list[Row]) -> list[str]:
-    """Where mlp_ref's error is larger than JAX's, and where smaller, in words."""
+    """Return where mlp_ref's error is larger than JAX's, and where smaller, in words."""
 
     def named(chosen: Callable[[Row], bool], figure: Callable[[Array], float]) -> str:
         listed = [

@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _places(arguments: argparse.Namespace) -> tuple[list[Place], dict[str, Any]]:
-    """What is swept, and the options of `verify.cases`."""
+    """Return what is swept, and the options of `verify.cases`."""
     chosen: dict[str, Any] = {"dtypes": None, "regimes": tuple(REGIMES), "labels": arguments.labels}
     if arguments.target == MLP_REF:
         for name in ("dtypes", "regimes"):

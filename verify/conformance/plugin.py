@@ -82,7 +82,7 @@ _ABSENT = object()
 
 
 def named(config: pytest.Config) -> bool:
-    """Whether the command line names something to judge."""
+    """Tell whether the command line names something to judge."""
     return any(config.getoption(option, None) is not None for option in ("target", "exec"))
 
 

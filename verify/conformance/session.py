@@ -1,4 +1,4 @@
-"""What one run of the conformance tests knows: the target, what it is judged on, and what was found so far."""
+"""The state of one run of the conformance tests: the target, its options, and the findings so far."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Conformance:
         )
 
     def findings(self, check_name: str, regime: str) -> tuple[Finding, ...]:
-        """What a search for failures of a check found in a regime, of this check or of another."""
+        """Return what a search for failures of a check found in a regime, of this check or of another."""
         own = self._searched("gradient", regime)
         if own or check_name not in FOLLOW_UPS:
             return own  # what fails at its first call is asked for no second one

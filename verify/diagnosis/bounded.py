@@ -50,7 +50,7 @@ _MOVES = ("roll", "repeat", "flip")
 
 @functools.cache
 def arithmetic(dtype: str) -> Arithmetic:
-    """What one rounding in a dtype costs, next to one of the float64 value that is computed here."""
+    """Return what one rounding in a dtype costs, next to one of the float64 value that is computed here."""
     return Arithmetic.judging(dtype, {})
 
 
@@ -196,7 +196,7 @@ class Bounded(NDArrayOperatorsMixin):
         return NotImplemented
 
     def contains(self, result: Array, extra: Array | float = 0.0) -> bool:
-        """Whether a result can be an evaluation of this formula: same shape, every entry within its bound.
+        """Tell whether a result can be an evaluation of this formula: same shape, every entry within its bound.
 
         Where the formula has no finite value, the result must have none. ``extra`` is added to the bounds: what
         the way of reading the result off may have cost.

@@ -33,7 +33,7 @@ from verify.subject.target import Target
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong with a gradient.
+    """The explanation of a wrong gradient.
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ def _shared(target: Target) -> GradientFunction:
 
 
 def _witness(target: Target, spec: Spec, labels: str, budget: Budget) -> Witness | None:
-    """What the target does, in the first of its dtypes in which it returns anything; None if in none.
+    """Return what the target does, in the first of its dtypes in which it returns anything; None if in none.
 
     A gradient that is slow is observed on fewer cases: once the budget is spent, on no more.
     """
@@ -219,7 +219,7 @@ def _text(witness: Witness, survivors: list[tuple[Mistake, ...]]) -> str:
 
 
 def _parameters(mistake: Mistake) -> str:
-    """Which constant, layers and rows it is, where there are several."""
+    """Return which constant, layers and rows it is, where there are several."""
     said = [] if mistake.constant is None else [f"with {mistake.constant:.12g}"]
     said += [f"in {mistake.where}"] if mistake.where else []
     return f"   ({', '.join(said)})" if said else ""

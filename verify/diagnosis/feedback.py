@@ -23,7 +23,7 @@ _SMALL = float(np.sqrt(np.finfo(np.float64).eps / 2))
 
 
 def random_feedback(gradient: GradientFunction, witness: Witness) -> bool:
-    """Whether the delta below the output goes through a matrix that is drawn anew at each call.
+    """Tell whether the delta below the output goes through a matrix that is drawn anew at each call.
 
     With fewer outputs than rows, and more inputs than rows, the delta of the first layer can be recovered from the
     gradient of its weight: ``dweight = x.T @ dz`` has one solution. What then lies outside the columns of the
@@ -50,7 +50,7 @@ def random_feedback(gradient: GradientFunction, witness: Witness) -> bool:
 
 
 def _goes_back_through_some_matrix(witness: Witness, call: Call, dweight: Array, dbias: Array) -> bool:
-    """Whether the gradient of layer 1 is that of ``da = dz @ B.T`` with some B."""
+    """Tell whether the gradient of layer 1 is that of ``da = dz @ B.T`` with some B."""
     spec = witness.spec
     *tensors, x, _ = call.inputs()
     below = np.linalg.lstsq(x.T, dweight - spec.l2 * layers_of(tensors)[0].weight, rcond=None)[0]

@@ -30,7 +30,7 @@ _BELOW = frozenset({"back", "slope"})
 
 @dataclass
 class Witness:
-    """What was observed, and what has been computed about it so far, shared by all hypotheses."""
+    """The observations of a gradient function, and what has been computed about them, shared by all hypotheses."""
 
     spec: Spec
     observations: list[Observation]
@@ -44,7 +44,7 @@ class Witness:
     )  # kept, since they are known by their identity
 
     def explains(self, mistakes: Sequence[Mistake], kinds: Kinds = BOTH) -> bool:
-        """Whether these mistakes account for every call of every observation, entry by entry.
+        """Tell whether these mistakes account for every call of every observation, entry by entry.
 
         ``kinds`` says of which tensors: all, or (for mistakes without a memory) the weights or biases alone.
         """
@@ -71,7 +71,7 @@ class Witness:
         return sorted(self.observations, key=lambda observation: self._pure(observation, (), BOTH))
 
     def proves(self, mistakes: Sequence[Mistake]) -> bool:
-        """Whether, somewhere, they predict something that the right gradient cannot be."""
+        """Tell whether, somewhere, they predict something that the right gradient cannot be."""
         with np.errstate(all="ignore"):
             return any(self._separates(observation, mistakes) for observation in self.observations)
 
@@ -81,18 +81,18 @@ class Witness:
 
     @functools.cached_property
     def leaves_all_untouched(self) -> bool:
-        """Whether no call changed what it, or an earlier one, was given."""
+        """Tell whether no call changed what it, or an earlier one, was given."""
         return all(seen.inputs_untouched for observation in self.observations for seen in observation.seen)
 
     @functools.cached_property
     def leaves_results(self) -> bool:
-        """Whether no call changed what an earlier one returned."""
+        """Tell whether no call changed what an earlier one returned."""
         return all(identical(seen.returned, seen.kept) for o in self.observations for seen in o.seen)
 
     # --- predictions
 
     def given(self, call: Call) -> list[Bounded]:
-        """What a call was given: weight, bias, ..., x, y."""
+        """Return what a call was given: weight, bias, ..., x, y."""
         if call not in self._inputs:
             self._inputs[call] = [bounded(array, call.case.dtype) for array in call.inputs()]
         return self._inputs[call]
@@ -130,7 +130,7 @@ class Witness:
     # --- comparisons
 
     def _first_call(self, pure: tuple[Mistake, ...], kinds: Kinds) -> bool:
-        """Whether mistakes of formula account for the very first call, the cheapest tensors first."""
+        """Tell whether mistakes of formula account for the very first call, the cheapest tensors first."""
         seen = self.observations[0].seen[0]
         if seen.returned is not None and not any("finish" in mistake.pieces for mistake in pure):
             for tensor, blind in ((1, _BELOW | {"weight"}), (0, _BELOW | {"bias"})):
@@ -216,7 +216,7 @@ class Witness:
         return any(self._differs(seen, mistakes) for seen in observation.seen)
 
     def _differs(self, seen: Seen, mistakes: Sequence[Mistake]) -> bool:
-        """Whether they predict, for a call, something outside the bounds of the right gradient.
+        """Tell whether they predict, for a call, something outside the bounds of the right gradient.
 
         A call counts only where no bound of the prediction is too wide to say something.
         """

@@ -37,7 +37,7 @@ CASES = 24
 
 @dataclass(frozen=True)
 class LayerDiagnosis:
-    """What explains a wrong backward pass.
+    """The explanation of a wrong backward pass.
 
     Attributes
     ----------
@@ -91,7 +91,9 @@ def _fails(call: LayerCall) -> bool:
 
 
 def _explains(mistake: LayerMistake, observed: Sequence[LayerCall]) -> bool:
-    """Whether every observed gradient is the mistake's, and some observation shows that it is not the right one."""
+    """Tell whether every observed gradient is the mistake's, and some observation shows that it is not the
+    right one.
+    """
     proved = False
     for call in observed:
         try:
@@ -106,7 +108,7 @@ def _explains(mistake: LayerMistake, observed: Sequence[LayerCall]) -> bool:
 
 
 def _apart(wrong: Sequence[Pair], right: Sequence[Pair]) -> bool:
-    """Whether some entry cannot be both: the two lie farther apart than their bounds together."""
+    """Tell whether some entry cannot be both: the two lie farther apart than their bounds together."""
     for (a, ea), (b, eb) in zip(wrong, right, strict=True):
         with np.errstate(all="ignore"):
             if np.any(ratios(np.asarray(abs(a - b)), np.asarray(ea + eb)) > 1):

@@ -1,4 +1,4 @@
-"""Where a gradient is wrong, when it cannot be said how: the first wrong tensor from the output, and its pattern."""
+"""The place of a mistake that cannot be named: the first wrong tensor from the output, and its pattern."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ Array = npt.NDArray[Any]
 
 
 def wrong_tensors(witness: Witness, seen: Seen) -> list[int] | None:
-    """Which tensors of one call are outside their bounds, in the order of the parameters; None if none came back."""
+    """Return which tensors of one call are outside their bounds, in the order of the parameters; None if none
+    came back.
+    """
     if seen.returned is None:
         return None
     pairs = layers_of(witness.truth(seen.call).tensors)
@@ -42,7 +44,7 @@ def _telling(witness: Witness) -> tuple[Seen, list[int]] | None:
 
 
 def status(witness: Witness) -> str:
-    """Which tensors are right and which are not, and what follows for the output delta."""
+    """Return which tensors are right and which are not, and what follows for the output delta."""
     telling = _telling(witness)
     if telling is None:
         return "every entry is right when it is returned"
@@ -65,7 +67,9 @@ def _listed(tensors: Sequence[Tensor]) -> str:
 
 
 def localise(witness: Witness, tried: str) -> str:
-    """What is known of a gradient that no mistake of the catalogue, ``tried`` alone or in pairs, accounts for."""
+    """Return what is known of a gradient that no mistake of the catalogue, ``tried`` alone or in pairs,
+    accounts for.
+    """
     lines = [f"not in the catalogue of mistakes, {tried}; what can be said:"]
     telling = _telling(witness)
     if telling is None:
@@ -91,7 +95,7 @@ def localise(witness: Witness, tried: str) -> str:
 
 
 def _patterns(witness: Witness, seen: Seen, i: int) -> list[str]:
-    """How the wrong tensor is related to the right one, entry by entry within the bounds."""
+    """Return how the wrong tensor is related to the right one, entry by entry within the bounds."""
     assert seen.returned is not None
     got = seen.returned[i // 2][i % 2]
     value, bound = witness.truth(seen.call).tensors[i]
@@ -147,7 +151,7 @@ def _factor(got: Array, value: Array, bound: Array, axis: int | None) -> Array |
 
 
 def _rows(witness: Witness, seen: Seen, i: int, got: Array) -> list[str]:
-    """Whether the tensor is that of a single row of the batch, or of all rows but one."""
+    """Tell whether the tensor is that of a single row of the batch, or of all rows but one."""
     rows, case = seen.call.batch, seen.call.case
     if rows < 3:
         return []

@@ -1,4 +1,4 @@
-"""What a gradient function was seen to do in a few calls, and what a hypothesis says that it must have done.
+"""Observations of a gradient function in a few calls, for hypotheses to account for.
 
 The calls are made on widths that no search uses, so a function that remembers has nothing to remember yet.
 """
@@ -62,7 +62,7 @@ def _of_depth(sizes: tuple[int, ...], layers: int | None) -> tuple[int, ...]:
 
 @dataclass
 class Seen:
-    """What came of one call.
+    """The outcome of one call.
 
     ``returned`` and ``kept`` are the gradient when it was returned and after the last call, layer by layer; None
     where the call raised, or returned no arrays. ``extra`` is what a recovery of each tensor may have cost.
@@ -77,7 +77,7 @@ class Seen:
 
     @functools.cached_property
     def inputs_untouched(self) -> bool:
-        """Whether params, x and y are, after the last call, what was given."""
+        """Tell whether params, x and y are, after the last call, what was given."""
         params, x, y, *_ = self.call.arrays()
         given = [*(tensor for layer in params for tensor in layer), x, y]
         return all(now.tobytes() == was.tobytes() for now, was in zip(self.left, given, strict=True))
@@ -92,12 +92,12 @@ class Observation:
 
     @property
     def repeats(self) -> bool:
-        """Whether the second call, which is the first again, returned the same bits."""
+        """Tell whether the second call, which is the first again, returned the same bits."""
         return identical(self.seen[0].returned, self.seen[1].returned)
 
 
 def identical(first: Tensors | None, second: Tensors | None) -> bool:
-    """Whether two results are the same to the bit."""
+    """Tell whether two results are the same to the bit."""
     if first is None or second is None:
         return first is second
     return len(first) == len(second) and all(

@@ -103,7 +103,9 @@ def with_recognition(
 
 
 def recognise(target: Target, spec: SpecLike, budget: Budget | None = None) -> str:
-    """What else a wrong gradient is exactly the gradient of, in a sentence or two; empty where nothing was found."""
+    """Return what else a wrong gradient is exactly the gradient of, in a sentence or two; empty where nothing
+    was found.
+    """
     if not isinstance(spec, Spec):
         return ""
     try:
@@ -188,14 +190,16 @@ def _ratio(truth: list[Pair], gradient: Gradient) -> tuple[float, float]:
 
 
 def _is_multiple(gradient: Gradient, truth: Truth, factor: float, dtype: str) -> bool:
-    """Whether every entry is the factor times the truth: within as many bounds, and two roundings by the factor."""
+    """Tell whether every entry is the factor times the truth: within as many bounds, and two roundings by the
+    factor.
+    """
     u = float(np.finfo(np.dtype(dtype).type).eps)
     pairs = [(factor * v, abs(factor) * (e + 2 * u * (abs(v) + e))) for v, e in widen(truth, gradient)]
     return judge(pairs, flat(gradient), dtype).verdict == "verified"
 
 
 def _sentence(declared: Spec, other: Spec, factor: Factor) -> str:
-    """What was recognised, beside what was declared."""
+    """Return what was recognised, beside what was declared."""
     own = REDUCTION_FACTORS[other.reduction]
     named = [name for name, candidate in REDUCTION_FACTORS.items() if _quotient(candidate, own) == factor]
     lines = []

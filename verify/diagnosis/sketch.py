@@ -1,4 +1,4 @@
-"""What mistakes would give, in plain floats: quick enough to try thousands, and to solve for the numbers in them.
+"""Predictions of mistakes in plain floats: quick enough to try thousands, and to solve for the numbers in them.
 
 Nothing is proved here. A hypothesis that is far off is dropped, and one that is near goes on to be judged entry by
 entry with its bounds (`verify.diagnosis.hypothesis`).
@@ -79,7 +79,7 @@ class Sketch:
             return None
 
     def near(self, mistakes: Sequence[Mistake], kinds: Kinds = BOTH) -> bool:
-        """Whether mistakes may account for the first calls."""
+        """Tell whether mistakes may account for the first calls."""
         if any("keep" in m.pieces or (m.state and not m.first_call_right) for m in mistakes):
             return True
         pure = [m for m in mistakes if not m.state]
@@ -111,7 +111,7 @@ class Sketch:
         return not np.isfinite(scale) or bool(abs(a - b).max(initial=0.0) <= self.near_enough * scale)
 
     def may_be(self, mistake: Mistake) -> bool:
-        """Whether, with some of its usual constants, a mistake changes each tensor that was seen to be wrong."""
+        """Tell whether, with some of its usual constants, a mistake changes each tensor that was seen to be wrong."""
         for k in range(min(len(self.observations), 2)):
             right, returned = self.predicted(k, ()), self.observations[k].seen[0].returned
             if returned is None or right is None:

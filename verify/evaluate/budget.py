@@ -1,4 +1,4 @@
-"""How long something may take: a clock that a run and its stages share."""
+"""A budget of time: a clock that a run and its stages share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Budget:
 
     @property
     def spent(self) -> bool:
-        """Whether none are left."""
+        """Tell whether none are left."""
         return self.left <= 0
 
     def stage(self, seconds: float) -> Budget:

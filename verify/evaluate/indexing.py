@@ -19,7 +19,7 @@ Sizes = Mapping[str, int]
 
 
 class Places(NamedTuple):
-    """Where the entries of the slices lie: in the flattened operand, whether inside of it, and by which index vector.
+    """The places of the slices' entries: in the flattened operand, if inside of it, and by which index vector.
 
     Each in the shape of the slices together: of a gather's result, or of a scatter's updates.
     """

@@ -94,7 +94,7 @@ def _direct(equality: Operation, made_by: Mapping[int, Operation]) -> Operation 
 
 
 def _is_spread_back(spread: Operation, axes: Sequence[int], whole: Sequence[Any]) -> bool:
-    """Whether the result of a reduction along these axes is given back the axes it lost, in their places."""
+    """Tell whether the result of a reduction along these axes is given back the axes it lost, in their places."""
     shape = spread.parameters["out_shape"]
     kept = tuple(axis for axis in range(len(whole)) if axis not in axes)
     if len(shape) != len(whole) or any(repr(shape[axis]) != repr(whole[axis]) for axis in kept):

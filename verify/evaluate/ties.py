@@ -57,7 +57,7 @@ def _ramp(shape: tuple[int, ...], signs: Sequence[int], rows_first: bool) -> Arr
 
 
 def tied(program: Program, inputs: Sequence[Array]) -> dict[int, Array]:
-    """Where operations compare equal numbers, both exact, at least one of them differentiated.
+    """Return where operations compare equal numbers, both exact, at least one of them differentiated.
 
     The keys are the numbers of the operations, the values are truths of the shapes of their results.
     """
@@ -86,7 +86,7 @@ def tied(program: Program, inputs: Sequence[Array]) -> dict[int, Array]:
 
 
 def _equal(operation: Operation, operands: Sequence[bounds.Pair]) -> Array:
-    """Where the operands of a comparison tie and are exact; several largest entries tie with each other."""
+    """Return where the operands of a comparison tie and are exact; several largest entries tie with each other."""
     if "smallest" in operation.parameters:
         (a, ea), axes = operands[0], operation.parameters.get("axes", (-1,))
         a, ea = (-a if operation.parameters["smallest"] else a), np.broadcast_to(ea, a.shape)
@@ -137,7 +137,7 @@ def decided(
 def _outcomes(
     program: Program, inputs: Sequence[Array], direction: Sequence[Array], ties: Iterable[int]
 ) -> list[Array]:
-    """What comparisons say a step into a direction away: True, False, or None where that is not known."""
+    """Return what comparisons say a step into a direction away: True, False, or None where that is not known."""
     steps = dict(zip(program.differentiated, direction, strict=True))
     probe = replace(program, outputs=tuple(program.operations[i].results[0] for i in ties))
     with flint.ctx.workprec(_BITS):

@@ -72,7 +72,7 @@ def entries(sizes: Sizes, parameters: Mapping[str, Any], a: Array, fill: Any) ->
 
 
 def places(sizes: Sizes, parameters: Mapping[str, Any], whole: tuple[int, ...]) -> Array:
-    """Where in an array (flattened) each entry of each window lies; its size for what lies outside."""
+    """Return where in an array (flattened) each entry of each window lies; its size for what lies outside."""
     count = math.prod(whole)
     return entries(sizes, parameters, np.arange(count).reshape(whole), count)
 
@@ -141,7 +141,7 @@ def convolved(sizes: Sizes, parameters: Mapping[str, Any], product: Array) -> Ar
 def terms(
     sizes: Sizes, parameters: Mapping[str, Any], lhs: tuple[int, ...], kernel: tuple[int, ...]
 ) -> Array:
-    """How many products each row of `rows` sums, (n*p, 1): those of what lies outside are none."""
+    """Return how many products each row of `rows` sums, (n*p, 1): those of what lies outside are none."""
     spec, rhs_spec, _ = parameters["dimension_numbers"]
     n, _, *s = (lhs[axis] for axis in spec)
     c, *k = (kernel[axis] for axis in rhs_spec[1:])

@@ -1,4 +1,4 @@
-"""How large the errors of a run were: counts by regime, in units of the bound and of the unit roundoff."""
+"""The sizes of a run's errors: counts by regime, in units of the bound and of the unit roundoff."""
 
 from __future__ import annotations
 

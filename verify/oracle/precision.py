@@ -20,7 +20,7 @@ class Shown(NamedTuple):
 
 
 class Precision:
-    """How far the verified cases' gradients lie at most from the exact ones."""
+    """The largest distances of the verified cases' gradients from the exact ones."""
 
     def __init__(self) -> None:
         self._shares: dict[str, dict[str, list[float]]] = {}
@@ -53,7 +53,7 @@ def told(summary: dict[str, dict[str, Shown]]) -> list[str]:
 
 @dataclass(frozen=True)
 class UnderRandomRounding:
-    """What random rounding said of a run: under its model, and so apart from what is certified.
+    """The summary of random rounding over a run: under its model, and so apart from what is certified.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ class Beside:
         self._widths.add(dtype, banded.widths)
 
     def summary(self, false_alarm: float) -> UnderRandomRounding | None:
-        """What was counted; None where nothing was."""
+        """Return what was counted; None where nothing was."""
         if not self.verdicts:
             return None
         return UnderRandomRounding(

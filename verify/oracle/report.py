@@ -1,4 +1,4 @@
-"""What a check found: findings, counts, and the text that a person reads."""
+"""The report of a check: findings, counts, and the text that a person reads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Report:
-    """What ``verify.check`` found.
+    """The result of ``verify.check``.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether the verdict is ``verified``."""
+        """Tell whether the verdict is ``verified``."""
         return self.verdict == "verified"
 
     def __str__(self) -> str:

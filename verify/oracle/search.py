@@ -184,7 +184,7 @@ class Search(Generic[C]):
 
 
 def _simplicity(case: Case | LayerCase) -> tuple[int, ...]:
-    """How simple a case is: the smaller, the simpler."""
+    """Return how simple a case is: the smaller, the simpler."""
     if isinstance(case, LayerCase):
         return (sum(n for _, n in case.sizes),)
     regimes = [*REGIMES, PRACTICAL]

@@ -245,7 +245,7 @@ class LayerTruth:
 
     @functools.cached_property
     def own(self) -> list[Array]:
-        """How far each tensor of the reference's gradient, which is float64, may lie from the exact one."""
+        """Return how far each tensor of the reference's gradient, which is float64, may lie from the exact one."""
         pairs = (
             self.gradient
             if np.dtype(self.dtype) == np.float64
@@ -254,7 +254,7 @@ class LayerTruth:
         return [bound for _, bound in pairs]
 
     def certified(self, tensors: list[Array], enough: float, least_scale: float) -> list[float]:
-        """How far each tensor lies at most from the exact gradient, in units of the exact one's largest entry.
+        """Return how far each tensor lies at most from the exact gradient, in units of the exact one's largest entry.
 
         By certified balls, with more bits until each distance is at most ``enough``. Infinite where the program is
         so large that balls would take seconds. No scale is taken to be below ``least_scale``.

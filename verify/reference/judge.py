@@ -42,7 +42,7 @@ class Entries(NamedTuple):
 
 @dataclass(frozen=True)
 class Banded:
-    """What random rounding says of an answer: see `verify.checks.random_rounding`.
+    """The place of an answer in its band under random rounding: see `verify.checks.random_rounding`.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Banded:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a comparison found.
+    """The result of a comparison.
 
     Attributes
     ----------
@@ -114,14 +114,16 @@ class Judgement:
 
 
 class Exact(Protocol):
-    """What a reference knows of the exact gradient: `verify.reference.truth.Truth`, and that of any layer."""
+    """A reference that knows of the exact gradient: `verify.reference.truth.Truth`, and that of any layer."""
 
     @property
     def own(self) -> list[Array]:
-        """How far each tensor of the reference may lie from the exact one."""
+        """Return how far each tensor of the reference may lie from the exact one."""
 
     def certified(self, tensors: list[Array], enough: float, least_scale: float) -> list[float]:
-        """How far each of some tensors lies at most from the exact one, in units of the exact one's largest entry."""
+        """Return how far each of some tensors lies at most from the exact one, in units of the exact one's
+        largest entry.
+        """
 
 
 def judge(
@@ -194,7 +196,8 @@ def _shown(
     farthest: list[float],
     reference: Exact | None,
 ) -> tuple[bool, tuple[float, ...], tuple[float, ...]]:
-    """Whether results within their bounds show nothing; to what precision each tensor was shown right; what is allowed.
+    """Tell whether results within their bounds show nothing; to what precision each tensor was shown right;
+    what is allowed.
 
     ``farthest``: how far each may lie from the exact one, as far as the reference knows. Where that says nothing, the
     certified balls are the truth.
@@ -238,7 +241,7 @@ def _from_output(tensor: Tensor) -> tuple[int, bool]:
 
 
 def vacuous(value: Array, bound: Array, dtype: npt.DTypeLike) -> bool:
-    """Whether a bound says nothing: somewhere it exceeds sqrt(u) of the tensor's largest entry.
+    """Tell whether a bound says nothing: somewhere it exceeds sqrt(u) of the tensor's largest entry.
 
     A tensor of zeros has no scale of its own; a bound below sqrt(eta), whose square underflows, still speaks.
     """

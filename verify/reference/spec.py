@@ -1,4 +1,4 @@
-"""What a gradient is the gradient of: the names of a network's parts, and the Spec that puts them together."""
+"""The Spec: a network's forward pass and its loss, by the names of their parts."""
 
 from __future__ import annotations
 
@@ -89,12 +89,12 @@ class Spec:
 
     @property
     def targets(self) -> str:
-        """What a row of ``y`` is: ``distribution``, ``probability`` (each entry in [0, 1]) or ``real``."""
+        """Return what a row of ``y`` is: ``distribution``, ``probability`` (each entry in [0, 1]) or ``real``."""
         return {"softmax": "distribution", "sigmoid": "probability"}.get(self.output, "real")
 
     @property
     def weighted(self) -> bool:
-        """Whether the gradient is given a weight for each row."""
+        """Tell whether the gradient is given a weight for each row."""
         return self.weights != "none"
 
     def __str__(self) -> str:

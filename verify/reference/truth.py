@@ -37,7 +37,9 @@ SpecLike = Spec | Callable[..., Any]
 
 
 def _place_of_x(inputs: list[Array]) -> int:
-    """Where x is among weight, bias, ..., x, y and perhaps the rows' weights: after pairs, and before two or three."""
+    """Return where x is among weight, bias, ..., x, y and perhaps the rows' weights: after pairs, and before
+    two or three.
+    """
     return 2 * ((len(inputs) - 2) // 2)
 
 
@@ -76,13 +78,13 @@ class Truth:
 
     @functools.cached_property
     def own(self) -> list[Array]:
-        """How far each tensor of the reference, which is float64, may lie from the exact gradient."""
+        """Return how far each tensor of the reference, which is float64, may lie from the exact gradient."""
         if self.spec is None or np.dtype(self.dtype) == np.float64:
             return [bound for _, bound in self.tensors]
         return [bound for _, bound in Truth.of(self.spec, self.inputs, np.float64).tensors]
 
     def certified(self, tensors: list[Array], enough: float, least_scale: float) -> list[float]:
-        """How far each tensor lies at most from the exact gradient, in units of the exact one's largest entry.
+        """Return how far each tensor lies at most from the exact gradient, in units of the exact one's largest entry.
 
         By certified balls, with more bits until each distance is at most ``enough``. Infinite where the network is so
         large that balls would take many seconds. No scale is taken to be below ``least_scale``.
@@ -112,7 +114,7 @@ class Truth:
 
 
 def within_reach_of_balls(sizes: Mapping[str, int]) -> bool:
-    """Whether certified balls take less than a second for a network: ``b`` and ``n0, n1, ...``, in this order."""
+    """Tell whether certified balls take less than a second for a network: ``b`` and ``n0, n1, ...``, in this order."""
     batch, *widths = sizes.values()
     return batch * sum(math.prod(pair) for pair in itertools.pairwise(widths)) <= _BALL_PRODUCTS
 

@@ -1,4 +1,4 @@
-"""What a user's function gives back: called with care, and brought into the one form that is judged."""
+"""Calls of a user's function: made with care, their results brought into the one form that is judged."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def found_at(where: str) -> Any:
 
 
 def _offered(module: ModuleType) -> str:
-    """What a module defines itself and can be called, for the message about a name that it lacks."""
+    """Return what a module defines itself and can be called, for the message about a name that it lacks."""
     own = [
         name
         for name, item in vars(module).items()
@@ -125,7 +125,8 @@ def _line(error: BaseException, source: str) -> str:
 
 
 def load(where: str, signature: str | Sequence[str] | None = None) -> Judged:
-    """What `found_at` finds, if it can be judged: a function, a Target or an adapter that knows where it came from.
+    """Return what `found_at` finds, if it can be judged: a function, a Target or an adapter that knows where
+    it came from.
 
     Parameters
     ----------

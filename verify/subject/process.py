@@ -153,7 +153,7 @@ class Process:
             self._poll.unregister(pipe)
 
     def _end(self) -> str:
-        """How it ended: it has closed its output, and mostly that is because it is no longer there."""
+        """Return how it ended: it has closed its output, and mostly that is because it is no longer there."""
         try:
             status = self._child.wait(1)
         except subprocess.TimeoutExpired:

@@ -81,7 +81,7 @@ class Program:
 
     @property
     def hello(self) -> protocol.Hello:
-        """What the program says of itself; it is started to be asked.
+        """Return what the program says of itself; it is started to be asked.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class Program:
 
     @property
     def spec(self) -> Spec:
-        """What it is judged as where nothing else is said: the first of each thing that it takes."""
+        """Return what it is judged as where nothing else is said: the first of each thing that it takes."""
         return self.hello.spec
 
     def target(self, spec: SpecLike | None = None) -> Target:
@@ -143,7 +143,7 @@ class Program:
         )
 
     def _named(self) -> tuple[str, str]:
-        """What it is called, and the line that brings it into scope."""
+        """Return what it is called, and the line that brings it into scope."""
         name = shlex.join(self.command)
         variable = name if name.isidentifier() else "gradient"
         limit = f", timeout={self.timeout:g}" if self.timeout != TIMEOUT_S else ""
@@ -201,7 +201,7 @@ class Program:
         raise Failed("runs", "crashed", detail)
 
     def _again(self, kind: str, spec: Spec | None, arrays: list[Array]) -> str:
-        """What a fresh process does with the call in which the last one crashed, as the end of a sentence."""
+        """Return what a fresh process does with the call in which the last one crashed, as the end of a sentence."""
         try:
             self._answer(kind, spec, arrays)
         except NoAnswer as missing:

@@ -140,7 +140,7 @@ def request(kind: str, number: int, spec: Spec | None, arrays: Sequence[Array], 
 
 @dataclass(frozen=True)
 class Hello:
-    """What a program says of itself; what it leaves out is as it is here.
+    """The greeting of a program; what it leaves out is as it is here.
 
     Attributes
     ----------
@@ -171,7 +171,7 @@ class Hello:
 
     @property
     def spec(self) -> Spec:
-        """What it is judged as where nothing else is said."""
+        """Return what it is judged as where nothing else is said."""
         return Spec(self.hidden[0], *self.outputs[0], self.reductions[0], biases=self.biases)
 
     def refusal(self, spec: Spec) -> str:
@@ -203,7 +203,7 @@ _LISTS: dict[str, tuple[Any, ...]] = {
 
 
 def hello(answer: bytes) -> Hello:
-    """What a program said of itself.
+    """Return what a program said of itself.
 
     Raises
     ------

@@ -46,13 +46,13 @@ class Prototype:
 
     @property
     def labels(self) -> str:
-        """Whether y is rows of floats or class labels."""
+        """Tell whether y is rows of floats or class labels."""
         (kind,) = (kind for name, kind, _ in self.arguments if name == "y")
         return "integer" if kind in _INTEGERS else "rows"
 
     @property
     def gives_loss(self) -> bool:
-        """Whether it returns the loss, or has an argument for it."""
+        """Tell whether it returns the loss, or has an argument for it."""
         return self.returns in _FLOATS or any(name == "loss" for name, *_ in self.arguments)
 
     def elements(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ class TargetError(ValueError):
 
 @dataclass(frozen=True)
 class Target:
-    """What is judged.
+    """The function under test, with all that is known of it.
 
     Parameters
     ----------
@@ -60,6 +60,6 @@ class Target:
     notes: tuple[str, ...] = ()
 
     def judged_as(self, spec: SpecLike | None) -> SpecLike:
-        """What it is judged as the gradient of: what is asked for, else its own spec, else the default one."""
+        """Return what it is judged as the gradient of: what is asked for, else its own spec, else the default one."""
         chosen = spec if spec is not None else self.spec if self.spec is not None else Spec()
         return replace(chosen, biases=False) if isinstance(chosen, Spec) and not self.biases else chosen

@@ -90,7 +90,7 @@ def _option(value: Any, choice: int, sizes: dict[str, int]) -> Any:
 
 
 def possible(reference: Reference, case: LayerCase) -> bool:
-    """Whether the reference can be called at the sizes and with the options of a case, and gives any number."""
+    """Tell whether the reference can be called at the sizes and with the options of a case, and gives any number."""
     return refusal(reference, case.sizes, case.options) is None
 
 

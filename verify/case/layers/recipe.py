@@ -51,7 +51,7 @@ class LayerCase:
 
     @property
     def extent(self) -> tuple[int, int]:
-        """How large the case is, to compare it with others: the sum of its sizes."""
+        """Return how large the case is, to compare it with others: the sum of its sizes."""
         return 0, sum(size for _, size in self.sizes)
 
     def described(self) -> str:

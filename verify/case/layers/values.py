@@ -29,7 +29,7 @@ REGIMES = {
 
 
 class LayerArrays(NamedTuple):
-    """What a layer is called with: inputs by name, each an array or a structure, and the outputs' cotangents."""
+    """The arguments of a layer: inputs by name, each an array or a structure, and the outputs' cotangents."""
 
     inputs: dict[str, Any]
     cotangents: list[Array]

@@ -1,4 +1,4 @@
-"""Where things lie in the drawings: coordinates for the templates, in pixels unless a name says otherwise."""
+"""Coordinates of the drawings, for the templates, in pixels unless a name says otherwise."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def histogram(counted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _trimmed(counted: Mapping[str, Any]) -> tuple[int, int, dict[str, list[int]]]:
-    """Where the bars begin, how many powers of 2 each has, and their counts, without empty ones at the ends.
+    """Return where the bars begin, how many powers of 2 each has, and their counts, without empty ones at the ends.
 
     One bar begins at 1, which for an error in units of the bound is the bound.
     """

@@ -39,7 +39,7 @@ def headline(report: Mapping[str, Any]) -> str:
 
 
 def certainty(verdict: str) -> str:
-    """What a verdict rests on, and how certain that makes it."""
+    """Return what a verdict rests on, and how certain that makes it."""
     return _CERTAINTY[verdict]
 
 

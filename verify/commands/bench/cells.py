@@ -1,4 +1,4 @@
-"""What is measured: networks and batches, and the numbers they start from."""
+"""The cells of the benchmark: networks and batches, and the numbers they start from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DTYPES = ("float32", "float64")
 
 
 class Arrays(NamedTuple):
-    """What every peer starts from; `y` holds integer class labels, (batch,)."""
+    """The arrays that every peer starts from; `y` holds integer class labels, (batch,)."""
 
     params: list[Layer]
     x: Array
@@ -68,7 +68,7 @@ class Cell:
 
     @property
     def multiplications(self) -> int:
-        """How many multiplications the matrix products of one gradient take: three a weight and row.
+        """Return how many multiplications the matrix products of one gradient take: three a weight and row.
 
         The gradient of the inputs is left out, since nobody needs it.
         """
@@ -170,7 +170,7 @@ class Task:
         return self.cell.layer_sizes[-1]
 
     def arrays(self) -> Arrays:
-        """What the task starts from."""
+        """Return what the task starts from."""
         return self.cell.arrays(self.dtype, self.rows)
 
 

@@ -72,7 +72,7 @@ class Member:
         self._process: subprocess.Popen[bytes] | None = None
 
     def ask(self, verb: str, *arguments: Any) -> Any:
-        """What the peer's `verify.commands.bench.worker.Worker` returns for a verb.
+        """Return what the peer's `verify.commands.bench.worker.Worker` returns for a verb.
 
         Raises
         ------

@@ -42,7 +42,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure.
+    """The effort of a measurement: seconds and numbers of turns.
 
     Parameters
     ----------

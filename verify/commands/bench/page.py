@@ -1,4 +1,4 @@
-"""What a run has found, as a page of Markdown that reads as well in a terminal. Ratios come first."""
+"""The results of a run as a page of Markdown that reads as well in a terminal. Ratios come first."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Results:
 
     @classmethod
     def load(cls, paths: Sequence[Path]) -> Results:
-        """What earlier runs on one machine have saved, put together; their dates may differ.
+        """Return what earlier runs on one machine have saved, put together; their dates may differ.
 
         Raises
         ------

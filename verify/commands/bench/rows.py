@@ -17,7 +17,7 @@ WRONG = "wrong: "
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured for one task.
+    """The measurements of one task.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Row:
 
     @property
     def ours_is_wrong(self) -> bool:
-        """Whether this project's own result was not what it should be."""
+        """Tell whether this project's own result was not what it should be."""
         return self.notes.get(OURS, "").startswith(WRONG)
 
 

@@ -1,4 +1,4 @@
-"""How time and memory grow with the batch, the width and the depth of a network."""
+"""The growth of time and memory with the batch, the width and the depth of a network."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Line:
 
 
 def size_of(axis: str, cell: Cell) -> int:
-    """What `axis` is in a cell."""
+    """Return what `axis` is in a cell."""
     return {"batch": cell.batch, "width": cell.layer_sizes[0], "depth": len(cell.layer_sizes) - 1}[axis]
 
 

@@ -1,4 +1,4 @@
-"""How long `import mlp_ref` takes, beside the `import numpy` that is most of it."""
+"""The time of `import mlp_ref`, beside the `import numpy` that is most of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a peer's result is right, before anybody times it.
+"""The check of a peer's result, before it is timed.
 
 The reference is JAX's derivative. Where that is quickly done it is evaluated with the bound on the rounding error of
 every entry, and a result must lie within it. A bound is vacuous for a wide network in float32, and costs several
@@ -27,7 +27,7 @@ BOUNDED, SCALED = "error bound", "sqrt(u)"
 
 @dataclass(frozen=True)
 class Truth:
-    """What a task must return.
+    """The result that a task must return.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Truth:
     method: str
 
     def fault(self, loss: float, tensors: list[Array], dtype: str) -> str | None:
-        """What is wrong with a result, in one line; None where nothing is."""
+        """Return what is wrong with a result, in one line; None where nothing is."""
         if len(tensors) != len(self.tensors):
             return f"expected {len(self.tensors)} tensors, got {len(tensors)}"
         for i, (got, expected, allowed) in enumerate(zip(tensors, self.tensors, self.allowed, strict=True)):
@@ -68,7 +68,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Classes:
-    """What a prediction must return: of every row, a class whose logit is the largest, up to rounding.
+    """The classes that a prediction must return: of every row one whose logit is the largest, up to rounding.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Classes:
     method: str = SCALED
 
     def fault(self, _loss: float, tensors: list[Array], dtype: str) -> str | None:
-        """What is wrong with the classes, in one line; None where nothing is."""
+        """Return what is wrong with the classes, in one line; None where nothing is."""
         (classes,) = tensors
         rows, n = self.logits.shape
         if classes.shape != (rows,) or classes.dtype.kind not in "iu":
@@ -97,7 +97,7 @@ class Classes:
 
 
 def truth_of(task: Task) -> Truth | Classes:
-    """What the task must return; for an epoch, with the rows of one batch, which is one step in any order."""
+    """Return what the task must return; for an epoch, with the rows of one batch, which is one step in any order."""
     if task.kind == "prediction":
         return _classes(task)
     if task.kind == "epoch":

@@ -33,7 +33,7 @@ class Worker:
         self._step: Step | None = None
 
     def truth(self, task: Task) -> Truth | Classes:
-        """What anybody must return for a task."""
+        """Return what anybody must return for a task."""
         from verify.commands.bench.truth import truth_of
 
         return truth_of(task)

@@ -1,4 +1,4 @@
-"""What other ways of checking a gradient see of the same mistakes on the same cases, each run for real.
+"""Other ways of checking a gradient, run on the same mistakes and the same cases.
 
 Every criterion is used as its documentation shows it, with its default tolerances where it has any.
 """
@@ -134,7 +134,7 @@ def installed() -> dict[str, Criterion]:
 
 
 def rejects(criterion: Criterion, gradient: GradientOf, spec: Spec, cases: list[Case]) -> bool:
-    """Whether a criterion rejects a gradient on some case."""
+    """Tell whether a criterion rejects a gradient on some case."""
     for case in cases:
         try:
             with np.errstate(all="ignore"):

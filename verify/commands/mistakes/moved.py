@@ -25,7 +25,7 @@ _FRESH = (((5, 6, 7, 6, 4), 11), ((6, 6, 6, 6), 8), ((4, 3), 12), ((5, 7, 3), 1)
 
 @dataclass(frozen=True)
 class Move:
-    """What became of one moved mistake.
+    """The outcome for one moved mistake.
 
     Attributes
     ----------
@@ -126,7 +126,7 @@ def _said(mistake: Mistake) -> str:
 
 
 def _same(spec: Spec, mistake: Mistake, found: Diagnosis) -> bool:
-    """Whether what was found makes, on cases that no diagnosis looks at, the gradient that was to be explained."""
+    """Tell whether what was found makes, on cases that no diagnosis looks at, the gradient that was to be explained."""
     cases = [
         Case(sizes, batch, labels=LABELS[spec.targets][i % 2], seed=77 + i)
         for i, (sizes, batch) in enumerate(_FRESH)

@@ -50,7 +50,7 @@ def page(results: dict[str, Any]) -> str:
 
 
 def _figures(results: dict[str, Any]) -> list[str]:
-    """What the run measured, in sentences."""
+    """Return what the run measured, in sentences."""
     lines = ["## Measured\n"]
     singles = [row for row in results.get("singles", []) if not row["equivalent"]]
     specs = list(dict.fromkeys(row["spec"] for row in singles))

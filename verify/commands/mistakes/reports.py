@@ -1,4 +1,4 @@
-"""How long a whole report on a wrong gradient takes, from the search to the diagnosis."""
+"""The time of a whole report on a wrong gradient, from the search to the diagnosis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the oracle sees of a mistake: whether it is caught, after how many cases, where, and what it is called."""
+"""The score of a mistake: if it is caught, after how many cases, where, and what it is called."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CONFIGURATIONS = (
 
 @dataclass(frozen=True)
 class Score:
-    """What became of one wrong gradient.
+    """The outcome for one wrong gradient.
 
     Attributes
     ----------
@@ -69,17 +69,17 @@ class Score:
 
     @property
     def caught(self) -> bool:
-        """Whether some case showed it."""
+        """Tell whether some case showed it."""
         return self.after > 0
 
     @property
     def named(self) -> bool:
-        """Whether the diagnosis named what was wrong, all of it, alone or first."""
+        """Tell whether the diagnosis named what was wrong, all of it, alone or first."""
         return self.same
 
     @property
     def misnamed(self) -> bool:
-        """Whether the diagnosis named something that was not there, and what was there not even beside it."""
+        """Tell whether the diagnosis named something that was not there, and what was there not even beside it."""
         added = set(self.diagnosed) - set(self.mistakes)
         beside = any(set(names) == set(self.mistakes) for names in self.alternatives)
         return bool(added) and not (self.same or beside)
@@ -109,7 +109,7 @@ class _Caught(Exception):
 def caught_after(
     spec: Spec, *mistakes: Mistake, cases: int = 1000, seed: int = 0
 ) -> tuple[int, Case | None, str]:
-    """How many cases the search of `verify.check` takes to catch it; with the case, and the check that did."""
+    """Return how many cases the search of `verify.check` takes to catch it; with the case, and the check that did."""
     target = Target(wrong_gradient(spec, *mistakes))
     tried = 0
 
@@ -138,7 +138,8 @@ def small_cases(spec: Spec) -> list[Case]:
 def certified_equal(
     spec: Spec, mistakes: Sequence[Mistake], cases: Sequence[Case], others: Sequence[Mistake] | None = None
 ) -> bool | None:
-    """Whether mistakes make the right gradient (or that of others) on some cases, in balls; None where balls cannot.
+    """Tell whether mistakes make the right gradient (or that of others) on some cases, in balls; None where
+    balls cannot.
 
     Every ball must meet the other, and both be so narrow that what they could still differ by is far below any
     rounding. Where the one raises, so must the other.

@@ -59,7 +59,7 @@ def mistakes_of(spec: Spec) -> list[Mistake]:
 
 
 def fails(spec: Spec, mistake: Mistake, vectors: Sequence[Vector]) -> list[bool]:
-    """Which vectors of a group a mistake fails; one that draws at random, those that some draw fails."""
+    """Return which vectors of a group a mistake fails; one that draws at random, those that some draw fails."""
     if mistake.draws is None:
         return failed(vectors, wrong_gradient(spec, mistake))
     right = wrong_gradient(spec)

@@ -113,7 +113,7 @@ def _scored(vectors: Sequence[Vector], specs: Sequence[Spec]) -> int:
 
 
 def _widening(vectors: Sequence[Vector]) -> np.ndarray:
-    """What rounding the expected values and the bounds has added to the oracle's bounds."""
+    """Return what rounding the expected values and the bounds has added to the oracle's bounds."""
     ratios = []
     for each in vectors:
         params = [tensor for layer in each.layers(each.params) for tensor in layer]

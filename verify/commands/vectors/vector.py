@@ -55,12 +55,12 @@ class Vector:
 
     @property
     def group(self) -> tuple[Spec, str]:
-        """What the vectors of one group have in common."""
+        """Return what the vectors of one group have in common."""
         return self.spec, self.dtype
 
     @property
     def size(self) -> int:
-        """How many numbers it has."""
+        """Return how many numbers it has."""
         return 3 * self.params.size + self.x.size + self.y.size
 
     def layers(self, numbers: Array) -> list[Layer]:
@@ -74,7 +74,7 @@ class Vector:
         return found
 
     def accepts(self, gradient: Any) -> bool:
-        """Whether a gradient has the shapes and dtype asked for, and every entry lies within its bound."""
+        """Tell whether a gradient has the shapes and dtype asked for, and every entry lies within its bound."""
         try:
             tensors = [np.asarray(tensor) for layer in gradient for tensor in layer]
         except (TypeError, ValueError):
@@ -138,7 +138,8 @@ def _bound(value: float, bound: float, expected: float, dtype: str) -> float:
 
 
 def failed(vectors: Sequence[Vector], gradient: Callable[..., Any]) -> list[bool]:
-    """Which vectors of a group a gradient function fails: each called twice with the same arrays, judged at the end.
+    """Return which vectors of a group a gradient function fails: each called twice with the same arrays,
+    judged at the end.
 
     No oracle takes part: this is what a reader of the files does in any language.
     """

@@ -14,12 +14,12 @@ FAMILY = "output activation"
 
 
 def softmax_output(spec: Spec) -> bool:
-    """Whether the outputs are a softmax's."""
+    """Tell whether the outputs are a softmax's."""
     return spec.output == "softmax"
 
 
 def class_outputs(spec: Spec) -> bool:
-    """Whether the outputs are probabilities of classes, together or each by itself."""
+    """Tell whether the outputs are probabilities of classes, together or each by itself."""
     return spec.output in ("softmax", "sigmoid")
 
 

@@ -57,7 +57,7 @@ SLOPES: dict[str, Callable[[Any, Any], Any]] = {
 
 @dataclass
 class Net:
-    """What the forward pass leaves for the backward pass.
+    """The values that the forward pass leaves for the backward pass.
 
     ``a[i]`` goes into layer i (``a[0]`` is x), ``z[i]`` comes out of it; the last z are the logits.
     """
@@ -117,7 +117,7 @@ def delta(net: Net, p: Any) -> Any:
 
 
 def divisor(spec: Spec, batch: int, n_out: int) -> int:
-    """What the sum over all rows and outputs is divided by."""
+    """Return what the sum over all rows and outputs is divided by."""
     times = 2 if spec.reduction.startswith("half_") else 1
     if spec.reduction.endswith("mean"):
         return times * batch
@@ -157,7 +157,7 @@ def penalty(net: Net, i: int, gradient: Layer) -> Layer:
 
 
 def keep(kind: str, array: Any, i: int, n: int) -> Any:
-    """What becomes of an array of layer i of n that is stored.
+    """Return what becomes of an array of layer i of n that is stored.
 
     Its kind is ``x``, ``weight``, ``activation``, ``delta`` or ``gradient``.
     """
@@ -165,12 +165,12 @@ def keep(kind: str, array: Any, i: int, n: int) -> Any:
 
 
 def handed(net: Net, i: int, gradient: Layer) -> Layer:
-    """What becomes of a layer's gradient before it is handed over."""
+    """Return what becomes of a layer's gradient before it is handed over."""
     return gradient
 
 
 def finish(layers: list[Layer]) -> list[Layer]:
-    """What becomes of the gradient when all of it is there."""
+    """Return what becomes of the gradient when all of it is there."""
     return layers
 
 

@@ -1,4 +1,4 @@
-"""What a mistake is: a wrong formula beside the right one, its story, and the change that makes it."""
+"""A mistake: a wrong formula beside the right one, its story, and the change that makes it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ class Mistake:
     of_rows: Callable[[Callable[[int], Any]], Mapping[str, Any]] | None = None
 
     def counts(self, spec: Spec) -> bool:
-        """Whether it is a mistake for a Spec: it is declared to be one, and is not about biases that are not there."""
+        """Tell whether it is a mistake for a Spec: it is declared to be one, and is not about biases that are
+        not there.
+        """
         return self.applies(spec) and (spec.biases or not ("bias" in self.pieces or "bias" in self.name))
 
     @functools.cached_property
@@ -115,7 +117,7 @@ def compose(mistakes: Iterable[Mistake]) -> Pieces:
 
 
 def compatible(*mistakes: Mistake) -> bool:
-    """Whether no two of them replace the same piece."""
+    """Tell whether no two of them replace the same piece."""
     return sum(len(mistake.touched) for mistake in mistakes) == len(
         frozenset().union(*(mistake.touched for mistake in mistakes))
     )

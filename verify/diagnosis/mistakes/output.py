@@ -28,7 +28,7 @@ def _bent(spec: Spec) -> bool:
 
 
 def _new_slope_at_output(spec: Spec) -> bool:
-    """Whether the hidden slope at the output is not also `extra_slope` or `slope_twice_at_output`."""
+    """Tell whether the hidden slope at the output is not also `extra_slope` or `slope_twice_at_output`."""
     return spec.hidden not in ("identity", spec.output) and not (_fused(spec) and spec.hidden == "sigmoid")
 
 

@@ -34,7 +34,7 @@ class Places:
     hold: Callable[[int, int], bool]
 
     def mask(self, n: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Whether each of n numbers is among them, (n,)."""
+        """Tell whether each of n numbers is among them, (n,)."""
         return np.array([self.hold(i, n) for i in range(n)], dtype=bool)
 
 

@@ -1,4 +1,4 @@
-"""What indices move, of balls. Where an index is not known exactly, nothing is."""
+"""Gather and scatter of balls. Where an index is not known exactly, nothing is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which is the largest, and the sorted sequence, of balls: what their overlap leaves open stays open."""
+"""The largest of some balls, and their sorted sequence: what their overlap leaves open stays open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from verify.evaluate.program import NoRule
 
 
 def one_of(number: Any, numbers: list[Any], leads: Any) -> bool | None:
-    """Whether a number is the largest (``leads(a, b)``: a > b) of some; None where it cannot be known."""
+    """Tell whether a number is the largest (``leads(a, b)``: a > b) of some; None where it cannot be known."""
     if any(leads(other, number) for other in numbers):
         return False
     return (

@@ -43,7 +43,7 @@ def _extreme(sign: int) -> Rule:
 
 
 def _largest_in_window(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array:
-    """Which entry of each window is taken for its largest, the first of equal ones; None where balls overlap."""
+    """Return which entry of each window is taken for its largest, the first of equal ones; None where balls overlap."""
     sign = -1 if parameters["smallest"] else 1
     rows = windows.entries(sizes, parameters, a, _OUTSIDE)
     result = np.full(rows.shape, False, dtype=object)

@@ -89,7 +89,9 @@ def _with_infinities(name: str) -> Rule:
     of_zero = name in ("mul", "div")  # infinity times (over) a number that may be 0 is in doubt
 
     def careful(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:
-        """What an exact infinity makes of a finite number is infinite, exactly: such are logits that a mask removes."""
+        """Keep what an exact infinity makes of a finite number infinite, exactly: such are logits that a
+        mask removes.
+        """
         v, e = rule(at, parameters, a, b)
         known = _infinite(a) & _finite(b, of_zero)
         if commutes or not of_zero:
@@ -204,7 +206,7 @@ _NO_DOUBT = np.zeros((), dtype=bool)
 
 
 def _bound_roundings(program: Program, values: list[Any]) -> int:
-    """How often the arithmetic of a bound itself can round, one after the other.
+    """Return how often the arithmetic of a bound itself can round, one after the other.
 
     Every term of a bound is positive (where one is subtracted, `surely` looks after it), so k roundings change it
     by a factor of at most 1 / (1 - k u). A rule has at most 64, counting eight for a function of NumPy's; a sum or

@@ -32,7 +32,7 @@ def _unknown(pair: Pair) -> Pair:
 
 
 def _filling(parameters: Mapping[str, Any], a: Array) -> Any:
-    """What a gather puts where it finds nothing: a number that is none, unless another is asked for."""
+    """Return what a gather puts where it finds nothing: a number that is none, unless another is asked for."""
     fill = parameters["fill_value"]
     return fill if fill is not None else True if a.dtype == bool else np.nan
 

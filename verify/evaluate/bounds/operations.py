@@ -29,7 +29,7 @@ rule = entering(RULES)
 
 
 def integral(parameters: Mapping[str, Any]) -> bool:
-    """Whether a result is an integer, such as an index: then nothing rounds."""
+    """Tell whether a result is an integer, such as an index: then nothing rounds."""
     dtype = parameters.get("out_dtype")
     return dtype is not None and dtype.kind in "iu"
 

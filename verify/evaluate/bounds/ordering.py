@@ -19,7 +19,7 @@ rule = entering(RULES)
 
 
 def may_be_largest(v: Array, e: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
-    """Which entries equal the largest along these axes, and which of them, or of the others, are in doubt.
+    """Return which entries equal the largest along these axes, and which of them, or of the others, are in doubt.
 
     An entry is in doubt where its interval and that of the largest overlap, unless all that may be largest are exact:
     then the largest are known. A largest entry that no other interval reaches is in no doubt either.
@@ -37,7 +37,7 @@ def may_be_largest(v: Array, e: Array, axes: tuple[int, ...]) -> tuple[Array, Ar
 
 @rule("is_largest", "is_smallest")
 def _is_largest(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
-    """Whether each entry equals the largest along the axes: what JAX asks as a == max(a). See `may_be_largest`."""
+    """Tell whether each entry equals the largest along the axes: what JAX asks as a == max(a). See `may_be_largest`."""
     v = -a[0] if parameters["smallest"] else a[0]
     return may_be_largest(v, a[1] if a[1] is EXACT else full(*a), parameters["axes"])
 

@@ -81,7 +81,7 @@ RULES.update(reduce_window_max=_window_extreme(1), reduce_window_min=_window_ext
 
 @rule("largest_in_window")
 def _largest_in_window(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
-    """Which entry of each window is taken for its largest, (*places, entries): of equal ones the first.
+    """Return which entry of each window is taken for its largest, (*places, entries): of equal ones the first.
 
     In doubt as `may_be_largest` says: equal numbers that are exact are in none.
     """

@@ -264,7 +264,7 @@ def _own(
 def _second_order(
     sampling: Sampling, name: str, parameters: Mapping[str, Any], operands: list[Deviating]
 ) -> Array | None:
-    """What the product of both deviations may add, in units of u, as far as the band reaches: ea eb.
+    """Return what the product of both deviations may add, in units of u, as far as the band reaches: ea eb.
 
     It is u times the first order, unless both values are 0, as slopes are in deep saturation. None where one is exact.
     """

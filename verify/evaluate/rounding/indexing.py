@@ -1,4 +1,4 @@
-"""How deviations move with indices. An index in doubt leaves nothing known."""
+"""Deviations through gather and scatter. An index in doubt leaves nothing known."""
 
 from __future__ import annotations
 

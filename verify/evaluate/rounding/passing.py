@@ -1,4 +1,4 @@
-"""How deviations of operands pass through each primitive: the first order, for K samples at once.
+"""Deviations of operands through each primitive: the first order, for K samples at once.
 
 What an operation makes of the samples is linear in them. The slope of a function is taken as a secant: the largest that
 the rule of the worst case (`verify.evaluate.bounds`) allows as far out as the quantile reaches, so a function bends

@@ -1,4 +1,4 @@
-"""What a function of one or two numbers makes of small deviations: its slope times them, or a jump."""
+"""Small deviations through a function of one or two numbers: its slope times them, or a jump."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How deviations pass through convolutions, windows, and max-pooling's derivative."""
+"""Deviations through convolutions, windows, and max-pooling's derivative."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def _chosen(
 def _added(
     sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
 ) -> Array | None:
-    """What each sample adds to the entries it takes: its deviation, and the number itself where it takes another."""
+    """Return what each sample adds to the entries it takes: its deviation, and the number itself where it
+    takes another.
+    """
     source, chosen = operands
     samples, flips = source.drawn(sampling), chosen.drawn(sampling)
     if samples is None and flips is None:

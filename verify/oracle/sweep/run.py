@@ -235,7 +235,9 @@ def _judge_all(
 
 
 def _tries(shard: Shard) -> int:
-    """How many processes a shard may kill before it is cut in two, which does no harm; or before a case is blamed."""
+    """Return how many processes a shard may kill before it is cut in two, which does no harm; or before a case
+    is blamed.
+    """
     return 1 if len(shard) > 1 else 3
 
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def places(length: int, kernel: int, stride: int, dilation: int) -> int:
-    """How many windows fit: an integer, 0 or less where none does."""
+    """Return how many windows fit: an integer, 0 or less where none does."""
     return (length - dilation * (kernel - 1) - 1) // stride + 1
 
 
 def windows(x: Array, kernel: tuple[int, int], stride: int, dilation: int = 1) -> Array:
-    """What each offset in the kernel sees, row by row: (n, c, kh kw, height, width), a place for each window.
+    """Return what each offset in the kernel sees, row by row: (n, c, kh kw, height, width), a place for each window.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the user did not say about a network, found out: by shapes where it has arrays, and by trying it.
+"""Inference of what the user did not say about a network: by shapes where it has arrays, and by trying it.
 
 A network of pairwise unequal widths, with a batch of another size, runs in few conventions besides its own: NumPy
 refuses most mixtures of shapes. Where several run, the one that agrees best with the reference is taken. That is no
@@ -134,7 +134,7 @@ def _candidates(described: Description, probe: Case, spec: SpecLike) -> Iterator
 
 
 class Fit(NamedTuple):
-    """How well a reading fits, the better the larger.
+    """The fit of a reading, the better the larger.
 
     ``batches``: it takes a batch at once, and the gradients of the weights have their shapes. ``matched``: how
     many tensors have the right shape. ``cosine``: how parallel they are to the reference's. ``right``: whether they
@@ -149,7 +149,7 @@ class Fit(NamedTuple):
 
 
 def _tried(described: Description, reading: Reading, probe: Case, spec: SpecLike) -> tuple[Fit, Reading]:
-    """How well a reading fits, and the reading with the form of its gradients found."""
+    """Return how well a reading fits, and the reading with the form of its gradients found."""
     if reading.labels != "rows":
         probe = replace(probe, labels=reading.labels)
     if isinstance(spec, Spec):
@@ -206,7 +206,7 @@ def _formed(described: Description, reading: Reading, result: Any, params: Any) 
 
 
 def _fits(reading: Reading, result: Any, params: Any) -> bool:
-    """Whether a result, read so, has the shapes of the parameters."""
+    """Tell whether a result, read so, has the shapes of the parameters."""
     try:
         layers = reading.layers(*reading.taken_apart(result, len(params)))
     except Exception:  # not of this form
@@ -215,7 +215,7 @@ def _fits(reading: Reading, result: Any, params: Any) -> bool:
 
 
 def _distance(gradient: Any, truth: Truth) -> float:
-    """How far a gradient is from the reference's: that of samples averaged, or added up, is the nearer."""
+    """Return how far a gradient is from the reference's: that of samples averaged, or added up, is the nearer."""
     pairs = zip(flat(gradient), flat(truth.gradient), strict=True)
     return float(sum(np.linalg.norm(np.ravel(a).astype(np.float64) - np.ravel(b)) for a, b in pairs))
 
@@ -238,7 +238,7 @@ def _quietly() -> Iterator[None]:
 def _notes(
     described: Description, reading: Reading, probe: Case, ran: bool, rivals: set[str]
 ) -> tuple[str, ...]:
-    """What was inferred, from what, and how else samples could be read, in lines for the report."""
+    """Return what was inferred, from what, and how else samples could be read, in lines for the report."""
     tables = {"orientation": ORIENTATIONS, "bias": BIASES, "samples": SAMPLES, "labels": LABELS}
     found = [table[getattr(reading, name)] for name, table in tables.items() if name not in described.said]
     if described.update is not None:

@@ -65,7 +65,7 @@ class AdaptedNetwork:
         )
 
     def first_result(self, params: Sequence[Layer], x: Array, y: Array) -> tuple[list[Any], list[Any]] | Any:
-        """What one call returned, or the tensors that the user's names lead to: what inference looks at."""
+        """Return what one call returned, or the tensors that the user's names lead to: what inference looks at."""
         assert self.described.call is not None
         network, _ = self._prepared(self._new, params)
         result = self.described.call(network, *next(self.reading.batches(x, y)))

@@ -1,4 +1,4 @@
-"""Where a network keeps its arrays, by name: ``weights``, ``W{}``, ``layers[].weight``, ``params.W{}``.
+"""The places of a network's arrays, by name: ``weights``, ``W{}``, ``layers[].weight``, ``params.W{}``.
 
 A name is an attribute or a key, whichever the holder has. ``{}`` counts layers (from 0 where that exists, else from
 1), ``[]`` goes through a list and skips items that lack what follows (activation layers, say), a dot goes inside. A
@@ -25,7 +25,7 @@ class Slot(NamedTuple):
     key: Any
 
     def get(self) -> Any:
-        """What is there."""
+        """Return what is there."""
         return _get(self.holder, self.key)
 
     def put(self, array: Array, in_place: bool) -> None:

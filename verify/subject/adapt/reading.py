@@ -72,7 +72,7 @@ class Reading:
 
     @property
     def folded(self) -> bool:
-        """Whether biases are a row (or a column) of the weights."""
+        """Tell whether biases are a row (or a column) of the weights."""
         return self.bias.startswith("folded")
 
     def tensors(self, params: Sequence[Layer]) -> tuple[list[Array], list[Array]]:
@@ -177,7 +177,7 @@ class Reading:
 
 
 def _without_scalars(items: list[Any]) -> list[Any]:
-    """What is beside a loss: the items that are no single numbers, or what is in the one that is none."""
+    """Return what is beside a loss: the items that are no single numbers, or what is in the one that is none."""
     kept = [item for item in items if not (np.isscalar(item) or getattr(item, "shape", None) == ())]
     if len(kept) == len(items) or len(kept) != 1:
         return kept

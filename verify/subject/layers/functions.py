@@ -56,7 +56,7 @@ Options = Callable[[Mapping[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]
 
 
 def options_passed(function: Callable[..., Any], reference: Reference, what: str) -> Options:
-    """How a function takes the options: by name, or as one dictionary after the inputs, or not at all."""
+    """Return how a function takes the options: by name, or as one dictionary after the inputs, or not at all."""
     names = list(reference.options)
     parameters = parameters_of(function)
     if not parameters or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):

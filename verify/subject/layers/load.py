@@ -60,7 +60,7 @@ def as_reference(
 
 
 def as_layer_target(backward: Any, forward: Callable[..., Any] | None, reference: Reference) -> LayerTarget:
-    """What is judged, from what a person passes as ``backward`` and ``forward``.
+    """Return what is judged, from what a person passes as ``backward`` and ``forward``.
 
     Raises
     ------

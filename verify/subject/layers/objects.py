@@ -16,7 +16,7 @@ from verify.subject.layers.target import LayerTarget, Returned, Run, is_number
 
 @dataclass(frozen=True)
 class LayerObject:
-    """How a layer object is made, called and read: what `verify.layer_object` returns.
+    """A layer object, with how it is made, called and read: what `verify.layer_object` returns.
 
     Parameters
     ----------

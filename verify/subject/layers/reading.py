@@ -1,4 +1,4 @@
-"""What a backward pass returned, read as one array for each tensor of the gradient."""
+"""The result of a backward pass, read as one array for each tensor of the gradient."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ Array = npt.NDArray[Any]
 
 
 class Returned(NamedTuple):
-    """What a backward pass returned.
+    """The result of a backward pass.
 
     ``outputs`` are the leaves of the forward pass's result, None where there is no forward pass; ``gradient`` is as
     the code returned it; ``again`` runs the backward pass once more on the same cache, where there is one.
@@ -30,7 +30,7 @@ Run = Callable[[Mapping[str, Any], Mapping[str, Any], list[Array]], Returned]
 
 @dataclass(frozen=True)
 class LayerTarget:
-    """What is judged.
+    """The function under test, with all that is known of it.
 
     Parameters
     ----------
