@@ -141,7 +141,7 @@ def _add_training_options(command: argparse.ArgumentParser) -> None:
     add(
         "--early-stopping",
         action="store_true",
-        help=f"hold out {SHARE_HELD_OUT:.0%} of the images, end when their loss stops falling, and keep the best",
+        help=f"hold out {SHARE_HELD_OUT:.0%}% of the images, end when their loss stops falling, and keep the best",
     )
     add(
         "--checkpoint",

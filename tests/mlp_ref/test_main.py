@@ -384,3 +384,11 @@ class TestPlot:
         out, err = capsys.readouterr()
         assert out == ""
         assert "figures need matplotlib: install it with pip install 'mlp-ref[plot]'" in err
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_help_is_printed(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"python -m mlp_ref {command}" in capsys.readouterr().out

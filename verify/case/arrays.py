@@ -35,6 +35,10 @@ def laid_out(array: Any, layout: str) -> Any:
     """A copy of an array (or of a list of Layers) with the same values in another memory layout."""
     if isinstance(array, list):
         return [Layer(*(laid_out(tensor, layout) for tensor in layer)) for layer in array]
+    if array.shape[-1:] == (
+        1,
+    ):  # the stride of an axis of length 1 says nothing, and some libraries refuse it
+        layout = "C" if layout in ("strided", "reversed") else layout
     if layout == "fortran":
         return np.array(array, order="F")
     if layout == "strided":

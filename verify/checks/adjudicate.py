@@ -126,7 +126,9 @@ def _shrinks(
     if not finer or len(high) < 2:
         return None
     before, *after = distances([low, *high], high_dtype)
-    return bool(np.max(after) <= enough * before)  # NaN is no shrinking
+    return bool(
+        np.isfinite(after).all() and np.max(after) <= enough * before
+    )  # NaN and infinity do not shrink
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ class Finding:
         if all(bad == n for bad, n in tried.values()):
             return [f"every case of every regime ({sum(n for _, n in tried.values())} fresh cases)"]
         failing = [f"{name} {bad}/{n}" for name, (bad, n) in tried.items() if bad]
-        passing = [name for name, (bad, _) in tried.items() if not bad]
+        passing = [name for name, (bad, _) in tried.items() if not bad and name != self.regime]
         return (failing or ["none of a fresh sample"]) + ([f"not in {', '.join(passing)}"] if passing else [])
 
 

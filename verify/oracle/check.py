@@ -252,7 +252,7 @@ def complete(
     target: Target,
     spec: SpecLike,
     finding: Finding,
-    draw: Callable[..., st.SearchStrategy[Case]],
+    draw: functools.partial[st.SearchStrategy[Case]],
     regimes: Sequence[str],
     seed: int,
     errors: Errors | None = None,
@@ -269,7 +269,7 @@ def _surveyed(
     target: Target,
     spec: SpecLike,
     finding: Finding,
-    draw: Callable[..., st.SearchStrategy[Case]],
+    draw: functools.partial[st.SearchStrategy[Case]],
     regimes: Sequence[str],
     seed: int,
     errors: Errors | None,
@@ -281,7 +281,9 @@ def _surveyed(
     follow_up = finding.check if finding.check in FOLLOW_UPS else "gradient"
     tier = RandomRounding() if finding.check == "rounding" else None
     failing, larger = {}, None
-    for regime in suitable_regimes(regimes, labels=case.labels, layers=target.layers):
+    for regime in suitable_regimes(
+        regimes, labels=draw.keywords.get("labels") or "rows", layers=target.layers
+    ):
         fresh = Search(
             functools.partial(examined_with, tier, target, spec), SURVEY, errors=errors, budget=budget
         )

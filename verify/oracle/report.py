@@ -103,7 +103,7 @@ class Report:
             done += f", and {practical} of practical size"
         counted = f"{judged - practical} {done}, in {self.seconds:.1f} s (seed {self.seed})"
         lines = [
-            f"{self.verdict.upper()}: {self.target} as the gradient of {self.spec}",
+            f"{self._heading()}: {self.target} as the gradient of {self.spec}",
             f"  cases            {counted}; inconclusive {vague} ({share})",
         ]
         if any(self.evaluators.values()):
@@ -131,6 +131,11 @@ class Report:
             first, *others = self.findings
             lines += ["", str(first), *([""] if others else []), *(finding.short() for finding in others)]
         return "\n".join(lines)
+
+    def _heading(self) -> str:
+        if self.interrupted and not self.findings:
+            return f"INTERRUPTED, {self.verdict} so far"
+        return self.verdict.upper()
 
     def _regimes(self) -> list[str]:
         counted = []
@@ -206,4 +211,11 @@ def _without_specials(data: Any) -> Any:
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that a verdict rests on."""
     packages = ("mlp-ref", "numpy", "jax", "jaxlib", "hypothesis", "python-flint")
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
+    return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # run from a checkout
+        return "not installed"

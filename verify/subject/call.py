@@ -65,16 +65,19 @@ def call_function(function: Callable[..., Any], arrays: Sequence[Any], what: str
             return function(*arrays)
     except Failed:  # an adapter's finding
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # an exit would end the run as if all were well
         detail = f"the {what} raised {type(error).__name__}: {_first_line(error)}{_place(error)}"
         raise Failed("runs", "crashed", detail) from error
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+def _first_line(error: BaseException) -> str:
+    try:
+        return str(error).strip().partition("\n")[0]
+    except Exception:  # whatever an exception of the user's raises when it is asked for its words
+        return "(it has no text)"
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -85,11 +88,14 @@ def as_gradient(result: Any, params: Sequence[Layer]) -> Gradient:
     """A user's result as layers of arrays, once its structure, shapes and dtypes are found to be right."""
     if result is None:
         raise _crash("the gradient returned None; it must return [(dweight, dbias), ...]")
+    kind = type(result).__name__
     try:
         layers = [tuple(layer) for layer in result]
     except TypeError:
-        kind = type(result).__name__
         raise _crash(f"the gradient returned {kind}, not [(dweight, dbias), ...]") from None
+    except (Exception, SystemExit) as error:  # a generator runs the user's code as it is read
+        said = f"{type(error).__name__}: {_first_line(error)}"
+        raise _crash(f"the gradient returned {kind}, which raised {said} when it was read") from error
     if len(layers) != len(params):
         raise _crash(f"the gradient returned {len(layers)} layers; the network has {len(params)}")
     gradient = []

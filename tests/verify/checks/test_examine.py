@@ -182,3 +182,32 @@ def test_a_network_without_biases_is_judged_without_them():
     assert spec == Spec(biases=False)
     assert examine_case(target, spec, CASE).verdict == "verified"
     assert failure(gradient).check == "gradient"
+
+
+def test_an_exit_is_a_crash():
+    def leaves(params, x, y):
+        raise SystemExit(0)
+
+    failed = failure(leaves)
+    assert (failed.check, failed.verdict) == ("runs", "crashed")
+    assert failed.detail.startswith("the gradient raised SystemExit: 0 (line ")
+
+
+def test_a_generator_that_fails_as_it_is_read_is_a_crash():
+    def generates(params, x, y):
+        yield right(params, x, y)[0]
+        raise IndexError("half way")
+
+    detail = "the gradient returned generator, which raised IndexError: half way when it was read"
+    assert failure(generates).detail == detail
+
+
+def test_an_error_without_words_is_a_crash():
+    class Wordless(Exception):
+        def __str__(self):
+            raise RuntimeError("no")
+
+    def fails(params, x, y):
+        raise Wordless
+
+    assert failure(fails).detail.startswith("the gradient raised Wordless: (it has no text)")

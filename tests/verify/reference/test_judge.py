@@ -456,3 +456,13 @@ def test_small_is_relative_to_the_tensors_own_scale():
     for error, expected in ((4e-8, True), (4.4e-8, False)):
         judgement = judge([truth.loss], [truth.loss[0] + error], "float64")
         assert small(judgement, "float64") == expected
+
+
+@pytest.mark.parametrize("case", [CASE, CASE_32])
+def test_an_infinity_at_every_precision_is_no_rounding(case):
+    def infinite(params, x, y):
+        grads = textbook(params, x, y)
+        grads[0].bias[0] = np.inf
+        return grads
+
+    assert settle(infinite, case) == "wrong"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -135,7 +136,7 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path):
     pools = []
 
     def pool():
-        pools.append(ProcessPoolExecutor(2))
+        pools.append(ProcessPoolExecutor(2, multiprocessing.get_context("spawn")))
         return pools[-1]
 
     def kill(done, total):
