@@ -106,6 +106,6 @@ def test_public_functions_stay_functions_after_every_import():
             try:
                 importlib.import_module(module.name)
             except ModuleNotFoundError as error:  # a peer that is not installed
-                assert error.name is not None
-                assert error.name.partition(".")[0] not in ("mlp_ref", "verify")
+                if str(error.name).startswith(("mlp_ref", "verify")):
+                    raise
     assert all(callable(getattr(verify, name)) for name in PUBLIC_FUNCTIONS)
