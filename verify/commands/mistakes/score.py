@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,9 +102,7 @@ def score_mistake(spec: Spec, *mistakes: Mistake, cases: int = 1000, seed: int =
 
 
 class _Caught(Exception):
-    def __init__(self, case: Case, check: str) -> None:
-        super().__init__()
-        self.case, self.check = case, check
+    """Ends the search."""
 
 
 def caught_after(
@@ -112,20 +111,22 @@ def caught_after(
     """Return how many cases the search of `verify.check` takes to catch it; with the case, and the check that did."""
     target = Target(wrong_gradient(spec, *mistakes))
     tried = 0
+    found: tuple[int, Case | None, str] = (0, None, "")
 
     def judge(case: Case) -> None:
-        nonlocal tried
+        nonlocal tried, found
+        if found[0]:
+            raise _Caught  # Hypothesis repeats a case that fails; what draws at random may answer rightly then
         tried += 1
         try:
             examine_case(target, spec, case, follow_up_of(case))
         except Failed as failure:
-            raise _Caught(case, failure.check) from failure
+            found = tried, case, failure.check
+            raise _Caught from failure
 
-    try:
+    with contextlib.suppress(_Caught):
         run_cases(drawn_from(spec), judge, cases=cases, seed=seed)
-    except _Caught as caught:
-        return tried, caught.case, caught.check
-    return 0, None, ""
+    return found
 
 
 def small_cases(spec: Spec) -> list[Case]:

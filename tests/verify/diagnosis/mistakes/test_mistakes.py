@@ -1,6 +1,7 @@
 """The catalogue: each entry is a wrong gradient, plain, bounded, and found by the oracle."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,22 @@ def test_the_oracle_catches_every_mistake_of_a_family(family):
         if mistake.family == family and mistake.counts(spec) and not caught_after(spec, mistake, cases=200)[0]
     ]
     assert missed == []
+
+
+def test_a_mistake_that_a_repeated_case_does_not_show_is_caught_where_it_was_seen():
+    def once(gradient, spec):
+        calls = iter(range(10**6))
+
+        def stateful(params, x, y):
+            layers = gradient(params, x, y)
+            return [type(a)(-a.weight, a.bias) for a in layers] if next(calls) == 0 else layers
+
+        return stateful
+
+    mistake = replace(NAMED["accumulated"], name="negated_once", state=once)
+    after, case, check = caught_after(Spec(), mistake, cases=20)
+    assert (after, check) == (1, "gradient")
+    assert case is not None
 
 
 def test_variants_are_the_same_objects_each_time():
