@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from oracle_evidence import DEFAULT, drawn, peers
 
 from verify.case.practical import practical_cases
-from verify.case.recipe import DTYPES, PRACTICAL, Call, Case
+from verify.case.recipe import DTYPES, LABELS, PRACTICAL, REGIMES, Call, Case
 from verify.checks.answer import Answer
 from verify.checks.further_calls import FURTHER_CALLS
 from verify.checks.random_rounding import RandomRounding, examined_with
-from verify.diagnosis.mistakes import CATALOGUE, wrong_gradient
+from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
 from verify.evaluate import rounding, xla
 from verify.evaluate.bounds import Arithmetic
 from verify.reference.derivative import loss_function, traced
@@ -172,31 +174,67 @@ def power(arguments: argparse.Namespace) -> bool:
     return caught[1e-4] / n >= 0.999
 
 
-def mistakes(_: argparse.Namespace) -> bool:
-    """Each mistake of the catalogue at 784-16-16-10 in float32 alone: who catches it in at most six cases."""
-    by_bound = by_band = 0
-    missed = []
+SHAPED = ("no_hidden", "width_1", "deep", "wide")
+"""Regimes that are about the shape of a network, which is given here."""
+
+
+def cases_at(sizes: tuple[int, ...], batch: int, spec: Spec) -> list[tuple[Case, str]]:
+    """A network of one size in every regime that it can be in, float32, each with every further call in turn."""
+    usual, soft = LABELS[spec.targets]
+    cases = [Case(sizes, batch, "float32", PRACTICAL, usual)]
+    for regime in REGIMES:
+        if regime not in SHAPED:
+            rows, labels = 1 if regime == "batch_1" else batch, soft if regime == "soft_labels" else usual
+            cases.append(Case(sizes, rows, "float32", regime, labels))
+    turns = ("gradient", *FURTHER_CALLS)
+    return [(replace(case, seed=seed), turn) for seed, turn in enumerate(turns) for case in cases]
+
+
+def same_bits(spec: Spec, mistake: Mistake, cases: list[Case]) -> bool:
+    """Tell whether a gradient with a mistake in it equals the one without, to the bit, in each case, called twice."""
+    wrong, right = wrong_gradient(spec, mistake), wrong_gradient(spec)
+    with np.errstate(all="ignore"):
+        return all(
+            made.tobytes() == true.tobytes()
+            for case in cases
+            for _ in range(2)
+            for made, true in zip(flat(wrong(*case.arrays())), flat(right(*case.arrays())), strict=True)
+        )
+
+
+def mistakes(arguments: argparse.Namespace) -> bool:
+    """Each mistake of the catalogue at 784-16-16-10 in float32 alone: what catches it, in which regime."""
+    by: Counter[str] = Counter()
+    regimes: Counter[str] = Counter()
+    missed, none = [], []
     for mistake in CATALOGUE:
+        if arguments.only and mistake.name not in arguments.only:
+            continue
         spec = next((spec for spec in mlp_ref_targets.SPECS.values() if mistake.counts(spec)), None)
         if spec is None:
             continue
-        labels = {"distribution": "one_hot", "real": "real"}[spec.targets]
         target = Target(wrong_gradient(spec, mistake))
-        for turn in ("gradient", *FURTHER_CALLS):
-            case = Case(MNIST, 32, "float32", PRACTICAL, labels, seed=len(turn))
+        cases = cases_at(MNIST, 32, spec)
+        for case, turn in cases:
             try:
                 examined_with(RUN, target, spec, case, turn)
             except Failed as failure:
-                by_band += failure.check == "rounding"
-                by_bound += failure.check != "rounding"
+                by["random rounding alone" if failure.check == "rounding" else "the bound"] += 1
+                regimes[case.regime] += 1
                 break
         else:
-            missed.append(mistake.name)
+            equal = same_bits(spec, mistake, list(dict.fromkeys(case for case, _ in cases)))
+            (none if equal else missed).append(mistake.name)
+    caught = by.total()
+    n = caught + len(missed)
     print(
-        f"mistakes: {by_bound} caught by the bound, {by_band} by random rounding alone, {len(missed)} missed"
+        f"mistakes: {caught} of {n} caught ({caught / n:.1%}): "
+        + ", ".join(f"{k} {v}" for k, v in by.items())
     )
-    print(", ".join(missed))
-    return by_bound + by_band >= 95
+    print("caught in        " + ", ".join(f"{regime} {count}" for regime, count in regimes.items()))
+    print(f"missed           {', '.join(missed) or 'none'}")
+    print(f"no mistake here, the same bits as without it in every call: {', '.join(none) or 'none'}")
+    return caught / n >= 0.95
 
 
 def one_sign(_: argparse.Namespace) -> bool:
@@ -234,6 +272,7 @@ def main() -> int:
     )
     parser.add_argument("--xla-cases", type=int, default=5, help="distribution: cases of each (default 5)")
     parser.add_argument("--power-cases", type=int, default=4000, help="power: planted changes (default 4000)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="mistakes: these alone")
     arguments = parser.parse_args()
     chosen = PARTS if arguments.part == "all" else {arguments.part: PARTS[arguments.part]}
     short = [name for name, part in chosen.items() if not part(arguments)]
