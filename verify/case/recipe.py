@@ -119,7 +119,7 @@ class Case:
         return [np.array(array, dtype=np.float64) for layer in params for array in layer] + [
             np.array(x, dtype=np.float64),
             np.array(y, dtype=np.float64),
-            *[self._weights().astype(np.float64)] * self.weights,
+            *([self._weights().astype(np.float64)] if self.weights else []),
         ]
 
 

@@ -59,12 +59,18 @@ class Answer:
     @functools.cached_property
     def truth(self) -> Truth:
         """The reference's loss and gradient for this call."""
-        return Truth.of(self.spec, self.call.inputs(), self.dtype)
+        return _truth(self.spec, self.call)
 
     @functools.cached_property
     def pairs(self) -> list[Pair]:
         """The gradient's (value, bound) pairs, with what recovering it from a step may have cost in the bounds."""
         return widen(self.truth, self.gradient)
+
+
+@functools.lru_cache(maxsize=2)
+def _truth(spec: SpecLike, call: Call) -> Truth:
+    """The truth about a call; kept, since the next answer is often to the same call."""
+    return Truth.of(spec, call.inputs(), call.case.dtype)
 
 
 def require_within(

@@ -137,7 +137,7 @@ def explain(
     if not survivors:
         tried = "alone or in pairs" if pairs else "alone"
         if budget.spent:
-            tried += f", as far as tried in {seconds:.0f} s"
+            tried += f", as far as tried in {max(seconds, 0.0):.1f} s"
         return Diagnosis(text=localise(witness, tried))
     return _diagnosis(witness, survivors)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 
 class Tensor(str):
     """The name of a tensor of a gradient, or of another result that is compared: ``weight of layer 2``, ``loss``.
@@ -29,4 +31,9 @@ LOSS, OUTPUTS = Tensor("loss"), Tensor("outputs")
 
 def tensors_of(depth: int) -> list[Tensor]:
     """Return the tensors of a network's gradient: weight and bias of layer 1, of layer 2, ..."""
-    return [Tensor(kind, layer) for layer in range(1, depth + 1) for kind in ("weight", "bias")]
+    return list(_tensors_of(depth))
+
+
+@functools.cache
+def _tensors_of(depth: int) -> tuple[Tensor, ...]:
+    return tuple(Tensor(kind, layer) for layer in range(1, depth + 1) for kind in ("weight", "bias"))

@@ -193,7 +193,7 @@ def test_another_loss_without_a_mistake_is_no_mistake():
 def test_what_was_not_tried_for_want_of_time_is_said():
     found = verify.explain(altered(scale_first_row), seconds=1e-9)
     assert found.mistakes == ()
-    assert "alone or in pairs, as far as tried in 0 s; what can be said:" in found.text
+    assert "alone or in pairs, as far as tried in 0.0 s; what can be said:" in found.text
 
 
 def test_random_answers_are_said_to_change():

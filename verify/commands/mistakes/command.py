@@ -127,12 +127,22 @@ def _reports(args: argparse.Namespace) -> int:
     """Print how long whole reports take; 1 where a mistake was verified, else 0."""
     from verify.commands.mistakes.reports import reports
 
-    rows = list(reports(args.reports, args.seed, args.cases))
-    for name, spec, verdict, seconds in sorted(rows, key=lambda row: row[3]):
-        print(f"  {seconds:6.2f} s  {verdict:12} {name} ({spec})")
-    spread = np.percentile([seconds for *_, seconds in rows], [50, 95, 100])
-    print("seconds a report: median {:.2f}, 95 % {:.2f}, most {:.2f}".format(*spread))
-    return int(any(verdict == "verified" for _, _, verdict, _ in rows))
+    rows = []
+    for row in reports(args.reports, args.seed, args.cases):
+        rows.append(row)
+        print(
+            f"  {row.seconds:6.2f} s ({row.processor:5.2f} s of the processor)  {row.verdict:12} "
+            f"{row.mistake} ({row.spec})",
+            flush=True,
+        )
+    for what, seconds in (
+        ("seconds a report", [row.seconds for row in rows]),
+        ("of the processor", [row.processor for row in rows]),
+    ):
+        print(
+            "{}: median {:.2f}, 95 % {:.2f}, most {:.2f}".format(what, *np.percentile(seconds, [50, 95, 100]))
+        )
+    return int(any(row.verdict == "verified" for row in rows))
 
 
 def _positive(text: str) -> int:

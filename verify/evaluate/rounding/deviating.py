@@ -2,14 +2,66 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
 
 # Shapes: a value is (*shape), its samples (K, *shape).
+
+_SEED = 0x5EED
+"""The same inputs have the same band; the code that is judged does not know the samples."""
+
+_KEPT = 2**21
+"""Normal numbers that are kept for the next evaluation: 8 MB, and enough for nearly every case that is drawn."""
+
+
+class Generator(Protocol):
+    """What draws the samples: a generator of NumPy's, or a `Draws`."""
+
+    def standard_normal(self, size: tuple[int, ...], dtype: Any) -> Array:
+        """Normal numbers."""
+
+    def random(self, size: tuple[int, ...], dtype: Any) -> Array:
+        """Numbers from 0 to 1."""
+
+
+class Draws:
+    """The random numbers of one evaluation, the same each time: the first normal ones are drawn once and kept.
+
+    Parameters
+    ----------
+    part
+        Of which part of the samples; only those of the first, 0, are kept.
+    """
+
+    def __init__(self, part: int) -> None:
+        self._kept = _first_normals() if part == 0 else np.zeros(0, np.float32)
+        self._generator = np.random.Generator(np.random.SFC64([_SEED, part, 1]))
+        self._used = 0
+
+    def standard_normal(self, size: tuple[int, ...], dtype: Any) -> Array:
+        """Normal numbers; read-only float32 where they are kept ones, else of the dtype."""
+        start, self._used = self._used, self._used + math.prod(size)
+        if self._used <= len(self._kept):
+            return self._kept[start : self._used].reshape(size)
+        return self._generator.standard_normal(size, dtype)
+
+    def random(self, size: tuple[int, ...], dtype: Any) -> Array:
+        """Numbers from 0 to 1."""
+        return self._generator.random(size, dtype)
+
+
+@functools.cache
+def _first_normals() -> Array:
+    generator = np.random.Generator(np.random.SFC64([_SEED, 0]))
+    normals = generator.standard_normal(_KEPT, np.float32)
+    normals.flags.writeable = False
+    return normals
 
 
 @dataclass(frozen=True)
@@ -23,7 +75,7 @@ class Sampling:
     at: Arithmetic
     samples: int
     reach: float
-    generator: np.random.Generator
+    generator: Generator
     dtype: type[np.floating[Any]]
     either: bool
 
@@ -55,8 +107,8 @@ class Deviating:
         """The samples, with its own roundings in them: every use sees the same."""
         if self.own is not None:
             shape = (sampling.samples, *self.value.shape)
-            noise = sampling.generator.standard_normal(shape, sampling.dtype)
-            noise *= self.own.astype(sampling.dtype)
+            normals = sampling.generator.standard_normal(shape, sampling.dtype)
+            noise = normals * self.own.astype(sampling.dtype)
             if self.deviation is not None:
                 noise += self.deviation
             self.deviation, self.own = noise, None

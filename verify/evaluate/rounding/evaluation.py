@@ -35,14 +35,11 @@ from verify.evaluate.bounds import RULES, literal
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
 from verify.evaluate.bounds.evaluation import RULES_OF_SHIFTS, rules_for
 from verify.evaluate.program import Operation, Program, require_rules
-from verify.evaluate.rounding.deviating import Deviating, Sampling
+from verify.evaluate.rounding.deviating import Deviating, Draws, Sampling
 from verify.evaluate.rounding.passing import PASSING
 
 SAMPLES = 128
 """K: how many evaluations sigma is estimated from."""
-
-SEED = 0x5EED
-"""Of the samples. The same inputs have the same band; the code that is judged does not know the samples."""
 
 
 def reach(probability: float, samples: int = SAMPLES) -> float:
@@ -101,8 +98,7 @@ def evaluate(
         sigmas: dict[int, Array] = {}
         own: dict[int, Array | None] = {}
         for part in _parts(samples, either, max(value.size for value, _ in carried.values())):
-            generator = np.random.Generator(np.random.SFC64([SEED, part.start]))
-            sampling = Sampling(at, len(part), quantile, generator, _narrow(at.dtype), either)
+            sampling = Sampling(at, len(part), quantile, Draws(part.start), _narrow(at.dtype), either)
             for slot, result in _results(program, carried, sampling):
                 spread = result.spread() * np.sqrt(len(part) / samples)
                 sigmas[slot] = np.hypot(sigmas[slot], spread) if part.start else spread

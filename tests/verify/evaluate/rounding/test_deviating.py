@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from verify.evaluate.bounds import EXACT, Arithmetic
-from verify.evaluate.rounding.deviating import Deviating, Sampling, root_mean_square
+from verify.evaluate.rounding.deviating import Deviating, Draws, Sampling, root_mean_square
 
 
 def sampling(dtype=np.float64):
@@ -62,3 +62,28 @@ def test_what_is_no_number_stays_none():
         found = root_mean_square(np.array([[1.0, np.nan, np.inf]] * 2))
     assert found[0] == 1
     assert not np.isfinite(found[1:]).any()
+
+
+def test_draws_are_the_same_each_time_and_never_repeat():
+    first, again = Draws(0), Draws(0)
+    for size in ((128, 5, 3), (128, 20_000), (7,)):  # the second is more than is kept
+        drawn = first.standard_normal(size, np.float32)
+        np.testing.assert_array_equal(drawn, again.standard_normal(size, np.float32))
+        assert drawn.shape == size
+        assert len(np.unique(drawn)) > 0.9 * drawn.size
+        assert abs(drawn.std() - 1) < 5 / np.sqrt(drawn.size)
+    a, b = first.standard_normal((50,), np.float64), first.standard_normal((50,), np.float64)
+    assert not np.isin(a, b).any()
+    np.testing.assert_array_equal(first.random((9,), np.float32), again_after(again, 2))
+
+
+def again_after(draws, taken):
+    for _ in range(taken):
+        draws.standard_normal((50,), np.float64)
+    return draws.random((9,), np.float32)
+
+
+def test_parts_of_the_samples_draw_apart():
+    a, b = (Draws(part).standard_normal((1000,), np.float32) for part in (0, 64))
+    assert not np.isin(a, b).all()
+    assert abs(np.corrcoef(a, b)[0, 1]) < 0.2
