@@ -8,7 +8,7 @@ from importlib import metadata
 project = "mlp_ref and verify"
 author = "The mlp_ref developers"
 release = metadata.version("mlp-ref")
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = project
@@ -21,4 +21,8 @@ autodoc_typehints = "none"  # signatures stay readable; the docstrings give shap
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 myst_heading_anchors = 3
+# The tour runs whenever the pages are built: what it shows is what the code does. An error in it fails the build.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
 suppress_warnings = ["myst.xref_missing"]  # links out of the folder, to files of the repository

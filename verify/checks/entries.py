@@ -24,6 +24,9 @@ SIDE = 48
 PAIRS = 1200
 """Pairs (expected, got) kept of one gradient."""
 
+VALUES = 16
+"""Rows, and columns, of the largest map of values."""
+
 WORST = 3
 """Entries of each tensor that are kept exactly."""
 
@@ -55,6 +58,10 @@ class TensorEntries:
         infinite and says nothing. An array of more than two dimensions is drawn with all but the first in a row.
     binned
         Rows and columns of entries in one field: (1, 1) where each entry has a field of its own.
+    expected, got
+        Rows of two maps of the values, `valued` rows and columns of entries in each field: the mean of the field.
+    valued
+        As `binned`, for the maps of values.
     pairs
         (expected, got, whether within the bound) of some entries, evenly spaced, all of them where they are few.
     factor
@@ -70,6 +77,9 @@ class TensorEntries:
     outside: int
     ratios: tuple[tuple[float, ...], ...]
     binned: tuple[int, int]
+    expected: tuple[tuple[float, ...], ...]
+    got: tuple[tuple[float, ...], ...]
+    valued: tuple[int, int]
     pairs: tuple[tuple[float, float, bool], ...]
     factor: float | None
     worst: tuple[Entry, ...]
@@ -80,7 +90,7 @@ def summarised(entries: Entries) -> tuple[TensorEntries, ...]:
     many = max(1, len(entries.shapes))
     side = max(4, min(SIDE, math.isqrt(FIELDS // many)))
     return tuple(
-        _of_tensor(name, shape, *parts, side=side, pairs=max(8, PAIRS // many))
+        _of_tensor(name, shape, *parts, side=side, values=min(side, VALUES), pairs=max(8, PAIRS // many))
         for (name, shape), parts in zip(
             zip(entries.names, entries.shapes, strict=True), _split(entries), strict=True
         )
@@ -103,12 +113,14 @@ def _of_tensor(
     ratios: Array,
     *,
     side: int,
+    values: int,
     pairs: int,
 ) -> TensorEntries:
     outside = int(np.count_nonzero(ratios > 1))
     rows, columns = (1, got.size) if len(shape) < 2 else (shape[0], math.prod(shape[1:]))
     shades = np.where(np.isfinite(bound), ratios, np.nan).reshape(rows, columns)
     binned = max(1, -(-rows // side)), max(1, -(-columns // side))
+    valued = max(1, -(-rows // values)), max(1, -(-columns // values))
     shown = np.arange(got.size) if got.size <= pairs else np.linspace(0, got.size - 1, pairs).astype(int)
     # The largest ratio first; among equal ones, as where bounds are exactly kept, the largest error.
     with np.errstate(all="ignore"):
@@ -122,6 +134,9 @@ def _of_tensor(
         outside=outside,
         ratios=_largest(shades, binned),
         binned=binned,
+        expected=_mean(expected.reshape(rows, columns), valued),
+        got=_mean(np.asarray(got, np.float64).reshape(rows, columns), valued),
+        valued=valued,
         pairs=tuple((float(expected[i]), float(got[i]), bool(ratios[i] <= 1)) for i in shown),
         factor=_factor(got, expected) if outside else None,
         worst=tuple(
@@ -132,6 +147,19 @@ def _of_tensor(
             for i in first
         ),
     )
+
+
+def _mean(numbers: Array, binned: tuple[int, int]) -> tuple[tuple[float, ...], ...]:
+    """The mean of each field of ``binned`` rows and columns."""
+    if not numbers.size:
+        return ()
+    counts = np.ones_like(numbers)
+    for axis in (0, 1):
+        starts = np.arange(0, numbers.shape[axis], binned[axis])
+        with np.errstate(all="ignore"):
+            numbers = np.add.reduceat(numbers, starts, axis=axis)
+        counts = np.add.reduceat(counts, starts, axis=axis)
+    return tuple(tuple(map(float, row)) for row in numbers / counts)
 
 
 def _largest(shades: Array, binned: tuple[int, int]) -> tuple[tuple[float, ...], ...]:

@@ -32,7 +32,7 @@ from verify.oracle.search import Progress, Search
 from verify.reference.judge import VERDICTS, Judgement
 from verify.reference.spec import Spec
 from verify.reference.truth import SpecLike
-from verify.subject.call import Failed
+from verify.subject.call import Failed, NotCalled
 from verify.subject.load import Judged, as_target
 from verify.subject.target import Target
 
@@ -265,6 +265,20 @@ def complete(
     return _surveyed(target, spec, finding, draw, regimes, seed, errors, Budget())
 
 
+def _of_equal_widths(
+    examine: Callable[[Case, str], Judgement], case: Case, follow_up: str
+) -> tuple[Case, Judgement] | None:
+    """A failing case of the same depth whose widths are equal: a transposed gradient fits in no other."""
+    alike = replace(case, layer_sizes=(12,) * len(case.layer_sizes), batch=8, regime="ordinary")
+    try:
+        examine(alike, follow_up)
+    except NotCalled:
+        return None
+    except Failed as failure:
+        return (alike, failure.judgement) if failure.judgement is not None else None
+    return None
+
+
 def _surveyed(
     target: Target,
     spec: SpecLike,
@@ -290,6 +304,11 @@ def _surveyed(
         tried, failed = fresh.survey(draw(regimes=[regime]), seed, follow_up)
         failing[regime] = (failed, tried)
         larger = larger or fresh.largest
+    small = larger is None or larger[0].extent <= case.extent
+    if small and finding.judgement is not None and not budget.spent:
+        larger = (
+            _of_equal_widths(functools.partial(examined_with, tier, target, spec), case, follow_up) or larger
+        )
     return replace(
         finding,
         regimes=failing,

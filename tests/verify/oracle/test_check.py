@@ -437,6 +437,16 @@ class TestPictures:
         assert "entries" not in report.to_dict()["findings"][0]
         assert report.with_entries()["findings"][0]["entries"][0]["name"] == "weight of layer 1"
 
+    def test_a_transposed_gradient_is_shown_at_equal_widths(self):
+        def transposed(params, x, y):
+            return [(dweight.T, dbias) for dweight, dbias in right(params, x, y)]
+
+        report = verify.check(transposed, cases=200, xla=0, certified=0, diagnose=False)
+        finding = next(finding for finding in report.findings if finding.check == "gradient")
+        assert set(finding.larger.case.layer_sizes) == {12}
+        weight = finding.larger.entries[0]
+        np.testing.assert_allclose(np.array(weight.got).T, weight.expected, rtol=1e-12)
+
     def test_a_finding_that_is_not_about_numbers_has_none(self):
         report = verify.check(lambda params, x, y: None, cases=10, diagnose=False)
         assert report.findings[0].entries == ()

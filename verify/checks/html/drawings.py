@@ -7,9 +7,21 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from verify.checks.html.words import power_of_ten, short
+from verify.checks.html.words import power_of_ten, ratio, short
 
-__all__ = ["edge_status", "histogram", "map_of", "network", "scatter", "shade", "strip"]
+__all__ = [
+    "SHADES",
+    "TINTS",
+    "edge_status",
+    "histogram",
+    "map_of",
+    "network",
+    "scatter",
+    "shade",
+    "strip",
+    "tint",
+    "values_of",
+]
 
 Tensor = Mapping[str, Any]
 
@@ -27,6 +39,7 @@ SHADES = (
 """Shades of a map, with the errors in units of the bound that they stand for."""
 
 _LIMITS = ((1e-3, 1), (0.1, 2), (1.0, 3), (1e3, 4), (1e6, 5), (1e12, 6))
+_WIDE = 232
 _OUTSIDE = 4
 _VAGUE = 8
 
@@ -44,7 +57,23 @@ def map_of(tensor: Tensor) -> dict[str, Any]:
     """A map: for each shade a path of its fields, and the line between what is within the bound and what is not."""
     fields = [[shade(ratio) for ratio in row] for row in tensor["ratios"]]
     rows, columns = len(fields), len(fields[0]) if fields else 0
-    side = max(4.0, min(24.0, 232 / max(columns, 1), 232 / max(rows, 1)))
+    side = max(4.0, min(24.0, _WIDE / max(columns, 1), _WIDE / max(rows, 1)))
+    outside = [[_OUTSIDE <= place < _VAGUE for place in row] for row in fields]
+    return {
+        "rows": rows,
+        "columns": columns,
+        "entries": (tensor["shape"][0], math.prod(tensor["shape"][1:]))
+        if len(tensor["shape"]) > 1
+        else (1, tensor["size"]),
+        "width": round(side * columns, 1),
+        "height": round(side * rows, 1),
+        "paths": [(SHADES[place][0], path) for place, path in _paths(fields)],
+        "edge": "".join(_border(outside)),
+    }
+
+
+def _paths(fields: Sequence[Sequence[int]]) -> list[tuple[int, str]]:
+    """For each number, a path of the fields that have it."""
     paths: dict[int, list[str]] = {}
     for i, row in enumerate(fields):
         j = 0
@@ -52,16 +81,7 @@ def map_of(tensor: Tensor) -> dict[str, Any]:
             length = len(list(run))
             paths.setdefault(place, []).append(f"M{j} {i}h{length}v1h-{length}z")
             j += length
-    outside = [[_OUTSIDE <= place < _VAGUE for place in row] for row in fields]
-    return {
-        "rows": rows,
-        "columns": columns,
-        "width": round(side * columns, 1),
-        "height": round(side * rows, 1),
-        "paths": [(SHADES[place][0], "".join(path)) for place, path in sorted(paths.items())],
-        "edge": "".join(_border(outside)),
-        "shades": SHADES,
-    }
+    return [(place, "".join(path)) for place, path in sorted(paths.items())]
 
 
 def _border(outside: Sequence[Sequence[bool]]) -> list[str]:
@@ -85,6 +105,74 @@ def _border(outside: Sequence[Sequence[bool]]) -> list[str]:
     return lines
 
 
+# --- the values
+
+_STEPS = (0.03, 0.1, 0.3, 1.0)
+_NOT_FINITE = 9
+
+
+def tint(share: float) -> int:
+    """The colour of a value, as a share of the largest expected one: -4 to 4 by size and sign, 9 if not finite."""
+    if not math.isfinite(share):
+        return _NOT_FINITE
+    size = sum(abs(share) > step for step in _STEPS[:-1]) + (abs(share) > 1.001 * _STEPS[-1])
+    return int(math.copysign(size, share))
+
+
+TINTS = (
+    ("n4", "below −1"),
+    ("n3", "−1 to −0.3"),
+    ("n2", "−0.3 to −0.1"),
+    ("n1", "−0.1 to −0.03"),
+    ("0", "about 0"),
+    ("p1", "0.03 to 0.1"),
+    ("p2", "0.1 to 0.3"),
+    ("p3", "0.3 to 1"),
+    ("p4", "above 1"),
+    ("bad", "not finite"),
+)
+"""Colours of a map of values, and the shares of the largest expected one that they stand for."""
+
+
+def values_of(tensor: Tensor) -> list[dict[str, Any]]:
+    """The maps of the expected and of the returned values, in colours of one scale: the largest expected one."""
+    largest = max(
+        (abs(value) for row in tensor["expected"] for value in row if math.isfinite(value)), default=0.0
+    )
+    rows, columns = len(tensor["expected"]), len(tensor["expected"][0]) if tensor["expected"] else 0
+    wide = (
+        _WIDE if rows == 1 else (_WIDE - 12) / 2
+    )  # a vector's maps lie under each other, a matrix's side by side
+    side = max(4.0, min(24.0, wide / max(columns, 1), wide / max(rows, 1)))
+    return [
+        {
+            "name": name,
+            "rows": rows,
+            "columns": columns,
+            "width": round(side * columns, 1),
+            "height": round(side * rows, 1),
+            "paths": [
+                (
+                    "bad"
+                    if place == _NOT_FINITE
+                    else f"{'n' if place < 0 else 'p' if place else ''}{abs(place)}",
+                    path,
+                )
+                for place, path in _paths(
+                    [
+                        [
+                            tint(value / largest if largest else value and math.copysign(2, value))
+                            for value in row
+                        ]
+                        for row in tensor[name]
+                    ]
+                )
+            ],
+        }
+        for name in ("expected", "got")
+    ]
+
+
 # --- got against expected
 
 _LEFT, _TOP, _PLOT = 20, 8, 168
@@ -106,6 +194,8 @@ def scatter(tensor: Tensor) -> dict[str, Any]:
     def y(value: float) -> float:
         return round(_TOP + _PLOT * (1 - value / (_MARGIN * high)) / 2, 1)
 
+    factor = tensor["factor"]
+    reach = wide if factor is None else min(wide, high / abs(factor))
     return {
         "points": [(x(expected), y(got), within) for expected, got, within in pairs],
         "left": _LEFT,
@@ -113,6 +203,10 @@ def scatter(tensor: Tensor) -> dict[str, Any]:
         "side": _PLOT,
         "diagonal": (x(-wide), y(-wide), x(wide), y(wide)),
         "ends": (x(-wide), x(wide)),
+        "slope": "" if factor is None else f"slope {ratio(factor)}",
+        "fit": factor and (x(-reach), y(-reach * factor), x(reach), y(reach * factor)),
+        # Where the line through the points leaves room: above it at the left if it rises, at the right if it falls.
+        "slope_at": ((_LEFT + 5, "start") if factor is None or factor > 0 else (_LEFT + _PLOT - 5, "end")),
         "wide": short(wide, 2),
         "high": short(high, 2),
         "alike": alike,

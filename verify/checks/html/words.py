@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["certainty", "count", "exact", "headline", "places", "power_of_ten", "short"]
+__all__ = ["cases", "certainty", "count", "exact", "headline", "places", "power_of_ten", "ratio", "short"]
 
 _HEADLINES = {
     "verified": "Every entry of every case lies within its bound",
@@ -29,13 +29,38 @@ _CERTAINTY = {
 }
 
 
+_INTERRUPTED = {
+    "verified": "Interrupted: every entry of the {judged} cases judged until then lies within its bound",
+    "inconclusive": "Interrupted: nothing is wrong, and nothing is proved, in the {judged} cases judged until then",
+}
+
+
 def headline(report: Mapping[str, Any]) -> str:
     """The verdict as a sentence."""
     findings = report["findings"]
     first = findings[0] if findings else None
+    if report["interrupted"] and not first:
+        judged = sum(report["judged"].values())
+        return (
+            _INTERRUPTED[report["verdict"]].format(judged=count(judged))
+            if judged
+            else "Interrupted before the first case was judged"
+        )
     if first and first["verdict"] == "wrong" and not first["entries"]:
         return "Wrong: " + str(first["detail"])
     return _HEADLINES[report["verdict"]].format(dtype=first["case"].get("dtype", "any way") if first else "")
+
+
+def cases(report: Mapping[str, Any]) -> str:
+    """How many cases were judged, of how many asked for, and how many more of practical size."""
+    practical = report["judged"].get("practical", 0)
+    judged = sum(report["judged"].values()) - practical
+    words = f"{count(judged)} " + (
+        "passed before one failed" if report["findings"] else f"of {count(report['cases'])} judged"
+    )
+    if report["failed"] is not None:
+        words = f"{count(judged)} of {count(report['cases'])} judged, {count(report['failed'])} failed"
+    return words + (f", and {practical} of practical size" if practical else "")
 
 
 def certainty(verdict: str) -> str:
@@ -56,6 +81,14 @@ def short(number: float, digits: int = 3) -> str:
     power = power_of_ten(int(exponent))
     sign = "−" if number < 0 else ""
     return sign + (power if mantissa.lstrip("-") == "1" else f"{mantissa.lstrip('-')} × {power}")
+
+
+def ratio(number: float) -> str:
+    """A number, as one over a whole number where it is that to a thousandth: 2, −1, 1/32."""
+    over = 1 / number if number else math.inf
+    if math.isfinite(over) and 1.5 < abs(over) < 1e6 and abs(over - round(over)) <= 1e-3 * abs(over):
+        return f"{'−' if over < 0 else ''}1/{abs(round(over))}"
+    return short(number)
 
 
 def power_of_ten(exponent: int) -> str:

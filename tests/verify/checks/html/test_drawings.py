@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from verify.checks.entries import summarised
-from verify.checks.html.drawings import SHADES, histogram, map_of, network, scatter, shade, strip
+from verify.checks.html.drawings import (
+    SHADES,
+    histogram,
+    map_of,
+    network,
+    scatter,
+    shade,
+    strip,
+    tint,
+    values_of,
+)
 from verify.oracle.errors import Errors
 from verify.reference.judge import judge
 
@@ -49,6 +59,52 @@ def test_a_map_has_every_field_once_and_a_line_round_what_is_outside():
 def test_fields_of_a_map_are_square():
     drawn = map_of(tensors()[0])
     assert drawn["width"] / drawn["columns"] == drawn["height"] / drawn["rows"]
+
+
+def test_a_map_says_how_many_entries_it_has_where_they_are_binned():
+    weight = tensors(shapes=((100, 3), (3,)))[0]
+    assert (map_of(weight)["rows"], map_of(weight)["entries"]) == (34, (100, 3))
+    assert map_of(tensors()[1])["entries"] == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("share", "colour"),
+    [(0, 0), (0.03, 0), (0.05, 1), (-0.2, -2), (1.0, 3), (-1.0, -3), (1.1, 4), (-math.inf, 9), (math.nan, 9)],
+)
+def test_a_tint_has_the_size_and_the_sign(share, colour):
+    assert tint(share) == colour
+
+
+def test_a_transposed_gradient_shows_in_the_maps_of_values():
+    truth = [(np.array([[1.0, 0.0], [-1.0, 1.0]]), np.full((2, 2), 1e-3)), (np.zeros(2), np.full(2, 1e-3))]
+    got = [truth[0][0].T, np.full(2, 5.0)]
+    weight, bias = (asdict(t) for t in summarised(judge(truth, got, "float64").entries))
+    expected, returned = values_of(weight)
+    assert dict(expected["paths"])["n3"] == "M0 1h1v1h-1z"
+    assert dict(returned["paths"])["n3"] == "M1 0h1v1h-1z"
+    assert [paths for paths, _ in values_of(bias)[0]["paths"]] == ["0"]
+    assert [paths for paths, _ in values_of(bias)[1]["paths"]] == ["p4"]  # more than the largest, which is 0
+
+
+def test_binned_values_are_means():
+    truth = [(np.arange(64.0).reshape(64, 1), np.ones((64, 1))), (np.zeros(1), np.ones(1))]
+    weight = summarised(judge(truth, [truth[0][0], np.zeros(1)], "float64").entries)[0]
+    assert weight.valued == (4, 1)
+    assert weight.expected[:2] == ((1.5,), (5.5,))
+    assert weight.got == weight.expected
+
+
+@pytest.mark.parametrize(("factor", "words"), [(2.0, "slope 2"), (-1.0, "slope −1"), (1 / 32, "slope 1/32")])
+def test_a_factor_is_drawn_as_a_line_with_its_slope(factor, words):
+    truth = [(np.arange(1.0, 7).reshape(2, 3), np.full((2, 3), 1e-9)), (np.ones(3), np.full(3, 1e-9))]
+    got = [factor * truth[0][0], np.ones(3)]
+    weight, bias = (asdict(t) for t in summarised(judge(truth, got, "float64").entries))
+    drawn = scatter(weight)
+    assert drawn["slope"] == words
+    x0, y0, x1, y1 = drawn["fit"]
+    assert (y0 - y1) / (x1 - x0) == pytest.approx(factor, abs=0.01)
+    assert all(drawn["left"] <= x <= drawn["left"] + drawn["side"] for x in (x0, x1))
+    assert scatter(bias)["fit"] is None
 
 
 def test_points_of_twice_the_truth_lie_on_a_line_of_slope_two():

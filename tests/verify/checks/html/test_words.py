@@ -4,7 +4,17 @@ import math
 
 import pytest
 
-from verify.checks.html.words import certainty, count, exact, headline, places, power_of_ten, short
+from verify.checks.html.words import (
+    cases,
+    certainty,
+    count,
+    exact,
+    headline,
+    places,
+    power_of_ten,
+    ratio,
+    short,
+)
 from verify.reference.judge import VERDICTS
 
 
@@ -23,6 +33,49 @@ def test_an_exact_number_reads_back_as_itself():
     assert float(exact(0.1 + 0.2)) == 0.1 + 0.2
 
 
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (2.0, "2"),
+        (-1.0, "−1"),
+        (1 / 32, "1/32"),
+        (-0.33333, "−1/3"),
+        (0.4, "0.4"),
+        (0.03, "0.03"),
+        (0.0, "0"),
+    ],
+)
+def test_a_ratio_is_one_over_a_whole_number_where_it_is_that(number, text):
+    assert ratio(number) == text
+
+
+def report(verdict="verified", findings=(), interrupted=False, judged=(("ordinary", 5),), failed=None):
+    return {
+        "verdict": verdict,
+        "findings": findings,
+        "interrupted": interrupted,
+        "judged": dict(judged),
+        "cases": 1000,
+        "failed": failed,
+    }
+
+
+def test_an_interrupted_run_claims_no_more_than_it_saw():
+    assert headline(report(interrupted=True)).startswith("Interrupted: every entry of the 5 cases")
+    assert headline(report("inconclusive", interrupted=True)).startswith("Interrupted: nothing is wrong")
+    assert (
+        headline(report("inconclusive", interrupted=True, judged=()))
+        == "Interrupted before the first case was judged"
+    )
+
+
+def test_cases_of_practical_size_are_counted_apart():
+    judged = (("ordinary", 1000), ("practical", 4))
+    assert cases(report(judged=judged)) == "1,000 of 1,000 judged, and 4 of practical size"
+    assert cases(report("wrong", findings=(1,))) == "5 passed before one failed"
+    assert cases(report("wrong", failed=2)) == "5 of 1,000 judged, 2 failed"
+
+
 def test_other_words():
     assert [power_of_ten(n) for n in (-12, 0, 1, 3)] == ["10⁻¹²", "1", "10", "10³"]
     assert count(1234567) == "1,234,567"
@@ -32,9 +85,9 @@ def test_other_words():
 
 def test_every_verdict_has_words():
     for verdict in VERDICTS:
-        assert headline({"verdict": verdict, "findings": ()})
+        assert headline(report(verdict))
         assert certainty(verdict)
     finding = {"verdict": "wrong", "entries": (), "detail": "the call changed x"}
-    assert headline({"verdict": "wrong", "findings": (finding,)}) == "Wrong: the call changed x"
+    assert headline(report("wrong", (finding,))) == "Wrong: the call changed x"
     finding = {"verdict": "wrong", "entries": (1,), "case": {"dtype": "float32"}}
-    assert "rounded in float32" in headline({"verdict": "wrong", "findings": (finding,)})
+    assert "rounded in float32" in headline(report("wrong", (finding,)))
