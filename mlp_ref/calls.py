@@ -61,7 +61,7 @@ def forward(
         params, sizes, dtype = check_params(params)
         check_choice(hidden, "hidden", ACTIVATIONS)
         x = check_rows(x, sizes[0], dtype)
-        return fresh_logits(params, tuple(sizes), x, hidden, POOL)
+        return fresh_logits(params, sizes, x, hidden, POOL)
     workspace.require_fit(params, x)
     if not workspace.pieces:
         return backprop.forward(params, x, ACTIVATIONS[hidden], workspace)
@@ -124,22 +124,37 @@ def loss_and_gradient(
         y = check_targets(y, (len(x), sizes[-1]), dtype, of_classes=LOSSES[loss].of_classes)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(x), dtype)
-        l2 = check_number(l2, "l2", least=0)
-        return fresh_gradient(params, tuple(sizes), x, y, hidden, loss, POOL, sample_weight, l2)
-    workspace.require_fit(params, x)
-    if len(y) != len(x):
-        raise ValueError(f"y must have one row per row of x: x has {len(x)} but y has {len(y)}")
+        if l2 or type(l2) is not float:
+            l2 = check_number(l2, "l2", least=0)
+        return fresh_gradient(params, sizes, x, y, hidden, loss, POOL, sample_weight, l2)
+    workspace.require_fit(params, x, y)
     if sample_weight is not None and len(sample_weight) != len(x):
         raise ValueError(
             f"sample_weight must have one weight per row of x: x has {len(x)} but it has {len(sample_weight)}"
         )
+    if workspace.pieces or l2:
+        return _sum_of_parts(params, x, y, hidden, loss, workspace, sample_weight, l2)
+    return backprop.loss_and_gradient(params, x, y, hidden, loss, workspace, sample_weight)
+
+
+def _sum_of_parts(
+    params: Params,
+    x: Floats,
+    y: Targets,
+    hidden: str,
+    loss: str,
+    workspace: Workspace,
+    sample_weight: Floats | None,
+    l2: float,
+) -> tuple[float, list[Layer]]:
+    """Do what `loss_and_gradient` does, in a workspace that fits: the mean of the pieces, and the penalty."""
     if workspace.pieces:
-        value = _mean_of_pieces(params, x, y, hidden, loss, workspace, sample_weight)
+        value, grads = _mean_of_pieces(params, x, y, hidden, loss, workspace, sample_weight)
     else:
-        value, _ = backprop.loss_and_gradient(params, x, y, hidden, loss, workspace, sample_weight)
+        value, grads = backprop.loss_and_gradient(params, x, y, hidden, loss, workspace, sample_weight)
     if l2:
         value += backprop.add_penalty(params, l2, workspace)
-    return value, workspace.grads
+    return value, grads
 
 
 def fresh_gradient(
@@ -164,22 +179,31 @@ def fresh_gradient(
     if len(x) == 1:
         # With one row and one unit, dz is one number, and BLAS skips a product with a number that is 0.
         require_finite(x, "x")
-    if not workspace.pieces:
-        x = np.ascontiguousarray(x)
-    value, grads = quietly(
-        loss_and_gradient,
-        params,
-        x,
-        y,
-        hidden,
-        loss,
-        sample_weight=sample_weight,
-        l2=l2,
-        workspace=workspace,
-    )
-    if math.isnan(value) or not all_finite(workspace.flat_grads):
-        _raise_what_is_not_finite(params, x, hidden, workspace)
+    value, grads = quietly(_finite_gradient, params, x, y, hidden, loss, workspace, sample_weight, l2)
     pool.put(workspace)
+    return value, grads
+
+
+def _finite_gradient(
+    params: Params,
+    x: Floats,
+    y: Targets,
+    hidden: str,
+    loss: str,
+    workspace: Workspace,
+    sample_weight: Floats | None,
+    l2: float,
+) -> tuple[float, list[Layer]]:
+    """Do what `fresh_gradient` does, in a workspace, within `quiet`."""
+    if workspace.pieces or l2:
+        x = x if workspace.pieces else np.ascontiguousarray(x)
+        value, grads = _sum_of_parts(params, x, y, hidden, loss, workspace, sample_weight, l2)
+    else:
+        x = np.ascontiguousarray(x)
+        value, grads = backprop.loss_and_gradient(params, x, y, hidden, loss, workspace, sample_weight)
+    flat = workspace.flat_grads
+    if math.isnan(value) or not (math.isfinite(flat.dot(flat)) or all_finite(flat)):
+        _raise_what_is_not_finite(params, x, hidden, workspace)
     return value, grads
 
 
@@ -246,8 +270,8 @@ def _mean_of_pieces(
     loss: str,
     workspace: Workspace,
     sample_weight: Floats | None,
-) -> float:
-    """Return the loss of a long batch, and leave its gradient in the workspace: the means of its pieces."""
+) -> tuple[float, list[Layer]]:
+    """Return the loss of a long batch and its gradient: the means of its pieces."""
     value = 0.0
     workspace.clear()
     for rows, piece in workspace.by_piece():
@@ -257,7 +281,7 @@ def _mean_of_pieces(
         fraction = len(rows_of_x) / len(x)
         value += fraction * mean
         workspace.add_mean(piece, fraction)
-    return value
+    return value, workspace.grads
 
 
 def _raise_what_is_not_finite(params: Params, x: Floats, hidden: str, workspace: Workspace) -> None:

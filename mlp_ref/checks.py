@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp_ref.arrays import DTYPES, Floats, all_finite, quiet, real_array, require_finite
+from mlp_ref.arrays import DTYPES, Floats, quiet, real_array, require_finite
 from mlp_ref.params import Layer, sizes_of
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
 
 def check_choice(value: object, name: str, choices: Iterable[str]) -> None:
     """Raise a ValueError unless `value` is one of `choices`."""
-    if value not in tuple(choices):
+    if not (type(value) is str and value in choices):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
 
 
@@ -119,10 +119,10 @@ def check_layer_sizes(layer_sizes: object) -> tuple[int, ...]:
     return tuple(int(size) for size in layer_sizes)
 
 
-def check_params(params: object) -> tuple[list[Layer], list[int], np.dtype[Any]]:
+def check_params(params: object) -> tuple[list[Layer], tuple[int, ...], np.dtype[Any]]:
     """Return `params` as a list of Layer in C order, with their sizes and their common dtype."""
-    if isinstance(params, list) and params and _need_nothing(params):
-        return params, sizes_of(params), params[0].weight.dtype
+    if isinstance(params, list) and params and (sizes := _sizes_if_right(params)):
+        return params, sizes, params[0].weight.dtype
     if not isinstance(params, Sequence):
         raise TypeError(f"params must be a list of Layer(weight, bias), got {type(params).__name__}")
     if not params:
@@ -142,33 +142,40 @@ def check_params(params: object) -> tuple[list[Layer], list[int], np.dtype[Any]]
                 f"params[{i}].weight must have one row per output of params[{i - 1}]: it is "
                 f"{layer.weight.shape} but params[{i - 1}].weight is {before}"
             )
-    return layers, sizes_of(layers), dtype
+    return layers, tuple(sizes_of(layers)), dtype
 
 
-def _need_nothing(params: list[Any]) -> bool:
-    """Return True where the layers are as `check_params` would return them, which most are: it has more to look at."""
-    n_in, dtype = None, None
+def _sizes_if_right(params: list[Any]) -> tuple[int, ...]:
+    """Return the sizes of layers that are as `check_params` would return them, as most are; none of others."""
+    first = params[0]
+    if type(first) is not Layer or type(first.weight) is not np.ndarray or first.weight.ndim != 2:
+        return ()
+    n_in, dtype = len(first.weight), first.weight.dtype
+    if dtype not in DTYPES:
+        return ()
+    sizes = [n_in]
     for layer in params:
         if type(layer) is not Layer:
-            return False
+            return ()
         weight, bias = layer
-        if dtype is None and type(weight) is np.ndarray and weight.ndim == 2:
-            n_in, dtype = len(weight), weight.dtype
+        n_out = bias.size if type(bias) is np.ndarray else 0
         if not (
-            type(weight) is type(bias) is np.ndarray
-            and weight.shape == (n_in, bias.size)
-            and weight.size
+            n_in
+            and n_out
+            and type(weight) is np.ndarray
+            and weight.shape == (n_in, n_out)
             and bias.ndim == 1
             and weight.dtype is bias.dtype is dtype
-            and dtype in DTYPES
             and weight.flags.c_contiguous
             and bias.flags.c_contiguous
-            and all_finite(weight)
-            and all_finite(bias)
+            # A sum of squares that is finite has finite terms; another one is looked at again.
+            and math.isfinite(np.vdot(weight, weight))
+            and math.isfinite(np.vdot(bias, bias))
         ):
-            return False
-        n_in = bias.size
-    return True
+            return ()
+        sizes.append(n_out)
+        n_in = n_out
+    return tuple(sizes)
 
 
 def _check_layer(layer: object, name: str) -> Layer:
@@ -193,6 +200,8 @@ def check_inputs(x: object, n_in: int, dtype: np.dtype[Any], name: str = "x") ->
 
 def check_rows(x: object, n_in: int, dtype: np.dtype[Any], name: str = "x") -> Floats:
     """Return `x` as an array, if it has shape (batch, n_in) and the dtype `dtype`; its values are not looked at."""
+    if type(x) is np.ndarray and x.dtype is dtype and x.ndim == 2 and x.shape[1] == n_in and len(x):
+        return x  # most need nothing
     array = real_array(x, name)
     if array.ndim != 2 or array.shape[1] != n_in:
         row = f"; a single row is {name}[None, :]" if array.shape == (n_in,) else ""

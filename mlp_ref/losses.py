@@ -105,7 +105,11 @@ def _cross_entropy_of_labels(
 
     odds = np.divide(e_others, e_target, buffers.odds)
     row_loss = np.log1p(odds, buffers.row_loss)
-    loss = _mean(row_loss, buffers, sample_weight)
+    loss = (
+        float(row_loss.dot(buffers.mean))
+        if sample_weight is None
+        else _mean(row_loss, buffers, sample_weight)
+    )
     if loss == math.inf:
         # The target's exponential underflows, but its logarithm is known.
         loss = _mean(np.log(total) - d_target, buffers, sample_weight)

@@ -99,10 +99,15 @@ class MLP:
     def _prepare(self) -> None:
         """Make what calls use again: the views of the parameters, and the workspaces of a few batch sizes."""
         self._layers = as_layers(self._flat, self._layer_sizes)
+        self._of_classes = LOSSES[self._loss].of_classes
         self._pool = Pool()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_layers", "_pool")}
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name not in ("_layers", "_of_classes", "_pool")
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -170,15 +175,11 @@ class MLP:
     @params.setter
     def params(self, params: Params) -> None:
         params, sizes, dtype = check_params(params)
-        if sizes != list(self._layer_sizes):
-            raise ValueError(f"params must have the layer sizes {list(self._layer_sizes)}, got {sizes}")
+        if sizes != self._layer_sizes:
+            raise ValueError(f"params must have the layer sizes {list(self._layer_sizes)}, got {list(sizes)}")
         if dtype != self.dtype:
             raise TypeError(f"params must have the dtype of the network, {self.dtype}, got {dtype}")
         self._flat[:] = flatten(params)
-
-    @property
-    def _of_classes(self) -> bool:
-        return LOSSES[self._loss].of_classes
 
     def forward(self, x: Floats) -> Floats:
         """Return the logits, or for ``"mse"`` the outputs: (batch, n_in) in, (batch, n_out) out."""
@@ -195,14 +196,15 @@ class MLP:
         self, x: Floats, y: Targets, *, sample_weight: Floats | None = None, l2: float = 0.0
     ) -> tuple[float, list[Layer]]:
         """Return the loss of a batch and its gradient; see `mlp_ref.loss_and_gradient`."""
-        x = self._inputs(x)
-        y = self._checked_targets(y, len(x))
+        sizes, dtype = self._layer_sizes, self._flat.dtype
+        x = check_rows(x, sizes[0], dtype)
+        y = check_targets(y, (len(x), sizes[-1]), dtype, of_classes=self._of_classes)
         if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, len(x), self._flat.dtype)
+            sample_weight = check_sample_weight(sample_weight, len(x), dtype)
         if l2 or type(l2) is not float:
             l2 = check_number(l2, "l2", least=0)
         return fresh_gradient(
-            self._layers, self._layer_sizes, x, y, self._hidden, self._loss, self._pool, sample_weight, l2
+            self._layers, sizes, x, y, self._hidden, self._loss, self._pool, sample_weight, l2
         )
 
     def fit(

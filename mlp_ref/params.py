@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from mlp_ref.arrays import Floats
 
-__all__ = ["Layer", "Params", "as_layers", "flatten", "parameter_count", "sizes_of"]
+__all__ = ["Layer", "Params", "as_layers", "flatten", "parameter_count", "places", "sizes_of", "views"]
 
 
 new_tuple = tuple.__new__
@@ -37,6 +37,9 @@ class Layer(NamedTuple):
 
 Params = Sequence[Layer]
 
+Places = list[tuple[slice, tuple[int, int], slice]]
+"""Of each layer: where in a vector its weight is, the shape of the weight, and where its bias is."""
+
 
 def parameter_count(layer_sizes: Sequence[int]) -> int:
     """Return how many numbers the layers hold."""
@@ -48,24 +51,29 @@ def as_layers(flat: Floats, layer_sizes: Sequence[int]) -> list[Layer]:
 
     Writing to a layer writes to the vector, and the other way round.
     """
-    expected, places = _places(tuple(layer_sizes))
-    if flat.shape != expected:
-        raise ValueError(f"flat must have shape {expected} for layers {list(layer_sizes)}, got {flat.shape}")
+    count, where = places(tuple(layer_sizes))
+    if flat.shape != (count,):
+        raise ValueError(f"flat must have shape {(count,)} for layers {list(layer_sizes)}, got {flat.shape}")
+    return views(flat, where)
+
+
+def views(flat: Floats, where: Places) -> list[Layer]:
+    """Return the layers as views of a vector that has been checked; `where` is what `places` returns."""
     # As Layer(weight, bias), which takes twice as long.
-    return [new_tuple(Layer, (flat[weight].reshape(shape), flat[bias])) for weight, shape, bias in places]
+    return [new_tuple(Layer, (flat[weight].reshape(shape), flat[bias])) for weight, shape, bias in where]
 
 
 @functools.lru_cache
-def _places(layer_sizes: tuple[int, ...]) -> tuple[tuple[int], list[tuple[slice, tuple[int, int], slice]]]:
-    """Return the shape of the vector, and of each layer where in it its weight is, of which shape, and its bias."""
-    places = []
+def places(layer_sizes: tuple[int, ...]) -> tuple[int, Places]:
+    """Return how many numbers the vector has, and where in it each layer is."""
+    where = []
     start = 0
     for n_in, n_out in pairwise(layer_sizes):
         middle = start + n_in * n_out
         end = middle + n_out
-        places.append((slice(start, middle), (n_in, n_out), slice(middle, end)))
+        where.append((slice(start, middle), (n_in, n_out), slice(middle, end)))
         start = end
-    return (start,), places
+    return start, where
 
 
 def flatten(params: Params) -> Floats:

@@ -38,18 +38,29 @@ class Pool:
 
     def take(self, layer_sizes: Sequence[int], batch: int, dtype: np.dtype[Any]) -> Workspace:
         """Return a workspace that nobody else has, without a gradient."""
-        for workspace in self._workspaces[::-1]:
-            if workspace.batch == batch and workspace.layer_sizes == layer_sizes and workspace.dtype == dtype:
-                try:
-                    self._workspaces.remove(workspace)
-                except ValueError:  # another thread was faster
-                    continue
-                return workspace
-        return Workspace(layer_sizes, batch, dtype, gradient=False)
+        others: list[Workspace] = []
+        try:
+            while True:
+                workspace = self._workspaces.pop()
+                if (
+                    workspace.batch == batch
+                    and workspace.layer_sizes == layer_sizes
+                    and workspace.dtype == dtype
+                ):
+                    break
+                others.append(workspace)
+        except IndexError:
+            workspace = Workspace(layer_sizes, batch, dtype, gradient=False)
+        for other in reversed(others):
+            self._keep(other)
+        return workspace
 
     def put(self, workspace: Workspace) -> None:
         """Keep a workspace for a later call; the gradient in it is the caller's."""
         workspace.drop_gradient()
+        self._keep(workspace)
+
+    def _keep(self, workspace: Workspace) -> None:
         self._workspaces.append(workspace)
         if len(self._workspaces) > MOST:
             del self._workspaces[:-MOST]

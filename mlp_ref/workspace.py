@@ -12,7 +12,7 @@ import numpy as np
 
 from mlp_ref.arrays import CONSTANTS, Floats, empty_vector
 from mlp_ref.checks import check_dtype, check_layer_sizes, check_positive
-from mlp_ref.params import as_layers, parameter_count, sizes_of
+from mlp_ref.params import places, sizes_of, views
 from mlp_ref.products import multiplier
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class Workspace:
         n_in, *hidden_sizes, n = layer_sizes
         self.layer_sizes, self.batch, self.dtype = layer_sizes, batch, dtype
         self._inputs_shape = (batch, n_in)
-        self._outputs = list(layer_sizes[1:])
-        self.parameter_count = parameter_count(layer_sizes)
+        self._fitting: Params | None = None  # the list that was last found to fit
+        self.parameter_count, self._places = places(layer_sizes)
         self.drop_gradient()
         if gradient:
             self.put_gradient_in(empty_vector(self.parameter_count, dtype))
@@ -108,7 +108,7 @@ class Workspace:
 
     def put_gradient_in(self, flat: Floats) -> None:
         """Put the next gradient in the vector `flat`, of as many numbers as there are parameters."""
-        self.flat_grads, self.grads = flat, as_layers(flat, self.layer_sizes)
+        self.flat_grads, self.grads = flat, views(flat, self._places)
 
     def drop_gradient(self) -> None:
         """Have no gradient, and no place for one."""
@@ -139,16 +139,21 @@ class Workspace:
         """Return in how many rows the target had the largest logit, when a softmax loss was last computed here."""
         return self._correct_in_pieces if self.pieces else self.loss.count_correct()
 
-    def require_fit(self, params: Params, x: Floats) -> None:
-        """Raise a ValueError unless the workspace has the layer sizes of `params`, and the rows and dtype of `x`."""
-        # Parameters that have been checked have as many inputs in each layer as the one before has outputs.
+    def require_fit(self, params: Params, x: Floats, y: Targets | None = None) -> None:
+        """Raise a ValueError unless the workspace has the layer sizes of `params`, and the rows and dtype of `x`.
+
+        And unless `y`, if given, has as many rows.
+        """
+        sizes = self.layer_sizes
+        # A list that did fit is looked at no more, only counted: NumPy refuses a product of other shapes by itself.
         if (
-            x.shape == self._inputs_shape
-            and [len(bias) for _, bias in params] == self._outputs
-            and x.dtype is self.dtype is params[0].weight.dtype  # equal dtypes are nearly always one object
+            params is self._fitting
+            and x.shape == self._inputs_shape
+            and x.dtype is self.dtype  # equal dtypes are nearly always one object
+            and len(params) == len(sizes) - 1
+            and (y is None or len(y) == self.batch)
         ):
             return
-        sizes = self.layer_sizes
         if (found := sizes_of(params)) != list(sizes):
             raise ValueError(
                 f"workspace must fit params: it is for the layer sizes {list(sizes)}, but params have {found}"
@@ -160,6 +165,9 @@ class Workspace:
         for name, dtype in (("params", params[0].weight.dtype), ("x", x.dtype)):
             if dtype != self.dtype:
                 raise ValueError(f"workspace must fit {name}: it is for {self.dtype}, but {name} has {dtype}")
+        if y is not None and len(y) != self.batch:
+            raise ValueError(f"y must have one row per row of x: x has {self.batch} but y has {len(y)}")
+        self._fitting = params
 
 
 class LossBuffers:

@@ -134,3 +134,29 @@ def test_an_equal_dtype_fits_also_where_it_is_another_object():
     twin = np.dtype("f8", copy=True)
     value, _ = loss_and_gradient(params, x.view(twin), y, workspace=Workspace(SIZES, 10, np.float64))
     assert value == expected
+
+
+@pytest.mark.parametrize("pieces", [False, True])
+def test_a_list_that_did_fit_and_was_changed_is_refused(monkeypatch, pieces):
+    """Layers of one width would go through a workspace for fewer or more of them."""
+    monkeypatch.setattr("mlp_ref.workspace.ROWS_AT_ONCE", 4 if pieces else 1024)
+    sizes = [3, 3, 3, 3]
+    params, x, y = random_case(0, sizes, 10)
+    workspace = Workspace(sizes, 10, np.float64)
+    value, _ = loss_and_gradient(params, x, y, workspace=workspace)
+    assert loss_and_gradient(params, x, y, workspace=workspace)[0] == value
+    for change in (lambda: params.append(params[0]), lambda: params.__delitem__(slice(2, None))):
+        change()
+        with pytest.raises(ValueError, match=r"workspace must fit params: .* but params have \[3, 3"):
+            loss_and_gradient(params, x, y, workspace=workspace)
+        with pytest.raises(ValueError, match=r"workspace must fit params: .* but params have \[3, 3"):
+            forward(params, x, workspace=workspace)
+
+
+def test_a_layer_of_other_sizes_in_a_list_that_did_fit_is_refused():
+    params, x, y = random_case(0, SIZES, 10)
+    workspace = Workspace(SIZES, 10, np.float64)
+    loss_and_gradient(params, x, y, workspace=workspace)
+    params[1] = random_case(1, [6, 3], 10)[0][0]
+    with pytest.raises(ValueError, match=r"shapes|output array"):
+        loss_and_gradient(params, x, y, workspace=workspace)
