@@ -6,7 +6,7 @@ import os
 import secrets
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -59,6 +59,15 @@ def write_arrays(
         draft.unlink(missing_ok=True)
 
 
+def _opened(path: str | os.PathLike[str]) -> BinaryIO:
+    try:
+        return Path(path).open("rb")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {path}") from None
+    except OSError as error:
+        raise type(error)(f"{path} cannot be read: {error.strerror}") from error
+
+
 def read_arrays(
     path: str | os.PathLike[str], names: tuple[str, ...], kind: str = NETWORK
 ) -> dict[str, NDArray[Any]]:
@@ -71,7 +80,7 @@ def read_arrays(
     ValueError
         Where it is not such a file, or is damaged.
     """
-    with Path(path).open("rb") as file:
+    with _opened(path) as file:
         if not zipfile.is_zipfile(file):
             raise ValueError(f"{path} is not {CALLED[kind]}, or is cut short: no .npz archive")
         file.seek(0)

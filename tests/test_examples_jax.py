@@ -18,14 +18,34 @@ for kind in ("data_parallel", "tensor_parallel"):
     assert report.ok, str(report)
 net = mlp_ref.MLP([64, 16, 10], seed=0)
 (x, y), _ = mlp_ref.datasets.load_digits()
-before, loss = net.flat.copy(), net.loss_and_gradient(x, y)[0]
-found["train"](net, x, y, "data", 4, epochs=0, batch_size=32, learning_rate=1.0)
-assert before.tobytes() == net.flat.tobytes()
+loss = net.loss_and_gradient(x, y)[0]
+step, steps = found["step"], []
+def bits(params):
+    return [np.asarray(tensor).tobytes() for layer in params for tensor in layer]
+def kept(params, x, y, rate):
+    before, devices = bits(params), len(params[0].weight.devices())
+    result = step(params, x, y, rate)
+    steps[:] = before, devices, bits(result), result[0].weight.dtype
+    return result
+found["step"] = kept
+for dtype in (np.float32, np.float64):
+    for kind in ("data", "tensor"):
+        with jax.enable_x64(dtype == np.float64):
+            net = mlp_ref.MLP([64, 16, 10], dtype=dtype, seed=0)
+            net.save("before.npz")
+            loaded = mlp_ref.MLP.load("before.npz")
+            rows = x[:32].astype(dtype)
+            found["train"](loaded, rows, y[:32], kind, 4, epochs=1, batch_size=32, learning_rate=1.0)
+            before, devices, after, of_dtype = steps
+            assert before == bits(net.params)  # saved, loaded and laid out on the devices
+            assert (devices, of_dtype) == (4, dtype)
+            loaded.save("after.npz")
+            assert after == bits(mlp_ref.MLP.load("after.npz").params) != before
+found["step"] = step
+net = mlp_ref.MLP([64, 16, 10], seed=0)
 for kind in ("data", "tensor"):
     found["train"](net, x, y, kind, 4, epochs=1, batch_size=32, learning_rate=1.0)
 assert net.loss_and_gradient(x, y)[0] < loss / 2
-net.save("net.npz")
-assert mlp_ref.MLP.load("net.npz").flat.tobytes() == net.flat.tobytes()
 try:
     found["gradient_on"]("data", 4, net.params, x[:30], np.eye(10, dtype=x.dtype)[y[:30]])
 except ValueError as error:

@@ -184,7 +184,8 @@ class TestEvaluate:
 
     def test_missing_file(self, capsys, tmp_path):
         assert main(["evaluate", str(tmp_path / "nothing")]) == 2
-        assert "No such file" in capsys.readouterr().err
+        said = f"python -m mlp_ref evaluate: error: there is no file {tmp_path / 'nothing'}\n"
+        assert capsys.readouterr().err == said
 
     def test_network_for_other_images(self, capsys, saved, mnist):
         assert main(["evaluate", str(saved), "--data", "mnist", "--data-dir", str(mnist)]) == 2

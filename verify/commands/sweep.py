@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from verify.case.recipe import REGIMES
 from verify.checks.table import FOLLOW_UPS
-from verify.commands.progress import progress_bar
-from verify.oracle.sweep.run import Place, sweep_places
+from verify.commands.live import live_view
+from verify.oracle.sweep.engine import Broken
+from verify.oracle.sweep.ledger import FILE
+from verify.oracle.sweep.plan import SHARD
+from verify.oracle.sweep.run import Place, Refused, sweep_places
+from verify.oracle.sweep.standing import Kept, kept
 from verify.subject import mlp_ref_targets
 from verify.subject.options import add_options, judged
 
 MLP_REF = "mlp_ref"
+
+OF_A_CHECK = ("exec", "timeout", "signature", "reference", "loss_function", "forward_function")
+"""Options of ``python -m verify check`` that a sweep cannot serve."""
+
+OF_A_TARGET = ("hidden", "output", "loss", "reduction", "l2", "weights")
+"""Options that say what a target is the gradient of: of mlp_ref, each is swept."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=MLP_REF,
         help="module:name or path/to/file.py:name (default: every activation and loss of mlp_ref)",
     )
-    add_options(parser.add_argument)
+    add_options(_leaving_out(parser, OF_A_CHECK))
     parser.add_argument(
         "--cases", type=_count, default=100_000, help="how many cases, such as 1e7 (default 1e5)"
     )
@@ -39,10 +50,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="directory of the results; the same command goes on from there",
     )
     parser.add_argument(
-        "--workers", type=_count, help="processes, or workers of the cluster (default: a core each)"
+        "--status", action="store_true", help="show how the sweeps in the ledger stand, and end"
+    )
+    parser.add_argument(
+        "--workers", type=_count, help="processes, or workers of the cluster (default: a core each, or all)"
+    )
+    parser.add_argument(
+        "--shard",
+        type=_count,
+        default=SHARD,
+        help=f"cases that a process is given at once (default {SHARD}): fewer for a slow target, more for "
+        "thousands of workers; another number draws other cases",
     )
     parser.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler, such as tcp://scheduler:8786")
+    parser.add_argument(
+        "--progress", action="store_true", help="write lines of progress where there is no terminal"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the report to this file as well")
+
+
+def _leaving_out(parser: argparse.ArgumentParser, names: tuple[str, ...]) -> Any:
+    """Return an ``add_argument`` that hides these options from the help: they are there to be refused."""
+
+    def add(option: str, **settings: Any) -> None:
+        hidden = option[2:].replace("-", "_") in names
+        parser.add_argument(option, **{**settings, **({"help": argparse.SUPPRESS} if hidden else {})})
+
+    return add
 
 
 def _count(text: str) -> int:
@@ -51,7 +85,7 @@ def _count(text: str) -> int:
         number = float(text)
     except ValueError:
         number = -1.0
-    if number < 1 or number != int(number):
+    if not 1 <= number < float("inf") or number != int(number):
         raise argparse.ArgumentTypeError(f"must be a positive integer, such as 1000 or 1e6; got {text!r}")
     return int(number)
 
@@ -64,27 +98,90 @@ def run(arguments: argparse.Namespace) -> int:
     ValueError, TypeError, OSError
         When the command or its target cannot be used; the caller prints the message and exits with 2.
     """
+    if arguments.status:
+        return _status(arguments.ledger)
     if arguments.json and not Path(arguments.json).resolve().parent.is_dir():
         raise ValueError(f"--json must name a file in a directory that exists; got {arguments.json}")
+    _require_served(arguments)
     places, options = _places(arguments)
-    with _executor(arguments.dask) as executor, progress_bar(arguments.target) as progress:
-        report = sweep_places(
-            places,
-            arguments.target,
-            cases=arguments.cases,
-            ledger=arguments.ledger,
-            seed=arguments.seed,
-            executor=executor,
-            workers=arguments.workers,
-            options=options,
-            checks=FOLLOW_UPS,
-            progress=progress,
-            diagnose=True,
-        )
+    _say_what_is_not_counted(places, arguments.ledger)
+    try:
+        with (
+            _cluster(arguments.dask) as cluster,
+            live_view(arguments.target, arguments.progress) as watch,
+        ):
+            report = sweep_places(
+                places,
+                arguments.target,
+                cases=arguments.cases,
+                ledger=arguments.ledger,
+                seed=arguments.seed,
+                executor=cluster.executor,
+                workers=arguments.workers or cluster.workers,
+                options=options,
+                checks=FOLLOW_UPS,
+                shard=arguments.shard,
+                watch=watch,
+                diagnose=True,
+            )
+    except (Broken, Refused) as error:
+        raise ValueError(str(error)) from error
     if arguments.json:
         Path(arguments.json).write_text(report.to_json() + "\n", encoding="utf-8")
     print(report)
+    if report.interrupted:
+        print("the same command goes on from here")
     return 0 if report.ok and not report.interrupted else 1
+
+
+def _status(directory: str) -> int:
+    found = kept(directory)
+    path = Path(directory) / FILE
+    size = sum(file.stat().st_size for file in path.parent.glob(f"{FILE}*"))
+    print(f"{path}: {len(found)} sweep{'' if len(found) == 1 else 's'}, {size / 1e6:.1f} MB")
+    for each in found:
+        print(f"\n{each}")
+    return 0
+
+
+def _require_served(arguments: argparse.Namespace) -> None:
+    """Refuse what a sweep cannot do; what it cannot do is not left out in silence."""
+    given = {name for name in (*OF_A_CHECK, *OF_A_TARGET) if getattr(arguments, name) is not None}
+    if given & {"exec", "signature", "timeout"}:
+        raise ValueError(
+            "a sweep takes no --exec, --signature or --timeout: each process loads the target itself. Write "
+            "gradient = verify.Program('COMMAND') in a file, and sweep file.py:gradient"
+        )
+    for name in OF_A_CHECK:
+        if name in given:
+            raise ValueError(
+                f"a sweep takes no --{name.replace('_', '-')}: it judges the gradients of networks. "
+                "python -m verify check takes it"
+            )
+    if arguments.target == MLP_REF and given:
+        options = ", ".join(f"--{name}" for name in OF_A_TARGET if name in given)
+        raise ValueError(
+            f"{options}: name a TARGET; without one, every activation and loss of mlp_ref is swept"
+        )
+
+
+def _say_what_is_not_counted(places: list[Place], ledger: str) -> None:
+    """Say where the ledger has results for a target, but from other code or versions."""
+    if not (Path(ledger) / FILE).is_file():
+        return
+    wheres = {place.where for place in places}
+    others: dict[str, Kept] = {}
+    for each in kept(ledger):
+        if wheres == {job.where for job, _ in each.plan.jobs} and each.standing.judged:
+            if not each.others:
+                return
+            others.setdefault(each.plan.target, each)
+    for target, each in others.items():
+        print(
+            f"{each.standing.judged:,} cases of {target} in {ledger} do not count, since they were judged by other "
+            f"code: {'; '.join(each.others)}",
+            file=sys.stderr,
+        )
 
 
 def _places(arguments: argparse.Namespace) -> tuple[list[Place], dict[str, Any]]:
@@ -96,8 +193,6 @@ def _places(arguments: argparse.Namespace) -> tuple[list[Place], dict[str, Any]]
             if given is not None:
                 chosen[name] = tuple(item.strip() for item in given.split(","))
         return [Place(where, spec) for where, spec in mlp_ref_targets.places()], chosen
-    if arguments.loss_function or arguments.forward_function:
-        raise ValueError("--loss-function and --forward-function are for python -m verify check")
     _, given = judged(arguments.target, vars(arguments))
     chosen.update({name: given[name] for name in chosen if given.get(name) is not None})
     source, _, name = arguments.target.rpartition(":")
@@ -105,15 +200,27 @@ def _places(arguments: argparse.Namespace) -> tuple[list[Place], dict[str, Any]]
     return [Place(where, given["spec"])], chosen
 
 
+class _Cluster(NamedTuple):
+    """An executor and its number of workers; both None for processes of this machine."""
+
+    executor: Executor | None
+    workers: int | None
+
+
 @contextlib.contextmanager
-def _executor(address: str | None) -> Iterator[Executor | None]:
-    """The executor of a Dask cluster; None, for processes of this machine, where no address is given."""
+def _cluster(address: str | None) -> Iterator[_Cluster]:
+    """The executor of a Dask cluster; its own view of what it does is named."""
     if address is None:
-        yield None
+        yield _Cluster(None, None)
         return
     try:
         from distributed import Client
     except ModuleNotFoundError:
         raise ValueError("--dask needs distributed: install it with pip install 'mlp-ref[dask]'") from None
     with Client(address) as client:
-        yield client.get_executor()
+        workers = sum(client.nthreads().values())
+        if not workers:
+            raise ValueError(f"the Dask scheduler at {address} has no workers")
+        if client.dashboard_link:
+            print(f"Dask's own view: {client.dashboard_link}", file=sys.stderr)
+        yield _Cluster(client.get_executor(), workers)

@@ -38,6 +38,10 @@ class Deadly(Exception):
     """The work kills every process that does it."""
 
 
+class Broken(RuntimeError):
+    """The executor is broken, and cannot be made anew."""
+
+
 class Engine(Generic[W]):
     """Does work on an executor.
 
@@ -57,8 +61,10 @@ class Engine(Generic[W]):
             context = multiprocessing.get_context("spawn")  # a fork of a process with JAX's threads may hang
             self._make = lambda: ProcessPoolExecutor(count, context, worker.start)
         self._executor = executor if isinstance(executor, Executor) else self._made()
-        known = getattr(self._executor, "_max_workers", None)
-        self.window = 2 * (workers or known or 32)
+        self._under_way: dict[Future[Any], W] = {}
+        self.workers: int | None = workers or getattr(self._executor, "_max_workers", None)
+        """How many processes are at work, where that is known."""
+        self.window = 2 * (self.workers or 32)
 
     def run(
         self,
@@ -81,7 +87,7 @@ class Engine(Generic[W]):
         deaths: Counter[W] = Counter()
         again: deque[W] = deque()
         suspects: deque[W] = deque(todo if alone else ())
-        under_way: dict[Future[Any], W] = {}
+        under_way = self._under_way
         while True:
             while not suspects and len(under_way) < self.window:
                 work = again.popleft() if again else next(todo, None)
@@ -126,16 +132,22 @@ class Engine(Generic[W]):
 
     def _made(self) -> Executor:
         if self._make is None:
-            raise RuntimeError(
+            raise Broken(
                 "the executor is broken: a worker died. Give a function that makes it (executor=lambda: ...), and "
                 "it is made anew; what was done is in the ledger"
             )
         return self._make()
 
     def close(self) -> None:
-        """Shut the executor down, if it was made here."""
-        if self._make is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
+        """Give up what is under way, and shut the executor down, if it was made here."""
+        for future in self._under_way:
+            future.cancel()
+        if self._make is None:
+            return
+        if self._under_way:  # a pool of processes would finish its work first, which may take long
+            for process in (getattr(self._executor, "_processes", None) or {}).values():
+                process.terminate()
+        self._executor.shutdown(wait=True, cancel_futures=True)
 
     def __enter__(self) -> Engine[W]:
         return self

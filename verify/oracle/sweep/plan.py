@@ -11,16 +11,20 @@ import hashlib
 import importlib.util
 import json
 import platform
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from verify.reference.spec import Spec
+from verify.subject.program import Program
 
 SHARD = 500
-"""Cases of a shard: some two seconds of work, so that the ledger costs little and a lost shard too."""
+"""Cases of a shard, where nothing else is asked: some two seconds of work, so that the ledger costs little and a
+lost shard too.
+"""
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,14 @@ class Job:
         A digest of the file, or of the module's package.
     spec
         The fields of a Spec; None where the target has its own.
+    program
+        A digest of the files that a `verify.Program`'s command names; empty for a target in Python.
     """
 
     where: str
     code: str
     spec: Spec | None
+    program: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,12 +78,76 @@ class Shard:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def plan(job: Job, cases: int, seed: int, options: dict[str, Any], checks: Sequence[str]) -> Iterator[Shard]:
-    """Yield the shards of a job: so many cases, in order, a seed for each shard."""
-    fixed = tuple(sorted((name, value) for name, value in options.items() if value is not None))
-    for step, start in enumerate(range(0, cases, SHARD)):
-        size = min(SHARD, cases - start)
-        yield Shard(job, seed + step, size, 0, size, fixed, tuple(checks))
+@dataclass(frozen=True)
+class Plan:
+    """All that a sweep is to do: as plain data, so that a ledger can keep it.
+
+    Parameters
+    ----------
+    target
+        What the report calls the target.
+    jobs
+        Each with its options, pairs (name, value) of `verify.cases`; they share the cases.
+    cases, seed
+        How many, all jobs together; and what draws them.
+    checks
+        The follow-ups that cases are given.
+    size
+        The cases of a shard.
+    environment
+        What else the results depend on: see `environment`.
+    """
+
+    target: str
+    jobs: tuple[tuple[Job, tuple[tuple[str, Any], ...]], ...]
+    cases: int
+    seed: int
+    checks: tuple[str, ...]
+    size: int
+    environment: dict[str, str]
+
+    @property
+    def shards(self) -> Iterator[Shard]:
+        """The shards, in order: of each job as many cases as of the others, a seed for each shard."""
+        for i, (job, options) in enumerate(self.jobs):
+            cases = self.cases // len(self.jobs) + (i < self.cases % len(self.jobs))
+            for step, start in enumerate(range(0, cases, self.size)):
+                size = min(self.size, cases - start)
+                yield Shard(job, self.seed + step, size, 0, size, options, self.checks)
+
+    @property
+    def spec(self) -> str:
+        """The function that the target is judged as the gradient of, in words."""
+        texts = list(dict.fromkeys(str(job.spec) for job, _ in self.jobs))
+        return texts[0] if len(texts) == 1 else f"{len(texts)} specs"
+
+    def to_json(self) -> str:
+        """Return it as JSON."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """Return the plan that `to_json` wrote."""
+        data = json.loads(text)
+        jobs = [
+            (Job(**{**job, "spec": Spec(**job["spec"])}), tuple((name, value) for name, value in options))
+            for job, options in data["jobs"]
+        ]
+        return cls(**{**data, "jobs": tuple(jobs), "checks": tuple(data["checks"])})
+
+
+def fixed(options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Return the options that are given, as pairs in the order of their names."""
+    return tuple(sorted((name, value) for name, value in options.items() if value is not None))
+
+
+def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
+    """Return what differs between two environments, in words."""
+    return [
+        f"{name} is {here.get(name)!s:.12} here, {value!s:.12} there"
+        for name, value in there.items()
+        if here.get(name) != value
+    ]
 
 
 def environment() -> dict[str, str]:
@@ -102,6 +173,18 @@ def digest_of(where: str) -> str:
     if source.endswith(".py"):
         return hashlib.sha256(Path(source).read_bytes()).hexdigest()
     return digest_of_package(source.partition(".")[0])
+
+
+def digest_of_program(target: Any) -> str:
+    """Return a digest of the files that a program's command names, the program itself first; empty if it is none."""
+    program = getattr(target, "adapter", target)
+    if not isinstance(program, Program):
+        return ""
+    digest = hashlib.sha256()
+    for part in program.command:
+        file = Path(shutil.which(part) or part)
+        digest.update(part.encode() + b"\0" + (file.read_bytes() if file.is_file() else b""))
+    return digest.hexdigest()
 
 
 def digest_of_package(name: str) -> str:

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from verify.case.draw import cases as drawn_from
-from verify.case.recipe import DTYPES, REGIMES, Case
+from verify.case.recipe import DTYPES, REGIMES
 from verify.checks.finding import Finding
 from verify.checks.table import FOLLOW_UPS
-from verify.diagnosis.reproduce import reproduction
 from verify.oracle.report import Report
 from verify.oracle.search import Progress
 from verify.oracle.sweep import worker
 from verify.oracle.sweep.engine import Deadly, Engine
 from verify.oracle.sweep.ledger import SPLIT, Ledger
-from verify.oracle.sweep.plan import Job, Shard, digest_of, environment, plan
+from verify.oracle.sweep.plan import SHARD, Job, Plan, Shard, digest_of, digest_of_program, environment, fixed
+from verify.oracle.sweep.standing import Standing, Watch, results
+from verify.oracle.sweep.totals import Kind, Totals
 from verify.reference.judge import VERDICTS
 from verify.reference.spec import Spec
 from verify.subject.load import as_target, load
+
+
+class Refused(RuntimeError):
+    """A worker has another version of the target, or of what judges it, than the process that made the plan."""
 
 
 class Place(NamedTuple):
@@ -46,6 +51,7 @@ def sweep(
     regimes: Sequence[str] = tuple(REGIMES),
     labels: str | None = None,
     checks: Sequence[str] = FOLLOW_UPS,
+    shard: int = SHARD,
     progress: Progress | None = None,
     diagnose: bool = True,
 ) -> Report:
@@ -71,6 +77,9 @@ def sweep(
         How many processes to start; of another executor, how many workers it has. Not given: what it tells.
     dtypes, regimes, labels, checks
         As for `verify.check`.
+    shard
+        How many cases are given to a process at once, and are lost with it: fewer where a case takes seconds, more
+        where there are thousands of workers. Another number draws other cases.
     progress
         Called with (judged, cases) after each shard.
     diagnose
@@ -86,13 +95,20 @@ def sweep(
     ValueError, TypeError
         When an argument is not usable.
     RuntimeError
-        When a worker has another version of the target or of what judges it; or when the executor is broken, and was
-        not given as a function.
+        When a worker has another version of the target or of what judges it, or lacks it; or when the executor is
+        broken, and was not given as a function.
     """
     if isinstance(cases, bool) or not isinstance(cases, int) or cases < 1:
         raise ValueError(f"cases must be a positive integer; got {cases!r}")
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
         raise ValueError(f"workers must be a positive integer; got {workers!r}")
+    if isinstance(shard, bool) or not isinstance(shard, int) or shard < 1:
+        raise ValueError(f"shard must be a positive integer; got {shard!r}")
+
+    def watch(standing: Standing) -> None:
+        if progress is not None and standing.fresh:
+            progress(standing.judged, standing.cases)
+
     where = _named(gradient)
     listed = [specs] if specs is None or isinstance(specs, Spec) else list(specs)
     return sweep_places(
@@ -105,7 +121,8 @@ def sweep(
         workers=workers,
         options={"dtypes": dtypes, "regimes": tuple(regimes), "labels": labels},
         checks=checks,
-        progress=progress,
+        shard=shard,
+        watch=watch,
         diagnose=diagnose,
     )
 
@@ -121,28 +138,25 @@ def sweep_places(
     workers: int | None,
     options: dict[str, Any],
     checks: Sequence[str],
-    progress: Progress | None,
+    shard: int,
+    watch: Watch | None,
     diagnose: bool,
 ) -> Report:
     """Sweep several targets as one: see `sweep`, whose arguments these are."""
     start = time.perf_counter()
-    jobs = [_job(place, options) for place in places]
-    shards = [
-        shard
-        for i, (job, own) in enumerate(jobs)
-        for shard in plan(job, cases // len(jobs) + (i < cases % len(jobs)), seed, own, checks)
-    ]
-    here = environment()
+    jobs = tuple(_job(place, options) for place in places)
+    plan = Plan(name, jobs, cases, seed, tuple(checks), shard, environment())
     interrupted = False
     findings: list[Finding] = []
     with Ledger(ledger) as book, Engine[Shard](executor, workers) as engine:
+        book.add_plan(plan.to_json())
         try:
-            _judge_all(shards, engine, book, here, progress)
+            _judge_all(plan, engine, book, watch)
         except KeyboardInterrupt:
             interrupted = True
-        totals = _Totals()
-        for shard in shards:
-            totals.add(shard, _results(shard, book, here))
+        totals = Totals()
+        for judged, result in results(plan, book):
+            totals.add(judged, result)
         for (check, verdict), kind in totals.kinds.items():
             if diagnose and not interrupted:
                 findings.append(_finding(check, verdict, kind, engine))
@@ -151,10 +165,9 @@ def sweep_places(
     findings.sort(key=lambda finding: -VERDICTS.index(finding.verdict))
     # Two kinds may turn out to be one, once rounding is told from a mistake: the first stays.
     findings = list({(f.check, f.verdict): f for f in reversed(findings)}.values())[::-1]
-    texts = list(dict.fromkeys(str(job.spec) for job, _ in jobs))
     return Report(
         target=name,
-        spec=texts[0] if len(texts) == 1 else f"{len(texts)} specs",
+        spec=plan.spec,
         cases=cases,
         seed=seed,
         judged={regime: totals.judged[regime] for regime in REGIMES if totals.judged[regime]},
@@ -164,7 +177,7 @@ def sweep_places(
         findings=tuple(findings),
         seconds=time.perf_counter() - start,
         interrupted=interrupted,
-        failed=sum(kind.cases for kind in totals.kinds.values()),
+        failed=totals.failing.total(),
     )
 
 
@@ -188,9 +201,10 @@ def _named(gradient: Any) -> str:
     return f"{Path(source).resolve()}:{name}" if source.endswith(".py") else where
 
 
-def _job(place: Place, options: dict[str, Any]) -> tuple[Job, dict[str, Any]]:
+def _job(place: Place, options: dict[str, Any]) -> tuple[Job, tuple[tuple[str, Any], ...]]:
     """The job of a place, and the options of `verify.cases` with what its target takes."""
-    target = as_target(load(place.where), spec=place.spec)
+    loaded = load(place.where)
+    target = as_target(loaded, spec=place.spec)
     spec = target.judged_as(place.spec)
     if not isinstance(spec, Spec):
         raise TypeError(f"specs must be of type Spec; got {type(spec).__name__}")
@@ -201,34 +215,38 @@ def _job(place: Place, options: dict[str, Any]) -> tuple[Job, dict[str, Any]]:
         "layers": target.layers,
     }
     drawn_from(spec, **own)  # an unknown name is an error now, not in a worker
-    return Job(place.where, digest_of(place.where), spec), own
+    return Job(place.where, digest_of(place.where), spec, digest_of_program(loaded)), fixed(own)
 
 
-def _judge_all(
-    shards: list[Shard], engine: Engine[Shard], book: Ledger, here: dict[str, str], progress: Progress | None
-) -> None:
+def _judge_all(plan: Plan, engine: Engine[Shard], book: Ledger, watch: Watch | None) -> None:
     """Judge every shard that has no result yet, and commit each result as it comes."""
-    done = book.names()
-    total = sum(map(len, shards))
-    left = sum(len(shard) for shard in _unjudged(shards, book, done, here))
-    todo = _unjudged(shards, book, done, here)
-    alone = False
+    totals, fresh, alone = Totals(), 0, False
+
+    def tell() -> None:
+        if watch is not None:
+            watch(Standing(plan.cases, totals.verdicts(), fresh, engine.workers))
+
+    # Those before the first that is left: a run that goes on begins with them.
+    todo = _unjudged(plan.shards, plan, book, totals)
+    first = next(todo, None)
+    tell()
+    todo = itertools.chain([] if first is None else [first], todo)
     while True:
         halves: list[Shard] = []
-        judging = engine.run(todo, worker.judge_shard, here, tries=_tries, alone=alone)
+        judging = engine.run(todo, worker.judge_shard, plan.environment, tries=_tries, alone=alone)
         for shard, result in judging:
             if isinstance(result, Deadly) and len(shard) > 1:
-                book.put(shard.name(here), SPLIT)
+                book.put(shard.name(plan.environment), SPLIT)
                 halves += shard.halves()
                 continue
             if isinstance(result, Deadly):
                 result = worker.dead_case(shard)
             elif "refused" in result:
-                raise RuntimeError(f"a worker refused {shard.job.where}: {result['refused']}")
-            book.put(shard.name(here), result)
-            left -= len(shard)
-            if progress is not None:
-                progress(total - left, total)
+                raise Refused(f"a worker refused {shard.job.where}: {result['refused']}")
+            book.put(shard.name(plan.environment), result)
+            totals.add(shard, result)
+            fresh += len(shard)
+            tell()
         if not halves:
             return
         todo, alone = iter(halves), True
@@ -241,67 +259,19 @@ def _tries(shard: Shard) -> int:
     return 1 if len(shard) > 1 else 3
 
 
-def _unjudged(shards: Sequence[Shard], book: Ledger, done: set[str], here: dict[str, str]) -> Iterator[Shard]:
-    """The shards without a result; of one that was split, those of its halves."""
+def _unjudged(shards: Iterable[Shard], plan: Plan, book: Ledger, totals: Totals) -> Iterator[Shard]:
+    """The shards without a result, of one that was split those of its halves; the results are added to the totals."""
     for shard in shards:
-        name = shard.name(here)
-        if name not in done:
+        result = book.get(shard.name(plan.environment))
+        if result is None:
             yield shard
-        elif book.get(name) == SPLIT:
-            yield from _unjudged(shard.halves(), book, done, here)
+        elif result == SPLIT:
+            yield from _unjudged(shard.halves(), plan, book, totals)
+        else:
+            totals.add(shard, result)
 
 
-def _results(shard: Shard, book: Ledger, here: dict[str, str]) -> Iterator[tuple[Shard, Any]]:
-    """The results of a shard, or of its halves, as far as there are any."""
-    result = book.get(shard.name(here))
-    if result == SPLIT:
-        for half in shard.halves():
-            yield from _results(half, book, here)
-    elif result is not None:
-        yield shard, result
-
-
-class _Kind:
-    """Failures of one kind: the first, and how many."""
-
-    def __init__(self, shard: Shard, failure: dict[str, Any]) -> None:
-        fields = failure["first"]
-        self.shard, self.detail, self.cases = shard, failure["detail"], 0
-        self.case = Case(**{**fields, "layer_sizes": tuple(fields["layer_sizes"])})
-
-    def bare(self, check: str, verdict: str) -> Finding:
-        """The finding as it was first seen, neither simplified nor diagnosed."""
-        target = as_target(load(self.shard.job.where), spec=self.shard.job.spec)
-        lines = reproduction(target, target.judged_as(self.shard.job.spec), self.case, check)
-        return Finding(verdict, check, f"{self.detail} ({self._counted()})", self.case, reproduce=lines)
-
-    def _counted(self) -> str:
-        return f"{self.cases:,} case{'s' if self.cases > 1 else ''} of the sweep"
-
-
-class _Totals:
-    """Sums over shards, the same in whatever order these were judged."""
-
-    def __init__(self) -> None:
-        self.judged: Counter[str] = Counter()
-        self.inconclusive: Counter[str] = Counter()
-        self.closest: dict[str, float] = {}
-        self.kinds: dict[tuple[str, str], _Kind] = {}
-
-    def add(self, _: Shard, results: Iterator[tuple[Shard, Any]]) -> None:
-        """Add what a shard showed."""
-        for shard, result in results:
-            self.judged.update(result["judged"])
-            self.inconclusive.update({name: n for name, n in result["inconclusive"].items() if n})
-            for kind_of_tensor, ratio in result["closest"].items():
-                self.closest[kind_of_tensor] = max(self.closest.get(kind_of_tensor, 0.0), ratio)
-            for words, failure in result["failures"].items():
-                check, verdict = words.split()
-                kind = self.kinds.setdefault((check, verdict), _Kind(shard, failure))
-                kind.cases += failure["cases"]
-
-
-def _finding(check: str, verdict: str, kind: _Kind, engine: Engine[Shard]) -> Finding:
+def _finding(check: str, verdict: str, kind: Kind, engine: Engine[Shard]) -> Finding:
     """The finding of a kind, simplified and diagnosed in a worker; as it was first seen where that kills the worker."""
     bare = kind.bare(check, verdict)
     if kind.detail == worker.DIED:

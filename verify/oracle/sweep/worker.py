@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,11 @@ DIED = "the process that called the gradient died"
 
 
 def start() -> None:
-    """Prepare a process of a pool: it uses one thread, since others like it run beside it, and ends with its parent."""
+    """Prepare a process of a pool: it uses one thread, since others like it run beside it, and ends with its parent.
+
+    Ctrl-C in a terminal reaches every process there: the parent alone answers it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -41,8 +46,9 @@ def judge_shard(shard: Shard, environment: dict[str, str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``judged`` and ``inconclusive`` by regime, ``closest`` by kind of tensor, and ``failures``: for each kind
-        ``"check verdict"``, how many cases, and the first of them. Or ``refused``: why it was not judged here.
+        ``judged``, ``inconclusive`` and ``failing`` by regime, ``closest`` by kind of tensor, and ``failures``: for
+        each kind ``"check verdict"``, how many cases, and the first of them. Or ``refused``: why it was not judged
+        here.
     """
     from verify.checks.examine import examine_case
     from verify.oracle.search import follow_up_of
@@ -57,6 +63,7 @@ def judge_shard(shard: Shard, environment: dict[str, str]) -> dict[str, Any]:
         return {"refused": str(error)}
     judged: dict[str, int] = {}
     inconclusive: dict[str, int] = {}
+    failing: dict[str, int] = {}
     closest: dict[str, float] = {}
     failures: dict[str, dict[str, Any]] = {}
     for case in cases:
@@ -69,11 +76,19 @@ def judge_shard(shard: Shard, environment: dict[str, str]) -> dict[str, Any]:
                 {"cases": 0, "first": _plain(case), "detail": failure.detail},
             )
             kind["cases"] += 1
+            failing[case.regime] = failing.get(case.regime, 0) + 1
             continue
-        inconclusive[case.regime] = inconclusive.get(case.regime, 0) + (judgement.verdict == "inconclusive")
+        if judgement.verdict == "inconclusive":
+            inconclusive[case.regime] = inconclusive.get(case.regime, 0) + 1
         kind_of_tensor = judgement.tensor.kind
         closest[kind_of_tensor] = max(closest.get(kind_of_tensor, 0.0), judgement.ratio)
-    return {"judged": judged, "inconclusive": inconclusive, "closest": closest, "failures": failures}
+    return {
+        "judged": judged,
+        "inconclusive": inconclusive,
+        "failing": failing,
+        "closest": closest,
+        "failures": failures,
+    }
 
 
 def dead_case(shard: Shard) -> dict[str, Any]:
@@ -83,6 +98,7 @@ def dead_case(shard: Shard) -> dict[str, Any]:
     return {
         "judged": {case.regime: 1},
         "inconclusive": {},
+        "failing": {case.regime: 1},
         "closest": {},
         "failures": {"runs crashed": first},
     }
@@ -128,9 +144,13 @@ def simplest_finding(shard: Shard, check: str, verdict: str) -> Finding | None:
 
 
 def _prepared(shard: Shard) -> tuple[Any, Any, list[Case]]:
+    from verify.oracle.sweep.plan import digest_of_program
     from verify.subject.load import as_target, load
 
-    target = as_target(load(shard.job.where), spec=shard.job.spec)
+    loaded = load(shard.job.where)
+    if digest_of_program(loaded) != shard.job.program:
+        raise ValueError("the program is another one here than there")
+    target = as_target(loaded, spec=shard.job.spec)
     return target, target.judged_as(shard.job.spec), _prepared_cases(shard, target)
 
 
@@ -152,12 +172,11 @@ def _differences(job: Job, environment: dict[str, str]) -> str:
     """Say in what this process differs from the one that made the plan; empty where it does not."""
     from verify.oracle.sweep import plan
 
-    here = {**_environment(), "target": plan.digest_of(job.where)}
-    there = {**environment, "target": job.code}
-    different = [name for name, value in there.items() if here.get(name) != value]
-    return "; ".join(
-        f"{name} is {here.get(name)!s:.12} here, {there[name]!s:.12} there" for name in different
-    )
+    try:
+        here = {**_environment(), "target": plan.digest_of(job.where)}
+    except OSError as error:
+        return f"it is not there: {error.strerror or error}"
+    return "; ".join(plan.differences(here, {**environment, "target": job.code}))
 
 
 _KNOWN: dict[str, str] = {}

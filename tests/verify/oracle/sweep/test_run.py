@@ -1,7 +1,6 @@
 """A sweep gives the same report whatever ran it, and goes on where it was stopped."""
 
 import dataclasses
-import json
 import multiprocessing
 import os
 import signal
@@ -30,9 +29,9 @@ class Here(ThreadPoolExecutor):
         super().__init__(1)
 
 
-@pytest.fixture(autouse=True)
-def small_shards(monkeypatch):
-    monkeypatch.setattr(planning, "SHARD", 20)
+def sweep(gradient, specs=None, **options):
+    """A sweep with shards of a few cases, so that a small one has several."""
+    return verify.sweep(gradient, specs, **{"shard": 20, **options})
 
 
 def told(report):
@@ -43,15 +42,15 @@ def told(report):
 def test_every_executor_gives_the_same_report(tmp_path):
     options = {"cases": 60, "seed": 3}
     with Here() as executor:
-        first = verify.sweep(f"{FILE}:right", ledger=tmp_path / "a", executor=executor, **options)
+        first = sweep(f"{FILE}:right", ledger=tmp_path / "a", executor=executor, **options)
     assert first.ok, str(first)
     assert sum(first.judged.values()) == 60
-    second = verify.sweep(f"{FILE}:right", ledger=tmp_path / "b", workers=2, **options)
+    second = sweep(f"{FILE}:right", ledger=tmp_path / "b", workers=2, **options)
     assert told(first) == told(second)
 
 
 def test_a_failure_of_each_kind_is_simplified_and_diagnosed(tmp_path):
-    report = verify.sweep(f"{FILE}:doubled_bias", cases=60, ledger=tmp_path, executor=Here)
+    report = sweep(f"{FILE}:doubled_bias", cases=60, ledger=tmp_path, executor=Here)
     assert report.verdict == "wrong"
     (finding,) = report.findings
     assert finding.check == "gradient"
@@ -64,7 +63,7 @@ def test_a_failure_of_each_kind_is_simplified_and_diagnosed(tmp_path):
 
 def test_several_specs_share_the_cases(tmp_path):
     specs = [verify.Spec(), verify.Spec("relu")]
-    report = verify.sweep(f"{FILE}:right", specs, cases=41, ledger=tmp_path, executor=Here, diagnose=False)
+    report = sweep(f"{FILE}:right", specs, cases=41, ledger=tmp_path, executor=Here, diagnose=False)
     assert report.spec == "2 specs"
     assert sum(report.judged.values()) == 41
     assert report.verdict == "wrong"  # it is no gradient of a network with relu
@@ -74,12 +73,12 @@ def test_several_specs_share_the_cases(tmp_path):
 def test_what_was_judged_is_not_judged_again(tmp_path, monkeypatch):
     options = {"cases": 60, "ledger": tmp_path, "executor": Here}
     seen = []
-    first = verify.sweep(f"{FILE}:right", progress=lambda *counts: seen.append(counts), **options)
+    first = sweep(f"{FILE}:right", progress=lambda *counts: seen.append(counts), **options)
     assert seen == [(20, 60), (40, 60), (60, 60)]
     seen.clear()
-    assert told(verify.sweep(f"{FILE}:right", progress=lambda *c: seen.append(c), **options)) == told(first)
+    assert told(sweep(f"{FILE}:right", progress=lambda *c: seen.append(c), **options)) == told(first)
     assert seen == []
-    verify.sweep(f"{FILE}:right", progress=lambda *c: seen.append(c), **{**options, "cases": 80})
+    sweep(f"{FILE}:right", progress=lambda *c: seen.append(c), **{**options, "cases": 80})
     assert seen == [(80, 80)]
 
 
@@ -89,10 +88,10 @@ def test_an_interrupted_sweep_reports_what_it_has_and_goes_on(tmp_path):
             raise KeyboardInterrupt
 
     options = {"cases": 80, "ledger": tmp_path, "executor": Here}
-    report = verify.sweep(f"{FILE}:right", progress=interrupt, **options)
+    report = sweep(f"{FILE}:right", progress=interrupt, **options)
     assert report.interrupted
     assert sum(report.judged.values()) == 40
-    report = verify.sweep(f"{FILE}:right", **options)
+    report = sweep(f"{FILE}:right", **options)
     assert not report.interrupted
     assert sum(report.judged.values()) == 80
 
@@ -100,10 +99,8 @@ def test_an_interrupted_sweep_reports_what_it_has_and_goes_on(tmp_path):
 def test_a_killed_client_leaves_a_ledger_to_go_on_from_and_no_process(tmp_path):
     script = (
         "import verify, sys\n"
-        "from verify.oracle.sweep import plan\n"
-        "plan.SHARD = 20\n"
         "if __name__ == '__main__':\n"
-        f"    verify.sweep({f'{FILE}:slow'!r}, cases=400, ledger=sys.argv[1], workers=2,\n"
+        f"    verify.sweep({f'{FILE}:slow'!r}, cases=400, ledger=sys.argv[1], workers=2, shard=20,\n"
         "                 progress=lambda *_: print('.', flush=True))\n"
     )
     (tmp_path / "client.py").write_text(script)
@@ -117,12 +114,12 @@ def test_a_killed_client_leaves_a_ledger_to_go_on_from_and_no_process(tmp_path):
     with Ledger(ledger) as book:
         kept = len(book.names())
     assert 2 <= kept < 20
-    quiet = verify.sweep(f"{FILE}:slow", cases=400, ledger=tmp_path / "quiet", executor=Here)
-    assert told(verify.sweep(f"{FILE}:slow", cases=400, ledger=ledger, executor=Here)) == told(quiet)
+    quiet = sweep(f"{FILE}:slow", cases=400, ledger=tmp_path / "quiet", executor=Here)
+    assert told(sweep(f"{FILE}:slow", cases=400, ledger=ledger, executor=Here)) == told(quiet)
 
 
 def test_a_case_that_kills_its_process_is_found_and_the_others_are_judged(tmp_path):
-    report = verify.sweep(f"{FILE}:deadly", cases=100, ledger=tmp_path, workers=2)
+    report = sweep(f"{FILE}:deadly", cases=100, ledger=tmp_path, workers=2)
     assert sum(report.judged.values()) == 100
     (finding,) = report.findings
     assert (finding.verdict, finding.check) == ("crashed", "runs")
@@ -132,7 +129,7 @@ def test_a_case_that_kills_its_process_is_found_and_the_others_are_judged(tmp_pa
 
 
 def test_a_worker_that_is_killed_loses_nothing(tmp_path):
-    quiet = verify.sweep(f"{FILE}:slow", cases=200, ledger=tmp_path / "quiet", executor=Here)
+    quiet = sweep(f"{FILE}:slow", cases=200, ledger=tmp_path / "quiet", executor=Here)
     pools = []
 
     def pool():
@@ -144,7 +141,7 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path):
             for process in list(pools[-1]._processes.values())[:1]:
                 os.kill(process.pid, signal.SIGKILL)
 
-    report = verify.sweep(
+    report = sweep(
         f"{FILE}:slow", cases=200, ledger=tmp_path / "killed", executor=pool, workers=2, progress=kill
     )
     assert len(pools) > 2
@@ -155,11 +152,11 @@ def test_a_dask_cluster_gives_the_same_report(tmp_path):
     distributed = pytest.importorskip(
         "distributed", reason="distributed is not installed: no Dask cluster to try"
     )
-    quiet = verify.sweep(f"{FILE}:right", cases=40, ledger=tmp_path / "quiet", executor=Here)
+    quiet = sweep(f"{FILE}:right", cases=40, ledger=tmp_path / "quiet", executor=Here)
     with distributed.Client(
         processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None
     ) as client:
-        report = verify.sweep(
+        report = sweep(
             f"{FILE}:right", cases=40, ledger=tmp_path / "dask", executor=client.get_executor(), workers=2
         )
     assert told(report) == told(quiet)
@@ -181,7 +178,7 @@ def test_a_broken_executor_that_cannot_be_made_anew_is_said(tmp_path):
     with pytest.raises(
         RuntimeError, match=r"^the executor is broken: a worker died\. Give a function that makes it"
     ):
-        verify.sweep(f"{FILE}:right", cases=20, ledger=tmp_path, executor=Broken())
+        sweep(f"{FILE}:right", cases=20, ledger=tmp_path, executor=Broken())
 
 
 def test_a_worker_with_other_code_refuses(tmp_path, monkeypatch):
@@ -195,7 +192,7 @@ def test_a_worker_with_other_code_refuses(tmp_path, monkeypatch):
     with pytest.raises(
         RuntimeError, match=r"^a worker refused .*net\.py:right: target is \w+ here, \w+ there$"
     ):
-        verify.sweep(f"{target}:right", cases=20, ledger=tmp_path / "l", executor=changed)
+        sweep(f"{target}:right", cases=20, ledger=tmp_path / "l", executor=changed)
 
 
 def test_a_change_of_the_target_is_another_sweep(tmp_path):
@@ -203,9 +200,7 @@ def test_a_change_of_the_target_is_another_sweep(tmp_path):
     seen = []
     for text in (FILE.read_text(), FILE.read_text() + "\n"):
         target.write_text(text)
-        verify.sweep(
-            f"{target}:right", cases=20, ledger=tmp_path, executor=Here, progress=lambda *c: seen.append(c)
-        )
+        sweep(f"{target}:right", cases=20, ledger=tmp_path, executor=Here, progress=lambda *c: seen.append(c))
     assert len(seen) == 2
 
 
@@ -221,7 +216,7 @@ def test_a_change_of_the_target_is_another_sweep(tmp_path):
 )
 def test_what_cannot_be_used_is_refused(tmp_path, gradient, options, message):
     with pytest.raises((ValueError, TypeError), match=message):
-        verify.sweep(gradient, **{"cases": 20, "ledger": tmp_path / "ledger", "executor": Here, **options})
+        sweep(gradient, **{"cases": 20, "ledger": tmp_path / "ledger", "executor": Here, **options})
 
 
 def test_a_function_of_a_module_is_loaded_by_its_name(tmp_path):
@@ -234,12 +229,14 @@ def test_a_function_of_a_module_is_loaded_by_its_name(tmp_path):
 def test_a_shard_is_named_by_what_it_computes():
     here = environment()
     job = planning.Job("m:f", "digest", verify.Spec())
-    options = {"dtypes": ("float64",), "labels": None}
-    first, second = planning.plan(job, 30, 0, options, ("gradient",))
+    options = planning.fixed({"dtypes": ("float64",), "labels": None})
+    plan = planning.Plan("f", ((job, options),), 30, 0, ("gradient",), 20, here)
+    first, second = plan.shards
     assert (len(first), len(second)) == (20, 10)
     names = {shard.name(here) for shard in (first, second, *first.halves())}
     names.add(first.name({**here, "numpy": "0"}))
     names.add(dataclasses.replace(first, job=dataclasses.replace(job, spec=verify.Spec("relu"))).name(here))
     assert len(names) == 6
-    assert first.name(here) == next(iter(planning.plan(job, 30, 0, options, ("gradient",)))).name(here)
-    assert json.dumps(here)
+    again = planning.Plan.from_json(plan.to_json())
+    assert [shard.name(here) for shard in again.shards] == [first.name(here), second.name(here)]
+    assert again.to_json() == plan.to_json()
