@@ -46,23 +46,60 @@ def right(cases: int, names: list[str]) -> bool:
     return alarms == 0
 
 
+EXPLAINED = {
+    "gelu": "PyTorch's kernel of gelu's derivative, in float32 on CPUs, does not call its own erf, which is right to "
+    "an ulp: its result is off by up to 2e-7, more than the roundings of the formula allow near 0. The same formula in "
+    "PyTorch's own operations must be verified."
+}
+"""References at which PyTorch's own function is imprecise, and why."""
+
+
 def torch(cases: int, names: list[str]) -> bool:
     """Judge PyTorch's derivative of every reference that it has."""
-    from tests.verify.reference.layers.with_torch import SHAPES, TORCH
+    from tests.verify.reference.layers.with_torch import COMPOSED, SHAPES, TORCH
+
+    def verified(name: str, function: Any, told: str) -> bool:
+        target = verify.torch_layer(function)
+        report = verify.check_backward(target, reference=name, shapes=SHAPES.get(name), cases=cases)
+        notes = "; ".join(report.notes[1:])
+        print(f"{told:26} {report.verdict:13} {report.seconds:6.1f} s  {notes}", flush=True)
+        if not report.ok:
+            print(report)
+        return report.ok or (name in EXPLAINED and function is TORCH[name] and report.verdict == "imprecise")
 
     failed = 0
     for name in names or TORCH:
-        target = verify.torch_layer(TORCH[name])
-        report = verify.check_backward(target, reference=name, shapes=SHAPES.get(name), cases=cases)
-        failed += not report.ok
-        print(
-            f"{name:26} {report.verdict:13} {report.seconds:6.1f} s  {'; '.join(report.notes[1:])}",
-            flush=True,
-        )
-        if not report.ok:
-            print(report)
-    print(f"not verified: {failed} of {len(names or TORCH)}")
+        failed += not verified(name, TORCH[name], name)
+        if name in EXPLAINED:
+            print(f"{name}: {EXPLAINED[name]} Certified: {_errors_at_zero(TORCH[name], COMPOSED[name])}")
+            failed += not verified(name, COMPOSED[name], f"{name}, composed")
+    print(f"neither verified nor explained: {failed} of {len(names or TORCH)}")
     return failed == 0
+
+
+def _errors_at_zero(*functions: Any) -> str:
+    """How far gradients of gelu lie from certified balls, in float32 and near 0, where they are a half."""
+    import flint
+    import torch as pytorch
+
+    x = np.linspace(-0.01, 0.01, 4096, dtype=np.float32)
+    told = []
+    for function in functions:
+        tensor = pytorch.from_numpy(x).requires_grad_()
+        function(tensor).sum().backward()
+        with flint.ctx.workprec(200):
+            worst = max(
+                abs(float(got) - _gelu_slope(flint.arb(float(z)))).abs_upper()
+                for got, z in zip(tensor.grad.numpy(), x, strict=True)
+            )
+        told.append(f"{float(worst) / np.finfo(np.float32).eps * 2:.2f} u")
+    return " and, composed, ".join(told)
+
+
+def _gelu_slope(x: Any) -> Any:
+    import flint
+
+    return (1 + (x / flint.arb(2).sqrt()).erf()) / 2 + x * (-x * x / 2).exp() / (2 * flint.arb.pi()).sqrt()
 
 
 def mutant(mistake: LayerMistake, reference: Reference) -> LayerTarget:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from verify.case.layers.recipe import LayerCase
 from verify.case.layers.values import LayerArrays
-from verify.evaluate.ties import decided, directions, tied
+from verify.checks.layer_choices import judged_at_ties
 from verify.reference.backward import LayerTruth, Reference, Setting
 from verify.reference.judge import Judgement, judge, small
 from verify.reference.tensor import Tensor
@@ -136,22 +136,18 @@ def failure(check: str, detail: str, judgement: Judgement, dtype: str) -> Failed
 
 
 def require_right(call: LayerCall, check: str, detail: str = "", choices: Choices | None = None) -> Judgement:
-    """The gradient lies within its bounds: of JAX's derivative, or at a tie of another choice of a derivative."""
+    """The gradient lies within its bounds: of JAX's derivative, or at ties of another choice of a derivative."""
     names = tensors_of(call.setting.reference)
     dtype = call.case.dtype
     judgement = judge(call.truth.gradient, call.gradient, dtype, names=names, reference=call.truth)
     if judgement.verdict != "wrong":
         return judgement
-    program = call.setting.backward.program
-    ties = tied(program, call.inputs)
-    shapes = [np.shape(call.inputs[program.inputs.index(slot)]) for slot in program.differentiated]
-    for name, direction in directions(shapes) if ties else ():
-        other = call.setting.truth(call.inputs, dtype, decided(program, call.inputs, direction, ties))
-        found = judge(other.gradient, call.gradient, dtype, names=names, reference=other)
-        if found.verdict != "wrong":
-            if choices is not None:
-                choices[name] += 1
-            return found
+    chosen = judged_at_ties(call.setting, call.inputs, call.gradient, dtype, names)
+    if chosen is not None:
+        name, found = chosen
+        if choices is not None:
+            choices[name] += 1
+        return found
     raise failure(check, detail or CHECKS[check], judgement, dtype)
 
 

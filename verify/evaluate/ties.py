@@ -8,6 +8,7 @@ themselves. The numbers, and their bounds, are those of the inputs.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ import flint
 import numpy as np
 import numpy.typing as npt
 
-from verify.evaluate import balls, bounds, windows
+from verify.evaluate import balls, bounds, moves, windows
 from verify.evaluate.program import Operation, Program
 
 Array = npt.NDArray[Any]
@@ -32,6 +33,13 @@ def directions(shapes: Sequence[tuple[int, ...]]) -> Iterator[tuple[str, list[Ar
     """From where ties are approached: what the choice is called, and a direction for each input."""
     for name, sign in (("from below", -1), ("from above", 1)):
         yield name, [np.full(shape, sign) for shape in shapes]
+    if len(shapes) > 1:  # one input against another
+        order = range(1, len(shapes) + 1)
+        yield (
+            "the first input of equals",
+            [np.full(shape, -i) for i, shape in zip(order, shapes, strict=True)],
+        )
+        yield "the last input of equals", [np.full(shape, i) for i, shape in zip(order, shapes, strict=True)]
     yield "the first of equals", [-_ramp(shape, (1, 1), True) for shape in shapes]
     yield "the last of equals", [_ramp(shape, (1, 1), True) for shape in shapes]
     for rows_first, *signs in itertools.product((True, False), (1, -1), (1, -1)):
@@ -102,42 +110,129 @@ def _equal(operation: Operation, operands: Sequence[bounds.Pair]) -> Array:
 
 
 def decided(
-    program: Program, inputs: Sequence[Array], direction: Sequence[Array], ties: Mapping[int, Array]
+    program: Program, ties: Mapping[int, Array], outcomes: Mapping[int, Array], between: bool = False
 ) -> Program:
-    """The program whose comparisons, where exact numbers tie, say what they say a step into a direction away.
+    """The program whose comparisons, where exact numbers tie, say what they are told to say.
 
     Parameters
     ----------
-    program, inputs
+    program
         As for `verify.evaluate.bounds.evaluate`.
-    direction
-        An array for each differentiated input.
     ties
         Where they tie: `tied`.
+    outcomes
+        For comparisons, by number, arrays of True, False, and None where nothing is decided: `towards`, or
+        `verify.evaluate.choices.outcomes`.
+    between
+        Whether the bounds are for code that takes a slope between two: with one rounding more wherever a tie selects,
+        that of the product with that slope.
     """
-    outcomes = dict(zip(ties, _outcomes(program, inputs, direction, ties), strict=True))
-    operations, constants, slots = [], list(program.constants), program.slots
+    rewritten = _Rewritten(program)
+    tied_at = dict.fromkeys(range(program.slots), _NOWHERE)
     for i, operation in enumerate(program.operations):
-        if i not in ties:
-            operations.append(operation)
-            continue
-        # The comparison, but False where a tie is decided; or True where it is decided so.
-        known = ties[i] & (outcomes[i] != None)  # noqa: E711 - entry by entry
-        constants += [(slots, ~known), (slots + 1, known & outcomes[i].astype(bool))]
-        compared, undecided = slots + 2, slots + 3
-        operations += [
-            operation._replace(results=(compared,)),
-            operation._replace(name="and", operands=(compared, slots), results=(undecided,)),
-            operation._replace(name="or", operands=(undecided, slots + 1)),
+        if i in ties:
+            tied_at[operation.results[0]] = ties[i]
+        elif between:
+            tied_at[operation.results[0]] = _moved_along(operation, [tied_at[k] for k in operation.operands])
+        if i in outcomes:
+            rewritten.decide(operation, ties[i], outcomes[i])
+        elif between and operation.name == "select_n" and tied_at[operation.operands[0]].any():
+            rewritten.follow(operation, "weighed", tied_at[operation.operands[0]])
+        elif between and operation.name == "add_to_windows" and tied_at[operation.operands[1]].any():
+            rewritten.share(operation, tied_at[operation.operands[1]])
+        else:
+            rewritten.operations.append(operation)
+    return rewritten.program
+
+
+_NOWHERE = np.zeros((), dtype=bool)
+_MOVES = ("broadcast_in_dim", "reshape", "squeeze", "expand_dims", "transpose")
+
+
+def _moved_along(operation: Operation, where: Sequence[Array]) -> Array:
+    """Return where an outcome depends on ties, from where its operands do."""
+    if operation.name in ("and", "or", "not"):
+        return np.asarray(functools.reduce(np.logical_or, where))
+    if operation.name in _MOVES and where[0].any():
+        return np.asarray(moves.MOVES[operation.name]({}, operation.parameters, where[0]))
+    return _NOWHERE
+
+
+def undecided(program: Program, ties: Mapping[int, Array]) -> Program:
+    """The program whose comparisons are in doubt where exact numbers tie: its bounds hold every choice, and more."""
+    rewritten = _Rewritten(program)
+    for i, operation in enumerate(program.operations):
+        if i in ties:
+            rewritten.follow(operation, "either", ties[i])
+        else:
+            rewritten.operations.append(operation)
+    return rewritten.program
+
+
+class _Rewritten:
+    """A program that is being made of another: new operations, constants and slots."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self.operations: list[Operation] = []
+        self._constants, self._slots = list(program.constants), program.slots
+
+    def slot(self) -> int:
+        """A new slot."""
+        self._slots += 1
+        return self._slots - 1
+
+    def constant(self, value: Array) -> int:
+        """The slot of a new constant."""
+        slot = self.slot()
+        self._constants.append((slot, value))
+        return slot
+
+    def follow(self, operation: Operation, name: str, where: Array) -> None:
+        """An operation, and another one of its result and of where something holds."""
+        between = self.slot()
+        self.operations += [
+            operation._replace(results=(between,)),
+            operation._replace(name=name, operands=(between, self.constant(where))),
         ]
-        slots += 4
-    return replace(program, operations=tuple(operations), constants=tuple(constants), slots=slots)
+
+    def share(self, operation: Operation, where: Array) -> None:
+        """What adds numbers to entries of windows, where each of the entries that tie may have a part of the number."""
+        source, chosen = operation.operands
+        product, tied = self.slot(), self.constant(np.asarray(where.any(axis=-1)))
+        weighed = operation._replace(name="weighed", operands=(source, tied), results=(product,))
+        self.operations += [weighed, operation._replace(operands=(product, chosen, self.constant(where)))]
+
+    def decide(self, comparison: Operation, tie: Array, outcome: Array) -> None:
+        """A comparison, but False where a tie is decided; or True where it is decided so."""
+        known = np.logical_and(tie, outcome != None)  # noqa: E711 - entry by entry
+        keep = self.constant(np.logical_not(known))
+        true = self.constant(np.asarray(known & outcome.astype(bool)))
+        compared, undecided = self.slot(), self.slot()
+        self.operations += [
+            comparison._replace(results=(compared,)),
+            comparison._replace(name="and", operands=(compared, keep), results=(undecided,)),
+            comparison._replace(name="or", operands=(undecided, true)),
+        ]
+
+    @property
+    def program(self) -> Program:
+        """The program that was made."""
+        return replace(
+            self._program,
+            operations=tuple(self.operations),
+            constants=tuple(self._constants),
+            slots=self._slots,
+        )
 
 
-def _outcomes(
+def towards(
     program: Program, inputs: Sequence[Array], direction: Sequence[Array], ties: Iterable[int]
-) -> list[Array]:
-    """Return what comparisons say a step into a direction away: True, False, or None where that is not known."""
+) -> dict[int, Array]:
+    """Return what comparisons say a step into a direction away: True, False, or None where that is not known.
+
+    ``direction`` has an array for each differentiated input.
+    """
     steps = dict(zip(program.differentiated, direction, strict=True))
     probe = replace(program, outputs=tuple(program.operations[i].results[0] for i in ties))
     with flint.ctx.workprec(_BITS):
@@ -147,4 +242,5 @@ def _outcomes(
             else array
             for slot, array in zip(program.inputs, inputs, strict=True)
         ]
-        return [np.asarray(outcome, dtype=object) for outcome in balls.evaluate(probe, moved, {})]
+        outcomes = balls.evaluate(probe, moved, {})
+        return {i: np.asarray(outcome, dtype=object) for i, outcome in zip(ties, outcomes, strict=True)}

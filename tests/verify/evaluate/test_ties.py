@@ -5,7 +5,7 @@ from jax import lax
 
 from verify.evaluate import bounds
 from verify.evaluate.backward import traced_backward
-from verify.evaluate.ties import decided, directions, tied
+from verify.evaluate.ties import decided, directions, tied, towards
 
 
 def choices(function, x, cotangent):
@@ -16,7 +16,7 @@ def choices(function, x, cotangent):
     ties = tied(backward.program, inputs)
     found = {"JAX": bounds.evaluate(backward.program, inputs, at)[1][0].tolist()}
     for name, direction in directions([x.shape]):
-        program = decided(backward.program, inputs, direction, ties)
+        program = decided(backward.program, ties, towards(backward.program, inputs, direction, ties))
         found[name] = bounds.evaluate(program, inputs, at)[1][0].tolist()
     return found
 

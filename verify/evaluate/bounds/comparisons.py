@@ -92,6 +92,12 @@ def _not(at: Arithmetic, _: Any, a: Pair) -> Pair:
     return ~a[0], a[1]
 
 
+@rule("either")
+def _either(at: Arithmetic, _: Any, a: Pair, where: Pair) -> Pair:
+    """An outcome that may be either where it is said so: how `verify.evaluate.ties` holds every choice."""
+    return a[0], a[1] | where[0]
+
+
 @rule("reduce_or")
 def _reduce_or(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     """In doubt where one of them is, unless another is surely true."""

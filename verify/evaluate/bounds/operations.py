@@ -59,6 +59,13 @@ def _mul(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pai
     return (v, e) if integral(parameters) else at.rounded(v, e)
 
 
+@rule("weighed")
+def _weighed(at: Arithmetic, _: Any, a: Pair, where: Pair) -> Pair:
+    """A number, and the rounding of a product with a weight of at most 1 where it is said so."""
+    v, e = at.rounded(a[0], a[1])
+    return v, np.where(where[0], e, a[1])
+
+
 @rule("div")
 def _div(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:
     """[(ea + |q| eb) / (|b| - eb)], infinite if b may be 0: a'/b' - q = (a' - q b') / b', with q = a/b."""

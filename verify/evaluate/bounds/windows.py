@@ -94,11 +94,13 @@ def _largest_in_window(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -
 
 
 @rule("add_to_windows")
-def _add_to_windows(at: Arithmetic, parameters: Mapping[str, Any], source: Pair, chosen: Pair) -> Pair:
+def _add_to_windows(
+    at: Arithmetic, parameters: Mapping[str, Any], source: Pair, chosen: Pair, *shared: Pair
+) -> Pair:
     """Each number of the source added where its window's entry is chosen: a sum for each entry of the whole.
 
     [sum e], e plus |v| where the choice is in doubt, since the number may be there or not; and (n - 1) u sum(|v| + e)
-    for the n numbers that may be there.
+    for the n numbers that may be there. Where windows are ``shared``, each of their entries may have a part of it.
     """
     whole = shape(parameters["out_shape"], at.sizes)
     where = windows.places(at.sizes, parameters, whole).ravel()
@@ -111,7 +113,8 @@ def _add_to_windows(at: Arithmetic, parameters: Mapping[str, Any], source: Pair,
     possible = outcome | doubt
     value = total(np.where(outcome, v, 0.0))
     error = total(np.where(possible, e + np.where(doubt, abs(v), 0.0), 0.0))
-    additions = np.maximum(total(possible) - 1, 0)
+    counted = possible | shared[0][0] if shared else possible
+    additions = np.maximum(total(counted) - 1, 0)
     largest = total(np.where(possible, abs(v) + e, 0.0))
     rounding = at.share(largest, additions * at.u) + additions * at.eta
     return value, error + np.where(additions > 0, rounding, 0.0)

@@ -120,3 +120,6 @@ SHAPES = {
     "spatial_batch_norm": {"x": "n+1 c h w", "gamma": "c", "beta": "c"},
 }
 """PyTorch refuses a norm over one number."""
+
+COMPOSED = {"gelu": lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5))}
+"""The formula in PyTorch's own operations, where its kernel is less precise than they are."""

@@ -1,0 +1,148 @@
+"""A gradient beside the other choices of a derivative, where numbers tie: see `verify.evaluate.choices`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from verify.evaluate import choices
+from verify.evaluate.bounds.arithmetic import REFERENCE_ROUNDOFF, Array, Pair
+from verify.evaluate.program import Program
+from verify.evaluate.shares import solved
+from verify.evaluate.ties import decided, directions, tied, towards, undecided
+from verify.reference.backward import LayerTruth, Setting
+from verify.reference.judge import Judgement, judge, roots
+from verify.reference.tensor import Tensor
+
+TOO_MANY = f"more than {choices.MOST} choices at ties: not each was tried by itself"
+"""What a judgement notes where no choice that was tried gives the gradient, and not all were."""
+
+NEARLY = "a choice at ties gives nearly this gradient, but not within its bound"
+"""What a judgement notes where the error beside the closest choice is under sqrt(u) of its tensor."""
+
+
+def judged_at_ties(
+    setting: Setting,
+    inputs: list[Array],
+    gradient: list[Array],
+    dtype: npt.DTypeLike,
+    names: Sequence[Tensor],
+) -> tuple[str, Judgement] | None:
+    """Judge a gradient, which is not the reference's, by other choices at ties.
+
+    Parameters
+    ----------
+    setting, inputs
+        The reference at some sizes, and its program's inputs.
+    gradient, dtype, names
+        The tensors, their dtype and their names.
+
+    Returns
+    -------
+    tuple of str and Judgement, or None
+        The choice, in words, and the judgement beside it; None where no choice gives this gradient. Where a choice
+        gives it to sqrt(u) but not within its bound, and where there are more ties than can be decided one by one, the
+        judgement is inconclusive.
+    """
+    program = setting.backward.program
+    where = tied(program, inputs)
+    if not where:
+        return None
+
+    def beside(other: Program) -> Judgement:
+        truth = setting.truth(inputs, dtype, other)
+        return judge(truth.gradient, gradient, dtype, names=names, reference=truth)
+
+    # Its bounds hold every choice: what they do not hold is none.
+    widest = setting.truth(inputs, dtype, undecided(program, where)).gradient
+    if judge(widest, gradient, dtype, names=names).verdict == "wrong":
+        return None
+    shapes = [np.shape(inputs[program.inputs.index(slot)]) for slot in program.differentiated]
+    for name, direction in directions(shapes):
+        found = beside(decided(program, where, towards(program, inputs, direction, where)))
+        if found.verdict != "wrong":
+            return name, found
+    ties = choices.ties_of(program, where)
+    search = _Search(setting, inputs, dtype, where, ties)
+    near: tuple[str, Judgement] | None = None
+    flat = np.concatenate([np.ravel(tensor).astype(float) for tensor in gradient])
+    for mean in search.tried(flat):
+        pairs, truth = search.pairs(mean)
+        found = judge(pairs, gradient, dtype, names=names, reference=truth)
+        if found.verdict != "wrong":
+            return mean.described(ties), found
+        if near is None and _near(found, dtype):
+            near = NEARLY, replace(found, verdict="inconclusive", note=NEARLY)
+    if near is not None:
+        return near
+    if choices.count(ties) > choices.MOST:
+        vague = judge(widest, gradient, dtype, names=names)
+        return TOO_MANY, replace(vague, verdict="inconclusive", note=TOO_MANY)
+    return None
+
+
+def _near(judgement: Judgement, dtype: npt.DTypeLike) -> bool:
+    """Tell if no entry is off by more than sqrt(u) of its tensor's largest."""
+    assert judgement.entries is not None
+    share, least_scale = roots(np.dtype(dtype))
+    ends = np.cumsum([math.prod(shape) for shape in judgement.entries.shapes])[:-1]
+    tensors = zip(
+        *(np.split(part, ends) for part in (judgement.entries.got, judgement.entries.expected)), strict=True
+    )
+    return all(
+        float(abs(got - expected).max(initial=0.0))
+        <= share * max(float(abs(expected).max(initial=0.0)), least_scale)
+        for got, expected in tensors
+    )
+
+
+class _Search:
+    """The choices at the ties of one call, and what gradients they give."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        inputs: list[Array],
+        dtype: npt.DTypeLike,
+        where: dict[int, Array],
+        ties: list[choices.Tie],
+    ) -> None:
+        self.setting, self.inputs, self.dtype, self.where, self.ties = setting, inputs, dtype, where, ties
+
+    def tried(self, gradient: Array) -> Iterator[choices.Mean]:
+        """Choices that may give a gradient."""
+        yield from choices.alike(self.ties)
+        if choices.count(self.ties) <= choices.MOST:
+            yield from solved(self.ties, self._evaluate, gradient)
+
+    def pairs(self, mean: choices.Mean) -> tuple[list[Pair], LayerTruth | None]:
+        """The gradient of a mean of choices with its bounds; of one choice also what knows of the exact gradient.
+
+        A backward pass is linear in what comes back, and its bound convex in it: the bound of a mean is the mean of the
+        bounds, with one rounding more wherever a slope is between two, and those of taking the mean here.
+        """
+        if len(mean.choices) == 1:
+            truth = self._truth(mean.choices[0])
+            return truth.gradient, truth
+        parts = [self._truth(choice, between=True).gradient for choice in mean.choices]
+        slack = (len(parts) + 3) * REFERENCE_ROUNDOFF
+        pairs = []
+        for of_tensor in zip(*parts, strict=True):
+            weighted = list(zip(mean.weights, of_tensor, strict=True))
+            value = np.sum([weight * v for weight, (v, _) in weighted], axis=0)
+            bound = np.sum([weight * (e + slack * (abs(v) + e)) for weight, (v, e) in weighted], axis=0)
+            pairs.append((value, bound))
+        return pairs, None
+
+    def _truth(self, choice: choices.Choice, between: bool = False) -> LayerTruth:
+        program = self.setting.backward.program
+        made = decided(program, self.where, choices.outcomes(self.ties, choice, self.where), between)
+        return self.setting.truth(self.inputs, self.dtype, made)
+
+    def _evaluate(self, choice: choices.Choice) -> tuple[Array, Array]:
+        pairs = self._truth(choice).gradient
+        return tuple(np.concatenate([np.ravel(p[i]) for p in pairs]) for i in (0, 1))  # type: ignore[return-value]
