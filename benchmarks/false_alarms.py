@@ -22,15 +22,15 @@ import numpy as np
 from oracle_evidence import drawn, textbook
 
 from mlp_ref import MLP, Layer, loss_and_gradient
+from verify.case.case import DTYPES, Case
 from verify.case.practical import practical_cases
-from verify.case.recipe import DTYPES, Case
 from verify.checks.random_rounding import RandomRounding
 from verify.evaluate import rounding, xla
 from verify.evaluate.bounds import Arithmetic
-from verify.reference.derivative import loss_function, traced
+from verify.reference.derivative import loss_function, traced_derivative
 from verify.reference.judge import judge
 from verify.reference.spec import Spec
-from verify.reference.truth import Truth, flat
+from verify.reference.truth import Truth, tensors_of
 from verify.subject import mlp_ref_targets
 
 SPECS = list(mlp_ref_targets.SPECS.items())
@@ -103,8 +103,8 @@ def implementations(hidden: str, loss: str, spec: Spec) -> dict[str, Callable[..
         "mlp_ref's network": of_network(hidden, loss),
         "textbook NumPy": textbook(spec),
         "row after row": row_after_row(spec),
-        "PyTorch": torch_gradient.of(spec),
-        "XLA": lambda *arrays: xla.evaluate(loss_function(spec), *arrays)[1],
+        "PyTorch": torch_gradient.torch_gradient(spec),
+        "XLA": lambda *arrays: xla.evaluate_by_xla(loss_function(spec), *arrays)[1],
     }
 
 
@@ -114,11 +114,11 @@ class Band:
     def __init__(self, spec: Spec, case: Case, inputs: list[Any], tier: RandomRounding) -> None:
         parameters = sum(array.size for array in inputs[:-2])
         self.quantile, self._samples = tier.quantile(parameters)
-        self._of = traced(spec, case.sizes), inputs, Arithmetic.judging(case.dtype, case.sizes)
+        self._of = traced_derivative(spec, case.sizes), inputs, Arithmetic.judging(case.dtype, case.sizes)
         self.pairs = self._made(either=False)
 
     def _made(self, either: bool) -> list[Any]:
-        return rounding.evaluate(*self._of, self.quantile, self._samples, either)
+        return rounding.evaluate_under_rounding(*self._of, self.quantile, self._samples, either)
 
     def sigmas(self, tensors: list[Any], either: bool = False) -> float:
         """Return the largest error of some results in units of sigma."""
@@ -153,7 +153,7 @@ def judged(i: int, part: int, arguments: argparse.Namespace) -> dict[str, Count]
         band = Band(spec, case, truth.inputs, tier)
         for name, gradient in six.items():
             with np.errstate(all="ignore"):
-                tensors = [np.asarray(tensor) for tensor in flat(gradient(*case.arrays()))]
+                tensors = [np.asarray(tensor) for tensor in tensors_of(gradient(*case.arrays()))]
             found, sigmas = judge(truth.tensors, tensors, case.dtype), band.sigmas(tensors)
             count = counts[name]
             count.cases += 1

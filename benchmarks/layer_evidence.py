@@ -26,9 +26,9 @@ import verify  # noqa: E402
 from tests.verify.reference.layers.right import RIGHT  # noqa: E402
 from verify.diagnosis.layers import explain_layer, wrong_program  # noqa: E402
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE, LayerMistake  # noqa: E402
-from verify.evaluate.bounds import Arithmetic, evaluate  # noqa: E402
+from verify.evaluate.bounds import Arithmetic, evaluate_with_bounds  # noqa: E402
 from verify.reference.backward import Reference  # noqa: E402
-from verify.reference.layers import NAMES, named  # noqa: E402
+from verify.reference.layers import NAMES, reference_in_table  # noqa: E402
 from verify.subject.layers.target import LayerTarget, Returned  # noqa: E402
 
 
@@ -110,7 +110,7 @@ def mutant(mistake: LayerMistake, reference: Reference) -> LayerTarget:
         program = wrong_program(mistake, setting)
         given = setting.backward.inputs(tuple(inputs.values()), setting.cotangent(cotangents))
         dtype = np.asarray(cotangents[0]).dtype
-        pairs = evaluate(program, given, Arithmetic.judging("float64", {}))
+        pairs = evaluate_with_bounds(program, given, Arithmetic.judging("float64", {}))
         return Returned(None, tuple(value.astype(dtype) for value, _ in pairs))
 
     return LayerTarget(run, mistake.name)
@@ -141,7 +141,7 @@ def mistakes(cases: int, names: list[str]) -> bool:
         layer = (mistake.layers or ("affine",))[0]
         if names and mistake.name not in names and layer not in names:
             continue
-        reference = named(layer)
+        reference = reference_in_table(layer)
         target = mutant(mistake, reference)
         report = verify.check_backward(
             target, reference=layer, cases=cases, xla=0, certified=0, diagnose=False

@@ -26,14 +26,14 @@ import numpy as np
 
 import verify
 from mlp_ref import Layer, loss_and_gradient
-from verify.case.recipe import DTYPES, REGIMES, Case
+from verify.case.case import DTYPES, REGIMES, Case
 from verify.case.run import drawn_cases
 from verify.checks.cross_check import worst_xla_error
 from verify.evaluate import balls, bounds, xla
-from verify.reference.derivative import loss_function, traced
+from verify.reference.derivative import loss_function, traced_derivative
 from verify.reference.judge import judge, ratios, vacuous
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
-from verify.reference.truth import Truth, flat
+from verify.reference.truth import Truth, tensors_of
 from verify.subject import mlp_ref_targets
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,10 +69,13 @@ def by_jax_itself(arguments: argparse.Namespace) -> bool:
             for case in drawn(spec, n, arguments.seed + i, dtypes=[dtype]):
                 params, x, y = case.arrays()
                 value, gradient = loss_and_gradient(params, x, y, hidden, loss)
-                jax_value, jax_gradient = xla.evaluate(loss_function(spec), params, x, y)
+                jax_value, jax_gradient = xla.evaluate_by_xla(loss_function(spec), params, x, y)
                 truth = Truth.of(spec, case.inputs(), dtype)
                 pairs = [truth.loss, *truth.tensors]
-                ours, theirs = [np.asarray(value), *flat(gradient)], [jax_value, *flat(jax_gradient)]
+                ours, theirs = (
+                    [np.asarray(value), *tensors_of(gradient)],
+                    [jax_value, *tensors_of(jax_gradient)],
+                )
                 done += 1
                 for a, b, (_, bound) in zip(ours, theirs, pairs, strict=True):
                     with np.errstate(invalid="ignore"):
@@ -193,7 +196,7 @@ def peers() -> list[tuple[str, Spec, Any]]:
         from verify.commands import torch_gradient
 
         torch.set_num_threads(1)
-        found += [("PyTorch", spec, torch_gradient.of(spec)) for spec in all_specs()]
+        found += [("PyTorch", spec, torch_gradient.torch_gradient(spec)) for spec in all_specs()]
     return found
 
 
@@ -255,12 +258,12 @@ def containment(arguments: argparse.Namespace) -> bool:
     for i, spec in enumerate(specs):
         for case in drawn(spec, n, arguments.seed + i):
             cases += 1
-            program, inputs = traced(spec, case.sizes), case.inputs()
+            program, inputs = traced_derivative(spec, case.sizes), case.inputs()
             alone = bounds.Arithmetic.alone(case.dtype, case.sizes)
             truth = balls.certified(program, inputs, case.sizes, case.dtype)
             results = working.evaluate(program, inputs, alone)
             reference = Truth.of(spec, inputs, case.dtype)
-            own = bounds.evaluate(program, inputs, alone)
+            own = bounds.evaluate_with_bounds(program, inputs, alone)
             for ball, result, (value, bound), (_, narrow) in zip(
                 truth, results, [reference.loss, *reference.tensors], own, strict=True
             ):
@@ -321,7 +324,7 @@ def power(arguments: argparse.Namespace) -> bool:
         for (hidden, loss), spec in mlp_ref_targets.SPECS.items():
             target = mlp_ref_targets.target(hidden, loss)
             for _, case, truth in _pairs([spec], arguments.power_cases // 12, arguments.seed, dtype):
-                tensors = [np.array(tensor) for tensor in flat(target.gradient(*case.arrays()))]
+                tensors = [np.array(tensor) for tensor in tensors_of(target.gradient(*case.arrays()))]
                 live = [i for i, (value, _) in enumerate(truth.tensors) if value.any()]
                 i = int(rng.choice(live))
                 entry = tuple(int(rng.integers(n)) for n in tensors[i].shape)

@@ -19,17 +19,17 @@ from typing import Any
 import numpy as np
 from oracle_evidence import DEFAULT, drawn, peers
 
+from verify.case.case import DTYPES, LABELS, PRACTICAL, REGIMES, Call, Case
 from verify.case.practical import practical_cases
-from verify.case.recipe import DTYPES, LABELS, PRACTICAL, REGIMES, Call, Case
 from verify.checks.answer import Answer
 from verify.checks.further_calls import FURTHER_CALLS
-from verify.checks.random_rounding import RandomRounding, examined_with
+from verify.checks.random_rounding import RandomRounding, examine_with_random_rounding
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
 from verify.evaluate import rounding, xla
 from verify.evaluate.bounds import Arithmetic
-from verify.reference.derivative import loss_function, traced
+from verify.reference.derivative import loss_function, traced_derivative
 from verify.reference.spec import Spec
-from verify.reference.truth import flat
+from verify.reference.truth import tensors_of
 from verify.subject import mlp_ref_targets
 from verify.subject.call import Failed
 from verify.subject.target import Target
@@ -53,7 +53,9 @@ def in_sigmas(spec: Spec, case: Case, tensors: list[Any]) -> np.ndarray[Any, Any
     """The errors of all entries in units of sigma, 0 where nothing is known of them."""
     quantile, samples = RUN.quantile(sum(tensor.size for tensor in tensors))
     at = Arithmetic.judging(case.dtype, case.sizes)
-    pairs = rounding.evaluate(traced(spec, case.sizes), case.inputs(), at, quantile, samples, either=False)
+    pairs = rounding.evaluate_under_rounding(
+        traced_derivative(spec, case.sizes), case.inputs(), at, quantile, samples, either=False
+    )
     with np.errstate(all="ignore"):
         errors = [
             np.where(np.isfinite(sigma), np.where(tensor == value, 0.0, abs(tensor - value) / sigma), 0.0)
@@ -64,7 +66,7 @@ def in_sigmas(spec: Spec, case: Case, tensors: list[Any]) -> np.ndarray[Any, Any
 
 def through_xla(spec: Spec) -> Callable[..., Any]:
     """JAX itself."""
-    return lambda params, x, y: xla.evaluate(loss_function(spec), params, x, y)[1]
+    return lambda params, x, y: xla.evaluate_by_xla(loss_function(spec), params, x, y)[1]
 
 
 def distribution(arguments: argparse.Namespace) -> bool:
@@ -81,7 +83,7 @@ def distribution(arguments: argparse.Namespace) -> bool:
         cases += practical_cases(spec, arguments.seed + i, dtypes=DTYPES)[: 2 if name == "XLA" else None]
         for case in cases:
             with np.errstate(all="ignore"):
-                tensors = [np.asarray(tensor) for tensor in flat(gradient(*case.arrays()))]
+                tensors = [np.asarray(tensor) for tensor in tensors_of(gradient(*case.arrays()))]
             errors = in_sigmas(spec, case, tensors)
             # A unit at relu's kink may fall on either side: whether that is all is asked of the tier itself.
             if errors.max(initial=0.0) > RUN.quantile(errors.size)[0]:
@@ -135,7 +137,7 @@ def bands(arguments: argparse.Namespace) -> bool:
             error = max(
                 abs(tensor - value).max() / scale
                 for tensor, (value, _), scale in zip(
-                    flat(answer.gradient), truth.tensors, scales, strict=True
+                    tensors_of(answer.gradient), truth.tensors, scales, strict=True
                 )
             )
             name = f"{hidden} {'-'.join(map(str, sizes))}, {batch}"
@@ -155,11 +157,11 @@ def power(arguments: argparse.Namespace) -> bool:
     caught = dict.fromkeys(fractions, 0)
     for seed in range(arguments.power_cases // 200):
         case = Case(MNIST, 32, "float32", PRACTICAL, seed=seed)
-        tensors = flat(target.gradient(*case.arrays()))
+        tensors = tensors_of(target.gradient(*case.arrays()))
         quantile, samples = RUN.quantile(sum(tensor.size for tensor in tensors))
         at = Arithmetic.judging(case.dtype, case.sizes)
-        pairs = rounding.evaluate(
-            traced(DEFAULT, case.sizes), case.inputs(), at, quantile, samples, either=True
+        pairs = rounding.evaluate_under_rounding(
+            traced_derivative(DEFAULT, case.sizes), case.inputs(), at, quantile, samples, either=True
         )
         for _ in range(200):
             i = int(rng.integers(len(tensors)))
@@ -198,7 +200,9 @@ def same_bits(spec: Spec, mistake: Mistake, cases: list[Case]) -> bool:
             made.tobytes() == true.tobytes()
             for case in cases
             for _ in range(2)
-            for made, true in zip(flat(wrong(*case.arrays())), flat(right(*case.arrays())), strict=True)
+            for made, true in zip(
+                tensors_of(wrong(*case.arrays())), tensors_of(right(*case.arrays())), strict=True
+            )
         )
 
 
@@ -217,7 +221,7 @@ def mistakes(arguments: argparse.Namespace) -> bool:
         cases = cases_at(MNIST, 32, spec)
         for case, turn in cases:
             try:
-                examined_with(RUN, target, spec, case, turn)
+                examine_with_random_rounding(RUN, target, spec, case, turn)
             except Failed as failure:
                 by["random rounding alone" if failure.check == "rounding" else "the bound"] += 1
                 regimes[case.regime] += 1

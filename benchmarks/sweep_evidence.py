@@ -142,7 +142,9 @@ def workers(arguments: argparse.Namespace) -> bool:
             def pool() -> Executor:
                 import multiprocessing
 
-                pools.append(ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), worker.start))
+                pools.append(
+                    ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), worker.start_worker)
+                )
                 return pools[-1]
 
             killer = Killer(lambda: list(pools[-1]._processes or ()), arguments.kills, arguments.every, 0)

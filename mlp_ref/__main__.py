@@ -17,7 +17,7 @@ from mlp_ref.arguments import CLASSES, PIXELS, SHARE_HELD_OUT, read_arguments
 from mlp_ref.losses import LOSSES
 from mlp_ref.network import MLP
 from mlp_ref.optimisers import SGD
-from mlp_ref.products import is_large
+from mlp_ref.products import is_large_product
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = read_arguments(arguments)
     try:
-        return train(options) if options.command == "train" else evaluate(options)
+        return _train(options) if options.command == "train" else _evaluate(options)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return INTERRUPTED
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return UNUSABLE
 
 
-def train(options: argparse.Namespace) -> int:
+def _train(options: argparse.Namespace) -> int:
     """Train a network, say how well it does on the test images, and save it where asked to."""
     if options.save is not None:
         _require_place_for(options.save, "--save")
@@ -105,14 +105,14 @@ def train(options: argparse.Namespace) -> int:
 
 def _say_where_kernels_cost(options: argparse.Namespace) -> None:
     """Print a line where OpenBLAS leaves AVX-512 unused, in a network whose products are large enough to feel it."""
-    if blas.runs_below_processor() and is_large(options.layers, options.batch_size):
+    if blas.runs_below_processor() and is_large_product(options.layers, options.batch_size):
         print(
             f"note: OpenBLAS runs its {blas.kernel()} kernels on a processor with AVX-512, so that large products "
             f"take up to twice as long; OPENBLAS_CORETYPE is {os.environ.get('OPENBLAS_CORETYPE') or 'not set'}"
         )
 
 
-def evaluate(options: argparse.Namespace) -> int:
+def _evaluate(options: argparse.Namespace) -> int:
     """Say how well a saved network does on the test images, and which digits it takes for which."""
     _require_plot(options)
     net = MLP.load(options.file)

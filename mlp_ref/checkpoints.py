@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlp_ref.checks import check_positive
-from mlp_ref.course import State
+from mlp_ref.course import TrainingState
 from mlp_ref.history import History
-from mlp_ref.optimisers import Memory
+from mlp_ref.optimisers import OptimiserMemory
 from mlp_ref.storage import CHECKPOINT, read_arrays, write_arrays
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Checkpoints:
         if folder.exists() and not folder.is_dir():
             raise NotADirectoryError(f"checkpoint must be a directory, but {str(folder)!r} is a file")
         self.path = folder / FILE
-        self.state: State | None = None
+        self.state: TrainingState | None = None
         if self.path.exists():
             if not resume:
                 raise FileExistsError(
@@ -74,7 +74,7 @@ class Checkpoints:
         for draft in folder.glob(f".{FILE}.*.part"):  # of a process that was killed while it wrote
             draft.unlink()
 
-    def write(self, state: State) -> None:
+    def write(self, state: TrainingState) -> None:
         """Replace the checkpoint by `state`."""
         texts = {
             "settings": self.settings,
@@ -95,13 +95,15 @@ class Checkpoints:
             CHECKPOINT,
         )
 
-    def _read(self) -> State:
+    def _read(self) -> TrainingState:
         texts = ("settings", "first_random_state", "random_state", "history")
         arrays = read_arrays(self.path, (*texts, "flat", "best_flat", "steps", "vectors"), CHECKPOINT)
         try:
             settings, first, now, history = (json.loads(str(arrays[name])) for name in texts)
-            memory = Memory(int(arrays["steps"]), arrays["vectors"] if arrays["vectors"].size else None)
-            state = State(
+            memory = OptimiserMemory(
+                int(arrays["steps"]), arrays["vectors"] if arrays["vectors"].size else None
+            )
+            state = TrainingState(
                 arrays["flat"], arrays["best_flat"] if arrays["best_flat"].size else None, memory, first, now,
                 History(**history),
             )  # fmt: skip

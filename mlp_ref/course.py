@@ -11,19 +11,19 @@ from mlp_ref.evaluation import Model, Rows, evaluate
 from mlp_ref.history import History
 from mlp_ref.losses import LOSSES
 from mlp_ref.schedules import Adaptive, Moment
-from mlp_ref.stopping import Watch
+from mlp_ref.stopping import StoppingWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mlp_ref.arrays import Floats
-    from mlp_ref.optimisers import Memory
+    from mlp_ref.optimisers import OptimiserMemory
     from mlp_ref.plan import Plan
 
-__all__ = ["Course", "State"]
+__all__ = ["Course", "TrainingState"]
 
 
-class State(NamedTuple):
+class TrainingState(NamedTuple):
     """A training run between two epochs.
 
     Attributes
@@ -41,7 +41,7 @@ class State(NamedTuple):
 
     flat: Floats
     best_flat: Floats | None
-    memory: Memory
+    memory: OptimiserMemory
     first_random_state: dict[str, Any]
     random_state: dict[str, Any]
     history: History
@@ -69,7 +69,7 @@ class Course:
         callbacks: Sequence[Callable[[History], object]] = (),
     ) -> None:
         self.history = History()
-        self.watch = Watch(plan.stopping) if plan.stopping else None
+        self.watch = StoppingWatch(plan.stopping) if plan.stopping else None
         self._model, self._plan, self._rows = model, plan, rows
         self._validation, self._callbacks = validation, callbacks
 

@@ -27,7 +27,7 @@ from mlp_ref.params import Layer, Params, as_layers, flatten
 from mlp_ref.pool import Pool
 from mlp_ref.scores import accuracy, r_squared
 from mlp_ref.softmax import put_softmax
-from mlp_ref.targets import check_targets, most_probable
+from mlp_ref.targets import check_targets, target_labels
 from mlp_ref.weights import check_sample_weight
 
 if TYPE_CHECKING:
@@ -377,7 +377,7 @@ class MLP:
         """Return the fraction of rows whose class is predicted, or for ``"mse"`` R², averaged over the outputs."""
         predictions: NDArray[Any] = self.predict(x)
         y = self._checked_targets(y, len(predictions))
-        return accuracy(predictions, most_probable(y)) if self._of_classes else r_squared(predictions, y)
+        return accuracy(predictions, target_labels(y)) if self._of_classes else r_squared(predictions, y)
 
     def copy(self) -> MLP:
         """Return a network with these parameters and this random state, which shares no memory with this one."""

@@ -16,10 +16,10 @@ from mlp_ref.lbfgs import LBFGS
 if TYPE_CHECKING:
     from mlp_ref.arrays import Floats
 
-__all__ = ["OPTIMISERS", "SGD", "Adam", "Memory", "Optimiser", "as_optimiser"]
+__all__ = ["OPTIMISERS", "SGD", "Adam", "Optimiser", "OptimiserMemory", "as_optimiser"]
 
 
-class Memory(NamedTuple):
+class OptimiserMemory(NamedTuple):
     """The memory of an optimiser between steps.
 
     Attributes
@@ -76,11 +76,11 @@ class Optimiser:
         """Return what is to be subtracted, in the place of the gradient."""
         raise NotImplementedError
 
-    def memory(self) -> Memory:
+    def memory(self) -> OptimiserMemory:
         """Return a copy of what is remembered."""
-        return Memory(self._steps, None if self._vectors is None else self._vectors.copy())
+        return OptimiserMemory(self._steps, None if self._vectors is None else self._vectors.copy())
 
-    def remember(self, memory: Memory) -> None:
+    def remember(self, memory: OptimiserMemory) -> None:
         """Go back to what `memory` holds, which is copied."""
         self._steps = memory.steps
         if memory.vectors is None or self._vectors is None or self._vectors.shape != memory.vectors.shape:

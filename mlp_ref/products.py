@@ -11,7 +11,7 @@ import numpy as np
 from mlp_ref import blas
 from mlp_ref.arrays import Floats
 
-__all__ = ["Multiply", "is_large", "multiplier"]
+__all__ = ["Multiply", "is_large_product", "multiplier"]
 
 Multiply = Callable[[Floats, Floats, "Floats | None"], Floats]
 """``multiply(a, b, out)`` returns ``a @ b``, in the memory of `out`, which is in C order; None allocates it."""
@@ -48,17 +48,17 @@ def multiplier(layer_sizes: Sequence[int], batch: int) -> Multiply:
     1.07 for 784-300-100-10 at 64 rows, 1.02 for 784-512-512-10 at 256 rows. With OpenBLAS's kernels for processors
     without AVX-512 it would be 0.7 of these, so that there every product is one call.
     """
-    if not is_large(layer_sizes, batch):
+    if not is_large_product(layer_sizes, batch):
         return np.ndarray.dot  # the method: np.dot takes twice as long to look at its arguments
-    return in_blocks if _blocks_pay() else whole
+    return product_in_blocks if _blocks_pay() else whole_product
 
 
-def is_large(layer_sizes: Sequence[int], batch: int) -> bool:
+def is_large_product(layer_sizes: Sequence[int], batch: int) -> bool:
     """Return True where a product of the network is so large that OpenBLAS does not multiply it where it lies."""
     return batch * max(n_in * n_out for n_in, n_out in pairwise(layer_sizes)) > UNPACKED
 
 
-def whole(a: Floats, b: Floats, out: Floats | None) -> Floats:
+def whole_product(a: Floats, b: Floats, out: Floats | None) -> Floats:
     """Multiply by one call of BLAS."""
     if out is not None and b.size >= LARGE and not b.flags.c_contiguous and 4 * len(a) <= min(b.shape):
         # The same as (bᵀ @ aᵀ)ᵀ, for which BLAS need not transpose a matrix far larger than a:
@@ -67,13 +67,13 @@ def whole(a: Floats, b: Floats, out: Floats | None) -> Floats:
     return a.dot(b, out)
 
 
-def in_blocks(a: Floats, b: Floats, out: Floats | None) -> Floats:
+def product_in_blocks(a: Floats, b: Floats, out: Floats | None) -> Floats:
     """Multiply block by block, where the blocks are small enough for BLAS to take them as they lie."""
     (m, k), n = a.shape, b.shape[1]
     straight, b_straight = a.flags.c_contiguous and b.flags.c_contiguous, b.flags.c_contiguous
     block = _block(m, k, n, straight, b_straight)
     if block is None or out is None:
-        return whole(a, b, out)
+        return whole_product(a, b, out)
     rows, columns = block
     if straight:
         # The columns of b are far apart: those of one panel stay in the cache while they meet every block of a.

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from mlp_ref.history import History
 
-__all__ = ["reporting"]
+__all__ = ["progress_reporter"]
 
 
 @contextmanager
-def reporting(epochs: int, progress: bool) -> Iterator[Callable[[History], None]]:
+def progress_reporter(epochs: int, progress: bool) -> Iterator[Callable[[History], None]]:
     """Give the function to call at the end of each of `epochs` epochs; it shows nothing unless `progress`."""
     if not progress:
         yield _say_nothing

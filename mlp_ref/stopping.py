@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mlp_ref.arrays import Floats
     from mlp_ref.history import History
 
-__all__ = ["MONITORS", "EarlyStopping", "Watch", "check_stopping"]
+__all__ = ["MONITORS", "EarlyStopping", "StoppingWatch", "check_stopping"]
 
 MONITORS = ("loss", "validation_loss", "validation_accuracy")
 
@@ -61,7 +61,7 @@ def check_stopping(stopping: object, validates: bool, loss: str) -> EarlyStoppin
     return stopping
 
 
-class Watch:
+class StoppingWatch:
     """The record of early stopping: the best epoch so far.
 
     Its numbers follow from the `History` alone: who resumes a training shows it every epoch again.

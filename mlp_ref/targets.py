@@ -11,7 +11,7 @@ from mlp_ref.arrays import Floats, Integers, as_array, real_array, require_finit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Targets", "check_targets", "most_probable"]
+__all__ = ["Targets", "check_targets", "target_labels"]
 
 Targets: TypeAlias = "Floats | Integers"
 
@@ -100,7 +100,7 @@ def _require_distributions(y: Floats, name: str) -> None:
         raise ValueError(f"{name} must have rows that sum to 1, but {name}[{row}] sums to {sums[row]:.6g}")
 
 
-def most_probable(y: Targets) -> Integers:
+def target_labels(y: Targets) -> Integers:
     """Return the most probable class of each row of `y`, (batch,)."""
     return y.astype(np.intp) if y.ndim == 1 else y.argmax(axis=1)
 
@@ -109,4 +109,4 @@ def _without_one_hot(y: Floats) -> Targets:
     """Return labels if every one of these distributions is one-hot, and `y` as it is otherwise: labels are faster."""
     # A row sums to 1, so that where each number that is not 0 is 1, it has one.
     one_hot = np.count_nonzero(y) == len(y) == np.count_nonzero(y == 1)
-    return most_probable(y) if one_hot else y
+    return target_labels(y) if one_hot else y

@@ -9,11 +9,11 @@ import numpy as np
 
 from mlp_ref.arrays import Floats, Integers, quiet
 from mlp_ref.calls import loss_and_gradient
-from mlp_ref.course import Course, State
+from mlp_ref.course import Course, TrainingState
 from mlp_ref.evaluation import Model, Rows, evaluate
 from mlp_ref.lbfgs import LBFGS, minimise
 from mlp_ref.optimisers import Optimiser
-from mlp_ref.progress import reporting
+from mlp_ref.progress import progress_reporter
 from mlp_ref.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def train(
     """Train `model` in place on checked data, and return what happened; see `MLP.fit`."""
     course = Course(model, plan, len(data.x), validation, callbacks)
     try:
-        with quiet(), reporting(plan.epochs, progress) as report:
+        with quiet(), progress_reporter(plan.epochs, progress) as report:
             if isinstance(plan.optimiser, LBFGS):
                 minimise(model, data, plan.optimiser, plan.epochs, plan.l2, course, report)
             else:
@@ -126,11 +126,11 @@ def _descend(
         if checkpoints and (epoch % checkpoints.every == 0 or epoch == plan.epochs or history.stopped_by):
             best = course.watch.best_flat if course.watch else None
             first, now = first_random_state or {}, rng.bit_generator.state
-            checkpoints.write(State(model.flat, best, last_memory, dict(first), dict(now), history))
+            checkpoints.write(TrainingState(model.flat, best, last_memory, dict(first), dict(now), history))
 
 
 def _resume(
-    model: Model, state: State, optimiser: Optimiser, rng: np.random.Generator, course: Course
+    model: Model, state: TrainingState, optimiser: Optimiser, rng: np.random.Generator, course: Course
 ) -> None:
     model.flat[:] = state.flat
     optimiser.remember(state.memory)

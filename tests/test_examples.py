@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import verify
-from verify.commands.vectors.choose import chosen
-from verify.commands.vectors.files import written
+from verify.commands.vectors.choose import choose_vectors
+from verify.commands.vectors.files import write_files
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -61,8 +61,11 @@ def test_its_wrong_twin_is_named(example):
 @pytest.fixture(scope="module")
 def vectors(tmp_path_factory):
     directory = tmp_path_factory.mktemp("vectors")
-    written(
-        [*chosen(verify.Spec("relu"), "float64", 12, 0), *chosen(verify.Spec("tanh"), "float32", 12, 0)],
+    write_files(
+        [
+            *choose_vectors(verify.Spec("relu"), "float64", 12, 0),
+            *choose_vectors(verify.Spec("tanh"), "float32", 12, 0),
+        ],
         directory,
     )
     return directory

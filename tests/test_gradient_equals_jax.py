@@ -15,7 +15,7 @@ import mlp_ref
 import verify
 from verify.reference.judge import judge
 from verify.reference.network import loss_of
-from verify.reference.truth import Truth, flat
+from verify.reference.truth import Truth, tensors_of
 from verify.subject import mlp_ref_targets
 
 NETWORKS = sorted(mlp_ref_targets.SPECS)
@@ -34,8 +34,8 @@ def test_loss_and_gradient_equal_jax_value_and_grad(data, network):
         jax_loss, jax_grads = jax.value_and_grad(loss_of(spec))(params, x, y)
 
     bounds = Truth.of(spec, case.inputs(), case.dtype)
-    results = [np.asarray(loss), *flat(grads)]
-    expected = [np.asarray(jax_loss), *(np.asarray(tensor) for tensor in flat(jax_grads))]
+    results = [np.asarray(loss), *tensors_of(grads)]
+    expected = [np.asarray(jax_loss), *(np.asarray(tensor) for tensor in tensors_of(jax_grads))]
     for ours, jaxs, (_, bound) in zip(results, expected, [bounds.loss, *bounds.tensors], strict=True):
         assert ours.shape == jaxs.shape
         assert np.all(np.isfinite(ours) | ~np.isfinite(jaxs))
@@ -68,7 +68,7 @@ def test_a_target_far_below_the_top_is_as_exact(dtype, lowest, seed):
     _, grads = mlp_ref.loss_and_gradient(params, x, y)
     inputs = [np.asarray(array, dtype=float) for array in (*params[0], x, np.eye(4)[y])]
     truth = Truth.of(verify.Spec(), inputs, dtype)
-    assert judge(truth.tensors, flat(grads), dtype).verdict == "verified"
+    assert judge(truth.tensors, tensors_of(grads), dtype).verdict == "verified"
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -70,7 +70,7 @@ def in_optax(transformation, flat, gradients):
         program = flatten(jax.make_jaxpr(stepped)(*[vector] * (1 + len(gradients))))
     at = bounds.Arithmetic.judging(flat.dtype, {})
     inputs = [array.astype(np.float64) for array in (flat, *gradients)]
-    ((value, bound),) = bounds.evaluate(program, inputs, at)
+    ((value, bound),) = bounds.evaluate_with_bounds(program, inputs, at)
     assert np.isfinite(bound).all()
     return value, bound
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from verify.case.arrays import Arrays
-    from verify.case.draw import cases
-    from verify.case.layers.recipe import LayerCase
-    from verify.case.recipe import Case
+    from verify.case.case import Case
+    from verify.case.cases import cases
+    from verify.case.layers.case import LayerCase
     from verify.checks.finding import Finding
     from verify.diagnosis.diagnose import Diagnosis, explain
     from verify.oracle.assertion import assert_gradient
@@ -53,18 +53,18 @@ __all__ = [
 # Where each name lives. It is imported on first use, so that `import verify` loads neither JAX nor Hypothesis.
 _HOMES = {
     "Arrays": "verify.case.arrays",
-    "Case": "verify.case.recipe",
+    "Case": "verify.case.case",
     "Diagnosis": "verify.diagnosis.diagnose",
     "Finding": "verify.checks.finding",
     "Judgement": "verify.reference.judge",
-    "LayerCase": "verify.case.layers.recipe",
+    "LayerCase": "verify.case.layers.case",
     "Program": "verify.subject.program",
     "Report": "verify.oracle.report",
     "Spec": "verify.reference.spec",
     "Target": "verify.subject.target",
     "adapt": "verify.subject.adapt",
     "assert_gradient": "verify.oracle.assertion",
-    "cases": "verify.case.draw",
+    "cases": "verify.case.cases",
     "check": "verify.oracle.check",
     "check_backward": "verify.oracle.backward",
     "examine": "verify.oracle.check",

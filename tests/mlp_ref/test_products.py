@@ -19,7 +19,7 @@ def operands(shape, kind, dtype=np.float64):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", ["forward", "weight", "input"])
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("multiply", [products.whole, products.in_blocks])
+@pytest.mark.parametrize("multiply", [products.whole_product, products.product_in_blocks])
 def test_a_product_lies_within_its_bound_and_in_the_memory_given(multiply, shape, kind, dtype):
     a, b = operands(shape, kind, dtype)
     out = np.full((a.shape[0], b.shape[1]), np.nan, dtype)
@@ -32,7 +32,7 @@ def test_a_product_lies_within_its_bound_and_in_the_memory_given(multiply, shape
     assert np.all(np.abs(product - exact) <= bound)
 
 
-@pytest.mark.parametrize("multiply", [products.whole, products.in_blocks])
+@pytest.mark.parametrize("multiply", [products.whole_product, products.product_in_blocks])
 def test_a_product_into_a_part_of_a_vector_leaves_the_rest_alone(multiply):
     a, b = operands((64, 784, 256), "weight")
     flat = np.zeros(10 + a.shape[0] * b.shape[1] + 10)
@@ -42,7 +42,7 @@ def test_a_product_into_a_part_of_a_vector_leaves_the_rest_alone(multiply):
     assert not flat[-10:].any()
 
 
-@pytest.mark.parametrize("multiply", [products.whole, products.in_blocks])
+@pytest.mark.parametrize("multiply", [products.whole_product, products.product_in_blocks])
 @pytest.mark.parametrize("shape", [(256, 256, 256), (8, 300, 300)])
 @pytest.mark.parametrize("kind", ["forward", "input"])
 def test_without_memory_given_a_product_is_new(multiply, shape, kind):
@@ -64,7 +64,7 @@ def test_blas_is_given_blocks_that_it_takes_as_they_lie_and_every_number_once(mo
     matmul = np.matmul
     monkeypatch.setattr(np, "matmul", multiplied)
     out = np.empty((a.shape[0], b.shape[1]))
-    products.in_blocks(a, b, out)
+    products.product_in_blocks(a, b, out)
     assert sum(given) == out.size
     assert len(given) == (5 if kind == "forward" else 1)
 
@@ -108,11 +108,11 @@ def test_small_networks_multiply_by_the_plain_method():
 @pytest.mark.parametrize(
     ("threads", "kernel", "expected"),
     [
-        (1, "SkylakeX", products.in_blocks),
-        (1, "Cooperlake", products.in_blocks),
-        (2, "SkylakeX", products.whole),
-        (1, "Haswell", products.whole),
-        (1, "", products.whole),
+        (1, "SkylakeX", products.product_in_blocks),
+        (1, "Cooperlake", products.product_in_blocks),
+        (2, "SkylakeX", products.whole_product),
+        (1, "Haswell", products.whole_product),
+        (1, "", products.whole_product),
     ],
 )
 def test_large_networks_multiply_in_blocks_where_openblas_has_avx512_and_one_thread(
@@ -130,7 +130,7 @@ def test_the_gradient_is_the_same_up_to_rounding_in_blocks(hidden):
     params = as_layers(rng.normal(size=parameter_count(sizes)) / 28, sizes)
     x, y = rng.normal(size=(batch, 784)), rng.integers(0, 10, batch)
     results = []
-    for multiply in (products.whole, products.in_blocks):
+    for multiply in (products.whole_product, products.product_in_blocks):
         workspace = Workspace(sizes, batch, x.dtype)
         workspace.multiply = multiply
         value, grads = loss_and_gradient(params, x, y, hidden, workspace=workspace)

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from mlp_ref import MLP, History
-from mlp_ref.stopping import EarlyStopping, Watch, check_stopping
+from mlp_ref.stopping import EarlyStopping, StoppingWatch, check_stopping
 
 
 def exhausted(figures, monitor="loss", **options):
     """Return the epochs, counted from 1, at whose end patience runs out."""
-    watch, history = Watch(EarlyStopping(monitor, **options)), History(**{monitor: figures})
+    watch, history = StoppingWatch(EarlyStopping(monitor, **options)), History(**{monitor: figures})
     return [epoch for epoch in range(1, len(figures) + 1) if watch.observe(history, epoch)], watch
 
 

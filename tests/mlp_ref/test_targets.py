@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mlp_ref.targets import check_targets, most_probable
+from mlp_ref.targets import check_targets, target_labels
 
 F64 = np.dtype(np.float64)
 
@@ -69,5 +69,5 @@ def test_one_hot_rows_become_labels_and_soft_rows_stay():
 
 
 def test_most_probable_reads_labels_and_rows():
-    np.testing.assert_array_equal(most_probable(np.array([2, 1])), [2, 1])
-    np.testing.assert_array_equal(most_probable(np.array([[0.1, 0.9], [0.8, 0.2]])), [1, 0])
+    np.testing.assert_array_equal(target_labels(np.array([2, 1])), [2, 1])
+    np.testing.assert_array_equal(target_labels(np.array([[0.1, 0.9], [0.8, 0.2]])), [1, 0])

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 import mlp_ref
 import verify
-from verify.case.recipe import Call
+from verify.case.case import Call
 from verify.reference.network import loss_of
 from verify.reference.spec import Spec
-from verify.reference.truth import Truth, flat
+from verify.reference.truth import Truth, tensors_of
 from verify.subject import mlp_ref_targets
 
 NETWORKS = sorted(mlp_ref_targets.SPECS)
@@ -149,7 +149,7 @@ def test_what_reproduces_a_finding_does():
     report = verify.check(wrong, Spec(weights="rows"), cases=20, false_alarm=0)
     finding = verify.examine(wrong, report.findings[0].case, Spec(weights="rows"))
     assert finding.verdict == "wrong"
-    assert flat(weighted(*report.findings[0].case.arrays()))[0].shape == finding.case.layer_sizes[:2]
+    assert tensors_of(weighted(*report.findings[0].case.arrays()))[0].shape == finding.case.layer_sizes[:2]
 
 
 def test_the_command_takes_weights(tmp_path, capsys):

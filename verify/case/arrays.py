@@ -31,10 +31,10 @@ class WeightedArrays(NamedTuple):
     sample_weight: Array
 
 
-def laid_out(array: Any, layout: str) -> Any:
+def array_in_layout(array: Any, layout: str) -> Any:
     """A copy of an array (or of a list of Layers) with the same values in another memory layout."""
     if isinstance(array, list):
-        return [Layer(*(laid_out(tensor, layout) for tensor in layer)) for layer in array]
+        return [Layer(*(array_in_layout(tensor, layout) for tensor in layer)) for layer in array]
     if array.shape[-1:] == (
         1,
     ):  # the stride of an axis of length 1 says nothing, and some libraries refuse it
@@ -85,7 +85,7 @@ def fill_arrays(
     return params, x, y
 
 
-def weights_of_rows(batch: int, dtype: str, seed: int) -> Array:
+def fill_row_weights(batch: int, dtype: str, seed: int) -> Array:
     """The weight of each row, (batch,): of every size about 1, a quarter of them 0, but not the first one."""
     rng = np.random.default_rng(
         (seed, 1)

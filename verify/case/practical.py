@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from verify.case.recipe import PRACTICAL, Case, labels_of
+from verify.case.case import PRACTICAL, Case, labels_of_case
 from verify.reference.spec import Spec
 
 FIRST = ((784, 16, 16, 10), 32)
@@ -48,7 +48,7 @@ def practical_cases(
     layers
         The only number of layers that the target can have; None where it can have any.
     """
-    kind, _ = labels_of(spec.targets if isinstance(spec, Spec) else "distribution", labels)
+    kind, _ = labels_of_case(spec.targets if isinstance(spec, Spec) else "distribution", labels)
     weights = isinstance(spec, Spec) and spec.weighted
     choice = random.Random(f"{spec} {seed}")
     fitting = [

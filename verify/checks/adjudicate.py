@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from verify.case.recipe import Call
+from verify.case.case import Call
 from verify.checks.examine import function_for
 from verify.checks.further_calls import FURTHER_CALLS
 from verify.evaluate import balls, bounds
 from verify.evaluate.budget import Budget
 from verify.evaluate.program import Program
-from verify.reference.derivative import traced
+from verify.reference.derivative import traced_derivative
 from verify.reference.judge import Judgement, small
 from verify.reference.outputs import traced_outputs
 from verify.reference.spec import Spec
-from verify.reference.tensor import tensors_of
-from verify.reference.truth import Array, SpecLike, flat, within_reach_of_balls
+from verify.reference.tensor import tensor_names
+from verify.reference.truth import Array, SpecLike, tensors_of, within_reach_of_balls
 from verify.subject.target import Target
 
 UNSETTLED = "not settled at a higher precision, whose certified enclosure would take too long"
@@ -54,7 +54,7 @@ def adjudicate(
     result = _Result.of(target, spec, call, check, judgement)
     if budget is not None:
         try:
-            return decided(
+            return adjudicate_calls(
                 judgement,
                 call.case.dtype,
                 result.again,
@@ -63,10 +63,10 @@ def adjudicate(
         except _OutOfTime:
             verdict = "imprecise" if small(judgement, np.dtype(call.case.dtype)) else "wrong"
             return replace(judgement, verdict=verdict, note=UNSETTLED)
-    return decided(judgement, call.case.dtype, result.again, result.certified)
+    return adjudicate_calls(judgement, call.case.dtype, result.again, result.certified)
 
 
-def decided(
+def adjudicate_calls(
     judgement: Judgement,
     dtype: str,
     again: Callable[[np.dtype[Any]], Array | None],
@@ -94,7 +94,9 @@ def decided(
     return replace(judgement, verdict="imprecise" if shrunk else "wrong")
 
 
-def shrinks(target: Target, spec: SpecLike, call: Call, check: str, judgement: Judgement) -> bool | None:
+def error_shrinks(
+    target: Target, spec: SpecLike, call: Call, check: str, judgement: Judgement
+) -> bool | None:
     """Tell if an error shrinks with the unit roundoff, as `adjudicate` describes.
 
     None where that cannot be told: the code cannot run at a higher precision, or the network is too large for a truth
@@ -151,11 +153,11 @@ class _Result:
             program = traced_outputs(spec, len(call.case.layer_sizes) - 1)
             shape: tuple[int, ...] = (sizes["b"], call.case.layer_sizes[-1])
             return cls(_forward(target, call), shape, program, inputs[: len(program.inputs)], sizes, 0)
-        program = traced(spec, sizes)
+        program = traced_derivative(spec, sizes)
         if check == "loss":
             return cls(_loss(target, call), (), program, inputs, sizes, 0)
-        i = tensors_of(len(call.case.layer_sizes) - 1).index(judgement.tensor)
-        shape = flat(call.arrays().params)[i].shape
+        i = tensor_names(len(call.case.layer_sizes) - 1).index(judgement.tensor)
+        shape = tensors_of(call.arrays().params)[i].shape
         return cls(_tensor(target, call, last, check, i), shape, program, inputs, sizes, i + 1)
 
     def again(self, dtype: np.dtype[Any]) -> Array | None:
@@ -178,7 +180,7 @@ class _Result:
             room = float(np.finfo(dtype).eps) ** 0.5 * judgement.error
             return not room >= 0 or bool(1024 * balls.radius(made[self.output]).max(initial=0.0) <= room)
 
-        if balls.seconds_of(self.sizes) > budget.left:
+        if balls.evaluation_seconds(self.sizes) > budget.left:
             raise _OutOfTime
         made = balls.certified(self.program, self.inputs, self.sizes, dtype, enough=enough, budget=budget)
         if not enough(made):
@@ -195,7 +197,7 @@ class _Result:
             truth = self.certified(dtype)
             return [float(balls.distance(truth, array).max(initial=0.0)) for array in arrays]
         at = bounds.Arithmetic.judging(np.float64, self.sizes)
-        value, bound = bounds.evaluate(self.program, self.inputs, at)[self.output]
+        value, bound = bounds.evaluate_with_bounds(self.program, self.inputs, at)[self.output]
         return [float((abs(array - value) + bound).max(initial=0.0)) for array in arrays]
 
 
@@ -204,7 +206,7 @@ def _tensor(target: Target, call: Call, last: Call, check: str, i: int) -> Calla
         function = function_for(target, check)
         if last is not call or check in FURTHER_CALLS:
             function(*call.arrays(dtype))
-        return flat(function(*last.arrays(dtype)))[i]
+        return tensors_of(function(*last.arrays(dtype)))[i]
 
     return compute
 

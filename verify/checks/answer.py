@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from verify.case.arrays import Arrays, WeightedArrays
-from verify.case.recipe import Call
+from verify.case.case import Call
 from verify.evaluate.bounds import Pair
 from verify.reference.judge import Judgement, judge, small
 from verify.reference.tensor import Tensor
 from verify.reference.truth import Array, Gradient, GradientFunction, SpecLike, Truth
-from verify.subject.call import Failed, as_gradient, call_function, widen
+from verify.subject.call import Failed, as_gradient, call_function, widen_by_recovery
 from verify.subject.target import Target
 
 
@@ -64,7 +64,7 @@ class Answer:
     @functools.cached_property
     def pairs(self) -> list[Pair]:
         """The gradient's (value, bound) pairs, with what recovering it from a step may have cost in the bounds."""
-        return widen(self.truth, self.gradient)
+        return widen_by_recovery(self.truth, self.gradient)
 
 
 @functools.lru_cache(maxsize=2)
@@ -73,7 +73,7 @@ def _truth(spec: SpecLike, call: Call) -> Truth:
     return Truth.of(spec, call.inputs(), call.case.dtype)
 
 
-def require_within(
+def require_within_bounds(
     check: str,
     pairs: Sequence[Pair],
     tensors: Sequence[Array],

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
-from verify.case.recipe import Case
+from verify.case.case import Case
 from verify.evaluate import balls, xla
 from verify.evaluate.budget import Budget
-from verify.reference.derivative import loss_function, traced
+from verify.reference.derivative import loss_function, traced_derivative
 from verify.reference.judge import judge, ratios
-from verify.reference.truth import SpecLike, Truth, flat
+from verify.reference.truth import SpecLike, Truth, tensors_of
 
 Array = npt.NDArray[Any]
 
@@ -42,7 +42,7 @@ def cross_check(
             worst_xla_error(spec, case)
             ran["XLA"] += 1
     for case in by_balls:
-        if balls.seconds_of(case.sizes) <= budget.left:
+        if balls.evaluation_seconds(case.sizes) <= budget.left:
             worst_certified_error(spec, case)
             ran["certified balls"] += 1
     return ran
@@ -58,8 +58,8 @@ def worst_xla_error(spec: SpecLike, case: Case) -> float:
 
 def require_xla_agrees(spec: SpecLike, params: list[Layer], rows: Sequence[Array], truth: Truth) -> float:
     """XLA's worst error in units of the bound; raise Disagreement where it is more than one."""
-    loss, gradient = xla.evaluate(loss_function(spec), params, *rows)
-    judgement = judge([truth.loss, *truth.tensors], [loss, *flat(gradient)], rows[0].dtype)
+    loss, gradient = xla.evaluate_by_xla(loss_function(spec), params, *rows)
+    judgement = judge([truth.loss, *truth.tensors], [loss, *tensors_of(gradient)], rows[0].dtype)
     if judgement.verdict == "wrong":
         raise Disagreement(f"XLA and the NumPy evaluator differ: {judgement}")
     return judgement.ratio
@@ -69,7 +69,7 @@ def worst_certified_error(spec: SpecLike, case: Case) -> float:
     """Compare the NumPy evaluator with certified balls; its worst error in units of the bound."""
     truth = Truth.of(spec, case.inputs(), case.dtype)
     worst = 0.0
-    certain = balls.certified(traced(spec, case.sizes), case.inputs(), case.sizes, case.dtype)
+    certain = balls.certified(traced_derivative(spec, case.sizes), case.inputs(), case.sizes, case.dtype)
     for ball, (value, bound) in zip(certain, [truth.loss, *truth.tensors], strict=True):
         worst = max(worst, float(np.max(ratios(balls.distance(ball, value), bound), initial=0.0)))
     if not worst <= 1:

@@ -85,7 +85,7 @@ class TensorEntries:
     worst: tuple[Entry, ...]
 
 
-def summarised(entries: Entries) -> tuple[TensorEntries, ...]:
+def summarise_entries(entries: Entries) -> tuple[TensorEntries, ...]:
     """Each tensor of a comparison, in the order of the parameters: memory is bounded whatever their sizes."""
     many = max(1, len(entries.shapes))
     side = max(4, min(SIDE, math.isqrt(FIELDS // many)))

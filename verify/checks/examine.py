@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from verify.case.recipe import Call, Case
+from verify.case.case import Call, Case
 from verify.checks.answer import Answer
 from verify.checks.table import CHECKS
 from verify.reference.judge import Judgement

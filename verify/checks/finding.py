@@ -7,10 +7,10 @@ import textwrap
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from verify.case.layers.recipe import LayerCase
-from verify.case.recipe import Case
+from verify.case.case import Case
+from verify.case.layers.case import LayerCase
 from verify.checks import plots
-from verify.checks.entries import TensorEntries, summarised
+from verify.checks.entries import TensorEntries, summarise_entries
 from verify.checks.html.page import part
 from verify.reference.judge import Judgement
 from verify.subject.call import Failed
@@ -33,7 +33,7 @@ class Example:
     @classmethod
     def of(cls, case: Case | LayerCase, judgement: Judgement) -> Example | None:
         """The case with a summary of what was judged; None where the entries were not kept."""
-        return cls(case, summarised(judgement.entries)) if judgement.entries is not None else None
+        return cls(case, summarise_entries(judgement.entries)) if judgement.entries is not None else None
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Finding:
         if self.judgement and self.judgement.note:
             lines.append(f"  {self.judgement.note}")
         if self.regimes:
-            lines.append("  fails in         " + columns(self._failing()))
+            lines.append("  fails in         " + wrap_columns(self._failing()))
         if self.diagnosis:
             said = self.diagnosis.splitlines()
             lines += ["  " + line for line in said[:_ON_SCREEN]]
@@ -186,7 +186,7 @@ def _times(judgement: Judgement) -> str:
     return "infinitely many times" if math.isinf(judgement.ratio) else f"{judgement.ratio:.2g} times"
 
 
-def columns(items: list[str], width: int = 80) -> str:
+def wrap_columns(items: list[str], width: int = 80) -> str:
     """Items separated by commas, wrapped to a width, continued under the first."""
     lines = [""]
     for item in items:
@@ -196,12 +196,12 @@ def columns(items: list[str], width: int = 80) -> str:
     return (",\n" + " " * 19).join(lines)
 
 
-def finding_of(failure: Failed, case: Case | LayerCase) -> Finding:
+def as_finding(failure: Failed, case: Case | LayerCase) -> Finding:
     """A failure at a case, as a Finding."""
     judgement = failure.judgement
     finding = Finding(failure.verdict, failure.check, failure.detail, case, judgement)
     if judgement is None or judgement.entries is None:
         return finding
     # A summary in the place of the entries: a finding is kept, and written as JSON.
-    entries = summarised(judgement.entries)
+    entries = summarise_entries(judgement.entries)
     return replace(finding, judgement=replace(judgement, entries=None), entries=entries)

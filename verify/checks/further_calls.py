@@ -11,13 +11,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from verify.case.recipe import Call
-from verify.checks.answer import Answer, require_within, share_memory
+from verify.case.case import Call
+from verify.checks.answer import Answer, require_within_bounds, share_memory
 from verify.reference.judge import judge
 from verify.reference.spec import Spec
-from verify.reference.tensor import tensors_of
-from verify.reference.truth import Array, flat
-from verify.subject.call import Failed, widen
+from verify.reference.tensor import tensor_names
+from verify.reference.truth import Array, tensors_of
+from verify.subject.call import Failed, widen_by_recovery
 
 FURTHER_CALLS: dict[str, Callable[[Call], Call]] = {
     "repeat": lambda call: call,
@@ -39,16 +39,16 @@ def require_further_call(check: str, first: Answer) -> None:
         The answer to the first call.
     """
     call = FURTHER_CALLS[check](first.call)
-    kept = [tensor.copy() for tensor in flat(first.gradient)]
+    kept = [tensor.copy() for tensor in tensors_of(first.gradient)]
     second = Answer.of(first.target, first.spec, first.function, call)
     same = call == first.call or (call.reverse and isinstance(first.spec, Spec))
     if same:  # the numbers are those of the first call; a user's own loss may depend on the order of the rows
         second.__dict__["truth"] = first.truth
     # Not bit by bit: a library may sum in another order when the same numbers lie elsewhere in memory.
-    pairs, tensors = second.pairs, flat(second.gradient)
+    pairs, tensors = second.pairs, tensors_of(second.gradient)
     if judge(pairs, tensors, second.dtype).verdict == "wrong":
-        require_within(check, pairs, tensors, second.dtype, detail=_how(kept, second, same))
-    for name, before, now in zip(tensors_of(len(kept) // 2), kept, flat(first.gradient), strict=True):
+        require_within_bounds(check, pairs, tensors, second.dtype, detail=_how(kept, second, same))
+    for name, before, now in zip(tensor_names(len(kept) // 2), kept, tensors_of(first.gradient), strict=True):
         if before.tobytes() != now.tobytes():
             raise Failed(check, "wrong", f"a second call overwrote the first call's gradient of the {name}")
     _require_apart(first, second)
@@ -56,7 +56,7 @@ def require_further_call(check: str, first: Answer) -> None:
 
 def _how(first: list[Array], second: Answer, same: bool) -> str:
     """Say how a wrong second answer comes from the first, where it does."""
-    now = flat(second.gradient)
+    now = tensors_of(second.gradient)
     answered = any(tensor.any() for tensor in first)  # zeros may be right for both
     if answered and not same and all(np.array_equal(a, b) for a, b in zip(now, first, strict=True)):
         return "it answers a second call, with other values, as it answered the first: a stale cache"
@@ -70,18 +70,23 @@ def _adds_up(first: list[Array], second: Answer) -> bool:
     """Tell if an answer is the first plus its own truth: within the bound, and two roundings of the sum."""
     if not any(tensor.any() for tensor in first):
         return False
-    sums = [np.asarray(tensor, dtype=np.float64) for tensor in flat(second.gradient)]
+    sums = [np.asarray(tensor, dtype=np.float64) for tensor in tensors_of(second.gradient)]
     u = float(np.finfo(np.dtype(second.dtype).type).eps)
     pairs = [
         (value, bound + u * abs(total))
-        for (value, bound), total in zip(widen(second.truth, second.gradient), sums, strict=True)
+        for (value, bound), total in zip(widen_by_recovery(second.truth, second.gradient), sums, strict=True)
     ]
     added = [total - before for total, before in zip(sums, first, strict=True)]
     return judge(pairs, added, second.dtype).verdict == "verified"
 
 
 def _require_apart(first: Answer, second: Answer) -> None:
-    tensors = zip(tensors_of(len(first.gradient)), flat(first.gradient), flat(second.gradient), strict=True)
+    tensors = zip(
+        tensor_names(len(first.gradient)),
+        tensors_of(first.gradient),
+        tensors_of(second.gradient),
+        strict=True,
+    )
     for name, before, now in tensors:
         if share_memory(before, now):
             raise Failed(

@@ -13,7 +13,7 @@ from verify.evaluate import choices
 from verify.evaluate.bounds.arithmetic import REFERENCE_ROUNDOFF, Array, Pair
 from verify.evaluate.program import Program
 from verify.evaluate.shares import solved
-from verify.evaluate.ties import decided, directions, tied, towards, undecided
+from verify.evaluate.ties import decide_ties, tie_directions, tied_operations, towards, undecided
 from verify.reference.backward import LayerTruth, Setting
 from verify.reference.judge import Judgement, judge, roots
 from verify.reference.tensor import Tensor
@@ -49,7 +49,7 @@ def judged_at_ties(
         judgement is inconclusive.
     """
     program = setting.backward.program
-    where = tied(program, inputs)
+    where = tied_operations(program, inputs)
     if not where:
         return None
 
@@ -62,8 +62,8 @@ def judged_at_ties(
     if judge(widest, gradient, dtype, names=names).verdict == "wrong":
         return None
     shapes = [np.shape(inputs[program.inputs.index(slot)]) for slot in program.differentiated]
-    for name, direction in directions(shapes):
-        found = beside(decided(program, where, towards(program, inputs, direction, where)))
+    for name, direction in tie_directions(shapes):
+        found = beside(decide_ties(program, where, towards(program, inputs, direction, where)))
         if found.verdict != "wrong":
             return name, found
     ties = choices.ties_of(program, where)
@@ -140,7 +140,7 @@ class _Search:
 
     def _truth(self, choice: choices.Choice, between: bool = False) -> LayerTruth:
         program = self.setting.backward.program
-        made = decided(program, self.where, choices.outcomes(self.ties, choice, self.where), between)
+        made = decide_ties(program, self.where, choices.outcomes(self.ties, choice, self.where), between)
         return self.setting.truth(self.inputs, self.dtype, made)
 
     def _evaluate(self, choice: choices.Choice) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import numpy.typing as npt
 
-from verify.case.layers.recipe import LayerCase
+from verify.case.layers.case import LayerCase
 from verify.case.layers.values import LayerArrays
 from verify.checks.layer_choices import judged_at_ties
 from verify.reference.backward import LayerTruth, Reference, Setting
@@ -57,7 +57,7 @@ class LayerCall:
     @functools.cached_property
     def inputs(self) -> list[Array]:
         """The reference's inputs in float64."""
-        return program_inputs(self.setting, self.arrays)
+        return layer_program_inputs(self.setting, self.arrays)
 
     @functools.cached_property
     def truth(self) -> LayerTruth:
@@ -65,27 +65,27 @@ class LayerCall:
         return self.setting.truth(self.inputs, self.case.dtype)
 
 
-def program_inputs(setting: Setting, arrays: LayerArrays) -> list[Array]:
+def layer_program_inputs(setting: Setting, arrays: LayerArrays) -> list[Array]:
     """The inputs and cotangents as the reference's program takes them."""
     cotangent = setting.cotangent(arrays.cotangents)
     return setting.backward.inputs(tuple(arrays.inputs.values()), cotangent)
 
 
-def call_of(target: LayerTarget, run: Run, reference: Reference, case: LayerCase) -> LayerCall:
+def call_layer(target: LayerTarget, run: Run, reference: Reference, case: LayerCase) -> LayerCall:
     """Call a target on a case; raise Failed where it raises, harms its inputs, or returns no gradient."""
     setting = case.setting(reference)
-    arrays, untouched = given(target, reference, case), given(target, reference, case)
+    arrays, untouched = layer_arguments(target, reference, case), layer_arguments(target, reference, case)
     returned = call_function(
         lambda: run(arrays.inputs, setting.options, arrays.cotangents), (), "backward pass"
     )
-    require_unchanged(arrays, untouched)
+    _require_unchanged(arrays, untouched)
     gradient = read_gradient(returned.gradient, setting, case.dtype)
     call = LayerCall(setting, case, untouched, returned, gradient)
-    require_own_memory(call, arrays)
+    _require_own_memory(call, arrays)
     return call
 
 
-def given(target: LayerTarget, reference: Reference, case: LayerCase) -> LayerArrays:
+def layer_arguments(target: LayerTarget, reference: Reference, case: LayerCase) -> LayerArrays:
     """The arrays that a target is called with."""
     arrays = case.arrays(reference)
     if target.unit_cotangent:
@@ -93,7 +93,7 @@ def given(target: LayerTarget, reference: Reference, case: LayerCase) -> LayerAr
     return arrays
 
 
-def examined_layer(
+def examine_layer_case(
     target: LayerTarget,
     reference: Reference,
     case: LayerCase,
@@ -115,14 +115,14 @@ def examined_layer(
         With the check that it did not pass.
     """
     run = target.run if follow_up == "gradient" or target.session is None else target.session()
-    call = call_of(target, run, reference, case)
+    call = call_layer(target, run, reference, case)
     if call.returned.outputs is not None:
         outputs = read_outputs(call.returned.outputs, call.setting)
-        names = outputs_of(len(outputs))
+        names = layer_output_names(len(outputs))
         judgement = judge(call.truth.outputs, outputs, case.dtype, names=names)
         if judgement.verdict == "wrong":
-            raise failure("forward", CHECKS["forward"], judgement, case.dtype)
-    judgement = require_right(call, "gradient", choices=choices)
+            raise _failure("forward", CHECKS["forward"], judgement, case.dtype)
+    judgement = _require_right(call, "gradient", choices=choices)
     if follow_up == "repeat":
         _require_repeated(target, run, reference, call)
     elif follow_up == "second_call":
@@ -130,14 +130,16 @@ def examined_layer(
     return judgement
 
 
-def failure(check: str, detail: str, judgement: Judgement, dtype: str) -> Failed:
+def _failure(check: str, detail: str, judgement: Judgement, dtype: str) -> Failed:
     """Return what is raised where a judgement is "wrong"; `verify.checks.adjudicate` may know better later."""
     return Failed(check, "imprecise" if small(judgement, dtype) else "wrong", detail, judgement)
 
 
-def require_right(call: LayerCall, check: str, detail: str = "", choices: Choices | None = None) -> Judgement:
+def _require_right(
+    call: LayerCall, check: str, detail: str = "", choices: Choices | None = None
+) -> Judgement:
     """The gradient lies within its bounds: of JAX's derivative, or at ties of another choice of a derivative."""
-    names = tensors_of(call.setting.reference)
+    names = layer_tensor_names(call.setting.reference)
     dtype = call.case.dtype
     judgement = judge(call.truth.gradient, call.gradient, dtype, names=names, reference=call.truth)
     if judgement.verdict != "wrong":
@@ -148,20 +150,20 @@ def require_right(call: LayerCall, check: str, detail: str = "", choices: Choice
         if choices is not None:
             choices[name] += 1
         return found
-    raise failure(check, detail or CHECKS[check], judgement, dtype)
+    raise _failure(check, detail or CHECKS[check], judgement, dtype)
 
 
-def outputs_of(number: int) -> list[Tensor]:
+def layer_output_names(number: int) -> list[Tensor]:
     """The names of the leaves of the forward pass's result."""
     return [Tensor("out")] if number == 1 else [Tensor(f"out[{i}]") for i in range(number)]
 
 
-def tensors_of(reference: Reference) -> list[Tensor]:
+def layer_tensor_names(reference: Reference) -> list[Tensor]:
     """The names of the tensors of the gradient: the gradient of ``v`` is ``dv``."""
     return [Tensor(f"d{name}") for name in reference.gradient_names]
 
 
-def require_unchanged(arrays: LayerArrays, untouched: LayerArrays) -> None:
+def _require_unchanged(arrays: LayerArrays, untouched: LayerArrays) -> None:
     """The arrays that a call was given are, to the bit, what they were before."""
     for (name, now), (_, before) in zip(_named(arrays), _named(untouched), strict=True):
         if np.asarray(now).tobytes() != np.asarray(before).tobytes():
@@ -177,7 +179,7 @@ def _named(arrays: LayerArrays) -> list[tuple[str, Any]]:
     return named + [("the cotangent", cotangent) for cotangent in arrays.cotangents]
 
 
-def require_own_memory(call: LayerCall, arrays: LayerArrays) -> None:
+def _require_own_memory(call: LayerCall, arrays: LayerArrays) -> None:
     """No tensor of the gradient lies in the memory of an input.
 
     A gradient may be the cotangent itself, or a view of it, as that of a sum is; so two may share its memory.
@@ -206,20 +208,20 @@ def _require_repeated(target: LayerTarget, run: Run, reference: Reference, first
         result = call_function(first.returned.again, (), "second backward pass on the same cache")
         again = replace(first, gradient=read_gradient(result, first.setting, first.case.dtype))
         _require_same(again, kept, "a second backward pass on the same cache gives another gradient")
-    second = call_of(target, run, reference, first.case)
+    second = call_layer(target, run, reference, first.case)
     _require_same(second, kept, CHECKS["repeat"])
 
 
 def _require_same(second: LayerCall, kept: list[Array], detail: str) -> None:
     if _adds_up(second, kept):
         detail = "it accumulates: the second answer is the sum of both"
-    require_right(second, "repeat", detail)
+    _require_right(second, "repeat", detail)
 
 
 def _require_second_call(target: LayerTarget, run: Run, reference: Reference, first: LayerCall) -> None:
     """A second call, with other values, is answered correctly, and leaves the first answer as it was."""
     kept = [tensor.copy() for tensor in first.gradient]
-    second = call_of(target, run, reference, replace(first.case, seed=first.case.seed + 1))
+    second = call_layer(target, run, reference, replace(first.case, seed=first.case.seed + 1))
     detail = CHECKS["second_call"]
     answered = any(tensor.any() for tensor in kept)  # zeros may be right for both
     if answered and all(
@@ -228,7 +230,7 @@ def _require_second_call(target: LayerTarget, run: Run, reference: Reference, fi
         detail = "it answers a second call, with other values, as it answered the first: a stale cache"
     elif _adds_up(second, kept):
         detail = "it accumulates: the second call's answer is the sum of both"
-    require_right(second, "second_call", detail)
+    _require_right(second, "second_call", detail)
     for name, before, now in zip(reference.gradient_names, kept, first.gradient, strict=True):
         if before.tobytes() != now.tobytes():
             raise Failed(

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from verify.case.arrays import Arrays, WeightedArrays
-from verify.checks.answer import Answer, require_within, share_memory
+from verify.checks.answer import Answer, require_within_bounds, share_memory
 from verify.reference.judge import Judgement, judge
 from verify.reference.outputs import outputs
 from verify.reference.spec import Spec
-from verify.reference.tensor import LOSS, OUTPUTS, Tensor, tensors_of
-from verify.reference.truth import Array, flat
-from verify.subject.call import Failed, Recovered, call_function, widen
+from verify.reference.tensor import LOSS, OUTPUTS, Tensor, tensor_names
+from verify.reference.truth import Array, tensors_of
+from verify.subject.call import Failed, Recovered, call_function, widen_by_recovery
 
 
-def inputs(answer: Answer) -> None:
+def ask_inputs(answer: Answer) -> None:
     """Ask if params, x, y and the weights of the rows are, to the bit, what they were before the call."""
     _require_unchanged(answer.arrays, answer.call.arrays(), "call")
 
@@ -22,7 +22,7 @@ def inputs(answer: Answer) -> None:
 def _require_unchanged(
     arrays: Arrays | WeightedArrays, untouched: Arrays | WeightedArrays, what: str
 ) -> None:
-    names = [*tensors_of(len(arrays.params)), *(Tensor(name) for name in arrays._fields[1:])]
+    names = [*tensor_names(len(arrays.params)), *(Tensor(name) for name in arrays._fields[1:])]
     for name, now, before in zip(names, _all(arrays), _all(untouched), strict=True):
         if now.tobytes() != before.tobytes():
             changed = f"the {name}" if name.layer else name
@@ -31,12 +31,12 @@ def _require_unchanged(
 
 def _all(arrays: Arrays | WeightedArrays) -> list[Array]:
     params, *rows = arrays
-    return [*flat(params), *rows]
+    return [*tensors_of(params), *rows]
 
 
-def aliasing(answer: Answer) -> None:
+def ask_aliasing(answer: Answer) -> None:
     """Ask if each tensor of the gradient has memory of its own."""
-    names, results = tensors_of(len(answer.gradient)), flat(answer.gradient)
+    names, results = tensor_names(len(answer.gradient)), tensors_of(answer.gradient)
     for i, (name, tensor) in enumerate(zip(names, results, strict=True)):
         for other, array in zip([*names, *answer.arrays._fields[1:]], _all(answer.arrays), strict=True):
             if share_memory(tensor, array):
@@ -49,17 +49,17 @@ def aliasing(answer: Answer) -> None:
                 raise Failed("aliasing", "wrong", detail)
 
 
-def learning_rate(answer: Answer) -> None:
+def ask_learning_rate(answer: Answer) -> None:
     """Ask if steps with two learning rates show one gradient: each within its bound of the same number."""
     gradient = answer.gradient
     if not isinstance(gradient, Recovered) or gradient.other is None:
         return
-    bounds = zip(answer.pairs, widen(answer.truth, gradient.other), strict=True)
+    bounds = zip(answer.pairs, widen_by_recovery(answer.truth, gradient.other), strict=True)
     pairs = [
         (np.asarray(other, dtype=np.float64), bound + other_bound)
-        for other, ((_, bound), (_, other_bound)) in zip(flat(gradient.other), bounds, strict=True)
+        for other, ((_, bound), (_, other_bound)) in zip(tensors_of(gradient.other), bounds, strict=True)
     ]
-    judgement = judge(pairs, flat(gradient), answer.dtype)
+    judgement = judge(pairs, tensors_of(gradient), answer.dtype)
     if judgement.verdict == "wrong":
         rates = " and ".join(f"{rate:g}" for rate in gradient.rates)
         detail = (
@@ -69,14 +69,14 @@ def learning_rate(answer: Answer) -> None:
         raise Failed("learning_rate", "wrong", detail, judgement)
 
 
-def gradient(answer: Answer) -> Judgement:
+def ask_gradient(answer: Answer) -> Judgement:
     """Ask if every entry of the gradient is within its bound of JAX's."""
-    return require_within(
-        "gradient", answer.pairs, flat(answer.gradient), answer.dtype, reference=answer.truth
+    return require_within_bounds(
+        "gradient", answer.pairs, tensors_of(answer.gradient), answer.dtype, reference=answer.truth
     )
 
 
-def loss(answer: Answer) -> None:
+def ask_loss(answer: Answer) -> None:
     """Ask if the user's own loss gives JAX's value, and leaves its inputs as they were."""
     function = answer.target.loss
     if function is None:
@@ -89,10 +89,10 @@ def loss(answer: Answer) -> None:
         raise Failed("loss", "crashed", f"the loss returned {type(value).__name__}, not a number")
     if number.size != 1:
         raise Failed("loss", "wrong", f"the loss has shape {number.shape}; it must be one number")
-    require_within("loss", [answer.truth.loss], [number.reshape(())], answer.dtype, [LOSS])
+    require_within_bounds("loss", [answer.truth.loss], [number.reshape(())], answer.dtype, [LOSS])
 
 
-def forward(answer: Answer) -> None:
+def ask_forward(answer: Answer) -> None:
     """Ask if the user's own forward pass gives the outputs of JAX's, and leaves its inputs as they were."""
     function, case = answer.target.forward, answer.call.case
     if function is None:
@@ -111,4 +111,4 @@ def forward(answer: Answer) -> None:
     if found.shape != expected:
         raise Failed("forward", "wrong", f"the outputs have shape {found.shape}; they must have {expected}")
     pair = outputs(answer.spec, answer.call.inputs(), answer.dtype)
-    require_within("forward", [pair], [found], answer.dtype, [OUTPUTS])
+    require_within_bounds("forward", [pair], [found], answer.dtype, [OUTPUTS])

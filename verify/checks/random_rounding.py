@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from verify.case.recipe import PRACTICAL, Call, Case
-from verify.checks.adjudicate import shrinks
-from verify.checks.answer import Answer, require_within
+from verify.case.case import PRACTICAL, Call, Case
+from verify.checks.adjudicate import error_shrinks
+from verify.checks.answer import Answer, require_within_bounds
 from verify.checks.examine import examine_case, function_for
 from verify.evaluate import rounding
 from verify.evaluate.bounds import Arithmetic
-from verify.reference.derivative import traced
+from verify.reference.derivative import traced_derivative
 from verify.reference.judge import Banded, Judgement, judge, roots
-from verify.reference.tensor import tensors_of
-from verify.reference.truth import SpecLike, flat, sizes_of
+from verify.reference.tensor import tensor_names
+from verify.reference.truth import SpecLike, sizes_of_inputs, tensors_of
 from verify.subject.call import Failed, Recovered
 from verify.subject.target import Target
 
@@ -72,16 +72,16 @@ class RandomRounding:
         beyond that band is put beside the one that holds both sides.
         """
         truth = answer.truth
-        sizes = sizes_of(truth.inputs)
-        program, at = traced(answer.spec, sizes), Arithmetic.judging(truth.dtype, sizes)
-        tensors = flat(answer.gradient)
+        sizes = sizes_of_inputs(truth.inputs)
+        program, at = traced_derivative(answer.spec, sizes), Arithmetic.judging(truth.dtype, sizes)
+        tensors = tensors_of(answer.gradient)
         quantile, samples = self.quantile(sum(tensor.size for tensor in tensors))
 
         def banded(either: bool) -> Banded:
-            pairs = rounding.evaluate(program, truth.inputs, at, quantile, samples, either)
+            pairs = rounding.evaluate_under_rounding(program, truth.inputs, at, quantile, samples, either)
             bands = [(value, quantile * sigma) for value, sigma in pairs]
             if isinstance(answer.gradient, Recovered):
-                errors = flat(answer.gradient.error)
+                errors = tensors_of(answer.gradient.error)
                 bands = [(value, band + error) for (value, band), error in zip(bands, errors, strict=True)]
             found = judge(bands, tensors, truth.dtype)
             verdict = "beyond" if found.verdict == "wrong" else "in doubt" if either else "within"
@@ -98,7 +98,7 @@ class RandomRounding:
         return as_reference if as_reference.verdict == "within" else banded(either=True)
 
 
-def examined_with(
+def examine_with_random_rounding(
     tier: RandomRounding | None, target: Target, spec: SpecLike, case: Case, follow_up: str = "gradient"
 ) -> Judgement:
     """Put one case to a gradient function, and its answer beside what random rounding may do to it.
@@ -115,12 +115,12 @@ def examined_with(
         return judgement
     call = Call(case)
     answer = Answer.of(target, spec, function_for(target, "gradient"), call)
-    require_within("repeat", answer.pairs, flat(answer.gradient), answer.dtype)
+    require_within_bounds("repeat", answer.pairs, tensors_of(answer.gradient), answer.dtype)
     banded = tier.beside(answer)
     if banded.verdict != "beyond":
         return replace(judgement, banded=banded)
     found = _entry(answer, banded)
-    shrunk = shrinks(target, spec, call, "gradient", found)
+    shrunk = error_shrinks(target, spec, call, "gradient", found)
     if shrunk:
         return replace(judgement, banded=replace(banded, verdict="rounding"))
     said = f"beyond random rounding: {banded.sigmas:.3g} sigma, where {banded.quantile:.3g} are allowed"
@@ -135,8 +135,8 @@ def examined_with(
 
 def _entry(answer: Answer, banded: Banded) -> Judgement:
     """The entry that is beyond its band, with its bound in the worst case."""
-    i = tensors_of(len(answer.gradient)).index(banded.tensor)
-    (value, bound), tensor = answer.pairs[i], flat(answer.gradient)[i]
+    i = tensor_names(len(answer.gradient)).index(banded.tensor)
+    (value, bound), tensor = answer.pairs[i], tensors_of(answer.gradient)[i]
     got, expected, allowed = (float(part[banded.index]) for part in (tensor, value, bound))
     error = abs(got - expected)
     return Judgement(

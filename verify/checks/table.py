@@ -54,28 +54,28 @@ CHECKS: dict[str, Check] = {
     "parameters": Check(
         "a network keeps the parameters it is given, to the bit", needs="session", of_gradient=False
     ),
-    "inputs": Check("leaves params, x and y as they were", questions.inputs),
+    "inputs": Check("leaves params, x and y as they were", questions.ask_inputs),
     "aliasing": Check(
         "returns arrays that share no memory with its inputs, with each other or with an earlier answer",
-        questions.aliasing,
+        questions.ask_aliasing,
     ),
     "learning_rate": Check(
-        "the update is linear in the learning rate", questions.learning_rate, needs="session"
+        "the update is linear in the learning rate", questions.ask_learning_rate, needs="session"
     ),
-    "gradient": Check("equals JAX's gradient, every entry within its bound", questions.gradient),
+    "gradient": Check("equals JAX's gradient, every entry within its bound", questions.ask_gradient),
     "rounding": Check(
         "lies within its band under random rounding, or comes closer to JAX's gradient at a higher precision"
     ),
     "loss": Check(
         "the loss value equals JAX's, within its bound",
-        questions.loss,
+        questions.ask_loss,
         turn="gradient",
         needs="loss",
         of_gradient=False,
     ),
     "forward": Check(
         "the outputs equal those of JAX's forward pass, every entry within its bound",
-        questions.forward,
+        questions.ask_forward,
         turn="gradient",
         needs="forward",
         of_gradient=False,

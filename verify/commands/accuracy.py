@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
-from verify.case.recipe import DTYPES, REGIMES, Case
+from verify.case.case import DTYPES, REGIMES, Case
 from verify.evaluate import balls, bounds, xla
-from verify.reference.derivative import loss_function, traced
+from verify.reference.derivative import loss_function, traced_derivative
 from verify.reference.judge import ratios
 from verify.reference.spec import Spec
-from verify.reference.truth import flat, sizes_of
+from verify.reference.truth import sizes_of_inputs, tensors_of
 from verify.subject import mlp_ref_targets
 
 Array = npt.NDArray[Any]
@@ -44,24 +44,24 @@ def implementations(hidden: str, loss: str) -> dict[str, Implementation]:
     spec = mlp_ref_targets.SPECS[hidden, loss]
     found: dict[str, Implementation] = {
         "mlp_ref": mlp_ref_targets.target(hidden, loss).gradient,
-        "JAX": lambda params, x, y: xla.evaluate(loss_function(spec), params, x, y)[1],
+        "JAX": lambda params, x, y: xla.evaluate_by_xla(loss_function(spec), params, x, y)[1],
     }
     if importlib.util.find_spec("torch"):
         from verify.commands import torch_gradient
 
-        found["PyTorch"] = torch_gradient.of(spec)
+        found["PyTorch"] = torch_gradient.torch_gradient(spec)
     return found
 
 
 def errors_in_bounds(spec: Spec, case: Case, found: dict[str, Implementation]) -> dict[str, float]:
     """For each implementation, its worst error at a case, in units of the bound for its dtype alone."""
-    program, inputs = traced(spec, case.sizes), case.inputs()
+    program, inputs = traced_derivative(spec, case.sizes), case.inputs()
     at = bounds.Arithmetic.alone(case.dtype, case.sizes)
-    _, *pairs = bounds.evaluate(program, inputs, at)
+    _, *pairs = bounds.evaluate_with_bounds(program, inputs, at)
     _, *truth = balls.certified(program, inputs, case.sizes, case.dtype)
     worst = {}
     for name, gradient in found.items():
-        results = flat(gradient(*case.arrays()))
+        results = tensors_of(gradient(*case.arrays()))
         worst[name] = max(
             float(np.max(ratios(balls.distance(ball, result), bound), initial=0.0))
             for ball, result, (_, bound) in zip(truth, results, pairs, strict=True)
@@ -69,7 +69,7 @@ def errors_in_bounds(spec: Spec, case: Case, found: dict[str, Implementation]) -
     return worst
 
 
-def confident(dtype: str, seed: int, classes: int = 5) -> tuple[list[Layer], Array, Array]:
+def confident_row(dtype: str, seed: int, classes: int = 5) -> tuple[list[Layer], Array, Array]:
     """One row and one layer whose logits are exact and far apart, and whose target is the largest.
 
     The logits are multiples of 1/8 between 0 and 80 (float32) or 600 (float64): the smallest probabilities are
@@ -90,10 +90,10 @@ def delta_errors(spec: Spec, dtype: str, seed: int, found: dict[str, Implementat
 
     Entries below the smallest normal number are left out: there the format itself has fewer digits.
     """
-    params, x, y = confident(dtype, seed)
-    inputs = [np.asarray(array, dtype=np.float64) for array in (*flat(params), x, y)]
-    sizes = sizes_of(inputs)
-    truth = balls.certified(traced(spec, sizes), inputs, sizes, dtype)[-1]
+    params, x, y = confident_row(dtype, seed)
+    inputs = [np.asarray(array, dtype=np.float64) for array in (*tensors_of(params), x, y)]
+    sizes = sizes_of_inputs(inputs)
+    truth = balls.certified(traced_derivative(spec, sizes), inputs, sizes, dtype)[-1]
     info = np.finfo(np.dtype(dtype).type)
     magnitude = abs(balls.middle(truth))
     normal = magnitude >= float(info.tiny)
@@ -110,7 +110,7 @@ def delta_errors(spec: Spec, dtype: str, seed: int, found: dict[str, Implementat
 
 
 @dataclass(frozen=True)
-class Row:
+class AccuracyRow:
     """The errors of one regime and dtype: for each implementation, the worst error of each case."""
 
     regime: str
@@ -124,7 +124,7 @@ class Row:
         return float(np.mean(apart)) / spread if spread else 0.0
 
 
-def rows(hidden: str, loss: str, cases: int) -> Iterator[Row]:
+def _rows(hidden: str, loss: str, cases: int) -> Iterator[AccuracyRow]:
     """Every implementation's errors in units of the bound, over seeded cases of each dtype and regime."""
     spec = mlp_ref_targets.SPECS[hidden, loss]
     found = implementations(hidden, loss)
@@ -138,7 +138,7 @@ def rows(hidden: str, loss: str, cases: int) -> Iterator[Row]:
                 case = Case(_SIZES.get(regime, (5, 4, 3)), batch, dtype, regime, labels, "C", seed)
                 for name, error in errors_in_bounds(spec, case, found).items():
                     errors[name].append(error)
-            yield Row(regime, dtype, {name: np.array(values) for name, values in errors.items()})
+            yield AccuracyRow(regime, dtype, {name: np.array(values) for name, values in errors.items()})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -161,12 +161,12 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{'':25}{'worst of all cases':>{width}}{'mean of their worst':>{width}}")
     print(f"{'regime':16}{'dtype':9}" + "".join(f"{name:>10}" for name in 2 * names))
     measured = []
-    for row in rows(arguments.hidden, arguments.loss, arguments.cases):
+    for row in _rows(arguments.hidden, arguments.loss, arguments.cases):
         figures = [statistic(row.errors[name]) for statistic in (np.max, np.mean) for name in names]
         print(f"{row.regime:16}{row.dtype:9}" + "".join(f"{figure:10.3f}" for figure in figures), flush=True)
         measured.append(row)
     print()
-    for line in compared(measured):
+    for line in compare_accuracy(measured):
         print(line)
     if arguments.loss != "mse":
         print(
@@ -188,10 +188,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def compared(measured: list[Row]) -> list[str]:
+def compare_accuracy(measured: list[AccuracyRow]) -> list[str]:
     """Return where mlp_ref's error is larger than JAX's, and where smaller, in words."""
 
-    def named(chosen: Callable[[Row], bool], figure: Callable[[Array], float]) -> str:
+    def named(chosen: Callable[[AccuracyRow], bool], figure: Callable[[Array], float]) -> str:
         listed = [
             f"{row.regime} {row.dtype} ({figure(row.errors['mlp_ref']) / figure(row.errors['JAX']):.2f} times)"
             for row in measured

@@ -17,7 +17,7 @@ from verify.oracle.backward import check_backward
 from verify.oracle.check import check
 from verify.oracle.report import Report
 from verify.subject.layers.options import judged_layer, names_layer
-from verify.subject.options import add_options, judged
+from verify.subject.options import add_options, target_from_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     html = _writable("--html", arguments.html)
     if html is not None:
         _require_templates()
-    with ended_by_signals():
+    with _ended_by_signals():
         return _judged(arguments, file, html)
 
 
@@ -80,7 +80,7 @@ def _judged(arguments: argparse.Namespace, file: Path | None, html: Path | None)
     if names_layer(arguments.reference):
         report = _layer_judged(arguments)
     else:
-        target, options = judged(arguments.target, vars(arguments))
+        target, options = target_from_options(arguments.target, vars(arguments))
         with progress_bar(arguments.target or arguments.exec) as progress:
             report = check(
                 target,
@@ -105,7 +105,7 @@ class _Signalled(BaseException):
 
 
 @contextlib.contextmanager
-def ended_by_signals() -> Iterator[None]:
+def _ended_by_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end this process as an exception would, so that a program it began is ended too."""
 
     def leave(number: int, _: object) -> None:

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from verify.case.recipe import REGIMES
+from verify.case.case import REGIMES
 from verify.oracle.sweep.standing import Standing, Watch
 
 EVERY = 10.0

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from verify.commands.progress import progress_bar
-from verify.commands.training import judged_in_training
+from verify.commands.training import judge_training
 from verify.oracle.check import check
 from verify.oracle.report import Report
 from verify.subject import mlp_ref_targets
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     interrupted = any(report.interrupted for report in reports)
     ok = all(report.ok for report in reports) and not interrupted
     if not interrupted:
-        ok = judged_in_training(arguments.seed, arguments.epochs) and ok
+        ok = judge_training(arguments.seed, arguments.epochs) and ok
     _totals(reports)
     if arguments.json:
         data = [json.loads(report.to_json()) for report in reports]

@@ -10,16 +10,16 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from verify.case.recipe import REGIMES
+from verify.case.case import REGIMES
 from verify.checks.table import FOLLOW_UPS
 from verify.commands.live import live_view
 from verify.oracle.sweep.engine import Broken
 from verify.oracle.sweep.ledger import FILE
 from verify.oracle.sweep.plan import SHARD
-from verify.oracle.sweep.run import Place, Refused, sweep_places
+from verify.oracle.sweep.run import Refused, SweepPlace, sweep_places
 from verify.oracle.sweep.standing import Kept, kept
 from verify.subject import mlp_ref_targets
-from verify.subject.options import add_options, judged
+from verify.subject.options import add_options, target_from_options
 
 MLP_REF = "mlp_ref"
 
@@ -165,7 +165,7 @@ def _require_served(arguments: argparse.Namespace) -> None:
         )
 
 
-def _say_what_is_not_counted(places: list[Place], ledger: str) -> None:
+def _say_what_is_not_counted(places: list[SweepPlace], ledger: str) -> None:
     """Say where the ledger has results for a target, but from other code or versions."""
     if not (Path(ledger) / FILE).is_file():
         return
@@ -184,7 +184,7 @@ def _say_what_is_not_counted(places: list[Place], ledger: str) -> None:
         )
 
 
-def _places(arguments: argparse.Namespace) -> tuple[list[Place], dict[str, Any]]:
+def _places(arguments: argparse.Namespace) -> tuple[list[SweepPlace], dict[str, Any]]:
     """Return what is swept, and the options of `verify.cases`."""
     chosen: dict[str, Any] = {"dtypes": None, "regimes": tuple(REGIMES), "labels": arguments.labels}
     if arguments.target == MLP_REF:
@@ -192,12 +192,12 @@ def _places(arguments: argparse.Namespace) -> tuple[list[Place], dict[str, Any]]
             given = getattr(arguments, name)
             if given is not None:
                 chosen[name] = tuple(item.strip() for item in given.split(","))
-        return [Place(where, spec) for where, spec in mlp_ref_targets.places()], chosen
-    _, given = judged(arguments.target, vars(arguments))
+        return [SweepPlace(where, spec) for where, spec in mlp_ref_targets.places()], chosen
+    _, given = target_from_options(arguments.target, vars(arguments))
     chosen.update({name: given[name] for name in chosen if given.get(name) is not None})
     source, _, name = arguments.target.rpartition(":")
     where = f"{Path(source).resolve()}:{name}" if source.endswith(".py") else arguments.target
-    return [Place(where, given["spec"])], chosen
+    return [SweepPlace(where, given["spec"])], chosen
 
 
 class _Cluster(NamedTuple):

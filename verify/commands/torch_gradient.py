@@ -38,7 +38,7 @@ _ROW_LOSS: dict[tuple[str, str], Callable[[torch.Tensor, torch.Tensor], torch.Te
 }
 
 
-def of(spec: Spec) -> Callable[[list[Layer], Array, Array], list[Layer]]:
+def torch_gradient(spec: Spec) -> Callable[[list[Layer], Array, Array], list[Layer]]:
     """``gradient(params, x, y) -> list of Layer`` by ``torch.autograd``, y (batch, n_out)."""
 
     def gradient(params: list[Layer], x: Array, y: Array) -> list[Layer]:

@@ -13,7 +13,7 @@ from mlp_ref import MLP, datasets
 from verify.checks.cross_check import require_xla_agrees
 from verify.commands.progress import progress_bar
 from verify.reference.judge import VERDICTS, Judgement, judge
-from verify.reference.truth import Truth, flat
+from verify.reference.truth import Truth, tensors_of
 from verify.subject import mlp_ref_targets
 
 Array = npt.NDArray[Any]
@@ -23,7 +23,7 @@ BATCH = 32
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedNetwork:
     """A network that is judged while it trains: its layers, and how often each pixel of a digit is repeated."""
 
     layers: tuple[int, ...]
@@ -37,12 +37,12 @@ class Trained:
         return np.pad(images, ((0, 0), (frame, frame), (frame, frame))).reshape(len(x), -1)
 
 
-NETWORKS = (Trained((64, 16, 16, 10), 1), Trained((784, 16, 16, 10), 3))
+NETWORKS = (TrainedNetwork((64, 16, 16, 10), 1), TrainedNetwork((784, 16, 16, 10), 3))
 """The digits as they come, and enlarged to the 28 by 28 pixels of MNIST's."""
 
 
 @dataclass(frozen=True)
-class Row:
+class TrainingRow:
     """The judgements of one network's batches at one moment and precision."""
 
     moment: str
@@ -66,7 +66,7 @@ class Row:
         )
 
 
-def judged_in_training(seed: int, epochs: int) -> bool:
+def judge_training(seed: int, epochs: int) -> bool:
     """Judge, print a row each, and return whether all is verified."""
     ok = True
     for network in NETWORKS:
@@ -87,7 +87,7 @@ def judged_in_training(seed: int, epochs: int) -> bool:
     return ok
 
 
-def _rows(network: Trained, seed: int, epochs: int) -> Iterator[Row]:
+def _rows(network: TrainedNetwork, seed: int, epochs: int) -> Iterator[TrainingRow]:
     for dtype in (np.float64, np.float32):
         (x, y), (x_test, y_test) = datasets.load_digits()
         x, x_test = network.images(x.astype(dtype)), network.images(x_test.astype(dtype))
@@ -98,11 +98,11 @@ def _rows(network: Trained, seed: int, epochs: int) -> Iterator[Row]:
                     for epoch in range(epochs):
                         net.fit(x, y, epochs=1, batch_size=BATCH, learning_rate=0.5, progress=False)
                         progress(epoch + 1, epochs)
-            judgements = judged_batches(net, x, y)
-            yield Row(moment, str(np.dtype(dtype)), judgements, net.score(x_test, y_test))
+            judgements = judge_training_batches(net, x, y)
+            yield TrainingRow(moment, str(np.dtype(dtype)), judgements, net.score(x_test, y_test))
 
 
-def judged_batches(net: MLP, x: Array, y: Array) -> list[Judgement]:
+def judge_training_batches(net: MLP, x: Array, y: Array) -> list[Judgement]:
     """The network's gradient over each full mini-batch, judged against JAX's; XLA must agree on the first."""
     spec = mlp_ref_targets.SPECS[net.hidden, net.loss]
     one_hot = np.eye(net.layer_sizes[-1], dtype=x.dtype)[y]
@@ -110,11 +110,11 @@ def judged_batches(net: MLP, x: Array, y: Array) -> list[Judgement]:
     for start in range(0, len(x) - BATCH + 1, BATCH):
         rows = slice(start, start + BATCH)
         inputs = [
-            np.asarray(array, dtype=np.float64) for array in (*flat(net.params), x[rows], one_hot[rows])
+            np.asarray(array, dtype=np.float64) for array in (*tensors_of(net.params), x[rows], one_hot[rows])
         ]
         truth = Truth.of(spec, inputs, x.dtype)
         if start == 0:
             require_xla_agrees(spec, net.params, [x[rows], one_hot[rows]], truth)
         _, gradient = net.loss_and_gradient(x[rows], y[rows])
-        judgements.append(judge(truth.tensors, flat(gradient), x.dtype, truth))
+        judgements.append(judge(truth.tensors, tensors_of(gradient), x.dtype, truth))
     return judgements

@@ -57,14 +57,14 @@ def pytest_configure(config: pytest.Config) -> None:
         # The environment, so that processes that a test or pytest-xdist begins write there too.
         config.stash[_BEFORE] = os.environ.get(_VARIABLE)
         os.environ[_VARIABLE] = str(Path(directory).resolve())
-    if config.getoption("xfails_file", _ABSENT) is _ABSENT or not named(config):
+    if config.getoption("xfails_file", _ABSENT) is _ABSENT or not _named(config):
         return
     from verify.conformance.session import prepare
 
     try:
         prepare(config)
         for outcome in ("skips", "xfails"):
-            listed(config.getoption(f"{outcome}_file"))
+            _listed(config.getoption(f"{outcome}_file"))
     except (ValueError, TypeError, OSError) as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -81,7 +81,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 _ABSENT = object()
 
 
-def named(config: pytest.Config) -> bool:
+def _named(config: pytest.Config) -> bool:
     """Tell whether the command line names something to judge."""
     return any(config.getoption(option, None) is not None for option in ("target", "exec"))
 
@@ -92,8 +92,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for outcome, mark in (("skips", pytest.mark.skip), ("xfails", pytest.mark.xfail)):
         file = config.getoption(f"{outcome}_file")
-        for prefix in listed(file):
-            named = [item for item in items if any(i.startswith(prefix) for i in ids(item))]
+        for prefix in _listed(file):
+            named = [item for item in items if any(i.startswith(prefix) for i in _ids(item))]
             for item in named:
                 item.add_marker(mark(reason=f"listed in {file}"))
             if not named:
@@ -103,7 +103,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 )
 
 
-def listed(file: str | None) -> Sequence[str]:
+def _listed(file: str | None) -> Sequence[str]:
     """The prefixes in a file of test ids: one a line; what follows # is a comment."""
     if file is None:
         return ()
@@ -111,7 +111,7 @@ def listed(file: str | None) -> Sequence[str]:
     return tuple(prefix for line in lines if (prefix := line.partition("#")[0].strip()))
 
 
-def ids(item: pytest.Item) -> tuple[str, str, str]:
+def _ids(item: pytest.Item) -> tuple[str, str, str]:
     """A test's id as pytest prints it, from ``verify/`` on, and from the file's name on."""
     name = item.nodeid.rpartition("::")[2]
     return item.nodeid, f"verify/conformance/{item.path.name}::{name}", f"{item.path.name}::{name}"

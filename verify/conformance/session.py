@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from verify.case.draw import suitable_regimes
+from verify.case.case import REGIMES
+from verify.case.cases import suitable_regimes
 from verify.case.layers.values import REGIMES as LAYER_REGIMES
-from verify.case.recipe import REGIMES
 from verify.checks.finding import Finding
 from verify.checks.layers import CHECKS as LAYER_CHECKS
 from verify.checks.table import CHECKS, FOLLOW_UPS
@@ -17,7 +17,7 @@ from verify.oracle.backward import check_backward
 from verify.oracle.check import check
 from verify.oracle.report import Report
 from verify.subject.layers.options import judged_layer, names_layer
-from verify.subject.options import judged
+from verify.subject.options import target_from_options
 
 
 @dataclass
@@ -104,7 +104,7 @@ def prepare(config: pytest.Config) -> Conformance:
     """
     if _KEY not in config.stash:
         layer = names_layer(config.getoption("reference"))
-        read, made = (judged_layer, LayerConformance) if layer else (judged, Conformance)
+        read, made = (judged_layer, LayerConformance) if layer else (target_from_options, Conformance)
         target, arguments = read(config.getoption("target"), vars(config.option))
         config.stash[_KEY] = made(target, arguments, config.getoption("cases"))
     return config.stash[_KEY]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from verify.conformance.plugin import named
+from verify.conformance.plugin import _named
 from verify.conformance.session import prepare
-from verify.oracle.assertion import written
+from verify.oracle.assertion import write_page
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test for each check that the target can be put to, in each regime that is possible for it."""
-    if not named(metafunc.config):
+    if not _named(metafunc.config):
         raise pytest.UsageError(
             "verify.conformance needs --target module:name, --target path/to/file.py:name or --exec COMMAND"
         )
@@ -26,7 +26,7 @@ def test_conforms(check: str, regime: str, pytestconfig: pytest.Config) -> None:
     findings = conformance.findings(check, regime)
     for finding in findings:
         if finding.check == check:
-            pytest.fail(f"{finding}{written(conformance.report_of(finding))}", pytrace=False)
+            pytest.fail(f"{finding}{write_page(conformance.report_of(finding))}", pytrace=False)
     order = conformance.order
     before = [finding.check for finding in findings if order.index(finding.check) < order.index(check)]
     if before:

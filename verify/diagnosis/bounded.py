@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from verify.evaluate.bounds import RULES, literal
+from verify.evaluate.bounds import RULES, evaluate_literal
 from verify.evaluate.bounds.arithmetic import EXACT, REFERENCE_ROUNDOFF, Arithmetic, Pair
 
 Array = npt.NDArray[Any]
@@ -232,7 +232,7 @@ def _finest(operands: Any) -> Arithmetic:
 
 
 def _constant(value: Any, at: Arithmetic) -> Bounded:
-    return _of(literal(at, value), at, 1)
+    return _of(evaluate_literal(at, value), at, 1)
 
 
 def _numbers(operand: Bounded) -> Pair:

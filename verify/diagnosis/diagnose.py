@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from verify.case.recipe import DTYPES
+from verify.case.case import DTYPES
 from verify.checks.finding import Finding
 from verify.checks.html.page import part
 from verify.checks.table import CHECKS
 from verify.diagnosis import search
 from verify.diagnosis.feedback import random_feedback
-from verify.diagnosis.hypothesis import Witness
-from verify.diagnosis.localise import localise, status
+from verify.diagnosis.hypothesis import Evidence
+from verify.diagnosis.localise import localise, localise_tensors
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, formulas
-from verify.diagnosis.observation import observe, probes
+from verify.diagnosis.observation import observe, observed_cases
 from verify.diagnosis.sketch import Sketch
 from verify.evaluate.budget import Budget
 from verify.reference.judge import VERDICTS
@@ -130,7 +130,7 @@ def explain(
         survivors = search.triples(witness, budget)
     if not survivors and pairs:
         for other, found in search.other_losses(witness, budget):
-            view = Witness(other, witness.observations)
+            view = Evidence(other, witness.observations)
             found = search.separate(lambda: _shared(target), view, found)
             return _diagnosis(view, found, declared=spec)
     survivors = search.separate(lambda: _shared(target), witness, survivors)
@@ -143,7 +143,7 @@ def explain(
 
 
 def _diagnosis(
-    witness: Witness, survivors: list[tuple[Mistake, ...]], declared: Spec | None = None
+    witness: Evidence, survivors: list[tuple[Mistake, ...]], declared: Spec | None = None
 ) -> Diagnosis:
     names = list(dict.fromkeys(tuple(m.name for m in mistakes) for mistakes in survivors))
     text = _text(witness, survivors)
@@ -157,17 +157,17 @@ def _shared(target: Target) -> GradientFunction:
     return target.session() if target.session else target.gradient
 
 
-def _witness(target: Target, spec: Spec, labels: str, budget: Budget) -> Witness | None:
+def _witness(target: Target, spec: Spec, labels: str, budget: Budget) -> Evidence | None:
     """Return what the target does, in the first of its dtypes in which it returns anything; None if in none.
 
     A gradient that is slow is observed on fewer cases: once the budget is spent, on no more.
     """
     for dtype in target.dtypes or DTYPES:
-        first, *others = probes(spec, dtype, labels, target.layers)
+        first, *others = observed_cases(spec, dtype, labels, target.layers)
         observations = [observe(_shared(target), first)]
         observations += [observe(_shared(target), case) for case in others if not budget.spent]
         if any(seen.returned is not None for o in observations for seen in o.seen):
-            return Witness(spec, observations)
+            return Evidence(spec, observations)
     return None
 
 
@@ -202,7 +202,7 @@ def _named(name: str) -> Mistake:
 # --- what a person reads
 
 
-def _text(witness: Witness, survivors: list[tuple[Mistake, ...]]) -> str:
+def _text(witness: Evidence, survivors: list[tuple[Mistake, ...]]) -> str:
     lines: list[str] = []
     for number, mistakes in enumerate(survivors):
         if number:
@@ -225,11 +225,11 @@ def _parameters(mistake: Mistake) -> str:
     return f"   ({', '.join(said)})" if said else ""
 
 
-def _reasoning(witness: Witness, mistakes: tuple[Mistake, ...]) -> str:
+def _reasoning(witness: Evidence, mistakes: tuple[Mistake, ...]) -> str:
     names = " and ".join(mistake.name for mistake in mistakes)
     if names == "weight_random":
         proof = "below it the gradient is that of some B, another at each call"
     else:
         calls = sum(len(observation.seen) for observation in witness.observations)
         proof = f"{names} gives every entry of {calls} calls, within its bound"
-    return f"{status(witness)}; {proof}"
+    return f"{localise_tensors(witness)}; {proof}"

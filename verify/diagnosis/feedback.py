@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from verify.case.recipe import Call, Case
-from verify.diagnosis.hypothesis import Witness
+from verify.case.case import Call, Case
+from verify.diagnosis.hypothesis import Evidence
 from verify.diagnosis.mistakes import backprop
 from verify.diagnosis.observation import layers_of, observe
 from verify.reference.judge import judge
@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 _SMALL = float(np.sqrt(np.finfo(np.float64).eps / 2))
 
 
-def random_feedback(gradient: GradientFunction, witness: Witness) -> bool:
+def random_feedback(gradient: GradientFunction, witness: Evidence) -> bool:
     """Tell whether the delta below the output goes through a matrix that is drawn anew at each call.
 
     With fewer outputs than rows, and more inputs than rows, the delta of the first layer can be recovered from the
@@ -49,7 +49,7 @@ def random_feedback(gradient: GradientFunction, witness: Witness) -> bool:
     return first.returned[0][0].tobytes() != second.returned[0][0].tobytes()
 
 
-def _goes_back_through_some_matrix(witness: Witness, call: Call, dweight: Array, dbias: Array) -> bool:
+def _goes_back_through_some_matrix(witness: Evidence, call: Call, dweight: Array, dbias: Array) -> bool:
     """Tell whether the gradient of layer 1 is that of ``da = dz @ B.T`` with some B."""
     spec = witness.spec
     *tensors, x, _ = call.inputs()

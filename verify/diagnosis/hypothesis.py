@@ -10,14 +10,21 @@ from typing import Any
 import numpy as np
 
 from mlp_ref.params import Layer
-from verify.case.recipe import Call
+from verify.case.case import Call
 from verify.diagnosis.bounded import Bounded, bounded
 from verify.diagnosis.mistakes import backprop
 from verify.diagnosis.mistakes.mistake import Mistake, compose, wrong_gradient
-from verify.diagnosis.observation import Observation, Seen, Tensors, identical, layers_of, paired
+from verify.diagnosis.observation import (
+    Observation,
+    ObservedCall,
+    Tensors,
+    layers_of,
+    observed_same,
+    observed_tensors,
+)
 from verify.reference.judge import vacuous
 from verify.reference.spec import Spec
-from verify.reference.truth import Truth, flat
+from verify.reference.truth import Truth, tensors_of
 
 Kinds = tuple[int, ...]
 """Which tensors of a layer: 0 for its weight, 1 for its bias."""
@@ -29,7 +36,7 @@ _BELOW = frozenset({"back", "slope"})
 
 
 @dataclass
-class Witness:
+class Evidence:
     """The observations of a gradient function, and what has been computed about them, shared by all hypotheses."""
 
     spec: Spec
@@ -87,7 +94,7 @@ class Witness:
     @functools.cached_property
     def leaves_results(self) -> bool:
         """Tell whether no call changed what an earlier one returned."""
-        return all(identical(seen.returned, seen.kept) for o in self.observations for seen in o.seen)
+        return all(observed_same(seen.returned, seen.kept) for o in self.observations for seen in o.seen)
 
     # --- predictions
 
@@ -142,7 +149,7 @@ class Witness:
             self._partly[key] = self._agrees(seen, seen.returned, self.predicted(seen.call, pure), kinds)
         return self._partly[key]
 
-    def _last_layer(self, seen: Seen, tensor: int, mistakes: tuple[Mistake, ...]) -> bool:
+    def _last_layer(self, seen: ObservedCall, tensor: int, mistakes: tuple[Mistake, ...]) -> bool:
         key = (tensor, *sorted(id(m) for m in mistakes))
         if key not in self._partly:
             assert seen.returned is not None
@@ -161,14 +168,14 @@ class Witness:
             predicted = self.predicted(seen.call, mistakes)
             if not self._agrees(seen, seen.returned, predicted, kinds):
                 return False
-            if not identical(seen.returned, seen.kept):
+            if not observed_same(seen.returned, seen.kept):
                 return False
             if not seen.inputs_untouched:
                 return False
         return True
 
     def _agrees(
-        self, seen: Seen, result: Tensors | None, predicted: list[Layer] | None, kinds: Kinds = BOTH
+        self, seen: ObservedCall, result: Tensors | None, predicted: list[Layer] | None, kinds: Kinds = BOTH
     ) -> bool:
         if result is None or predicted is None:
             return result is None and predicted is None
@@ -176,7 +183,7 @@ class Witness:
             return False
         return all(
             tensor.contains(got, extra)
-            for i, (got, tensor, extra) in enumerate(paired(seen, result, predicted))
+            for i, (got, tensor, extra) in enumerate(observed_tensors(seen, result, predicted))
             if i % 2 in kinds
         )
 
@@ -215,7 +222,7 @@ class Witness:
             return True  # the right gradient has no memory and draws nothing: the calls refute it
         return any(self._differs(seen, mistakes) for seen in observation.seen)
 
-    def _differs(self, seen: Seen, mistakes: Sequence[Mistake]) -> bool:
+    def _differs(self, seen: ObservedCall, mistakes: Sequence[Mistake]) -> bool:
         """Tell whether they predict, for a call, something outside the bounds of the right gradient.
 
         A call counts only where no bound of the prediction is too wide to say something.
@@ -224,7 +231,7 @@ class Witness:
         if seen.returned is None or predicted is None:
             return False
         separated = False
-        tensors: list[Any] = flat(predicted)
+        tensors: list[Any] = tensors_of(predicted)
         truth = self.truth(seen.call).tensors
         for (value, _), tensor in zip(truth, tensors, strict=True):
             if tensor.shape != value.shape or not np.all(np.isfinite(tensor.value)):

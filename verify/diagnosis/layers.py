@@ -16,12 +16,12 @@ import jax
 import numpy as np
 import numpy.typing as npt
 
-from verify.case.layers.draw import layer_cases
-from verify.case.layers.recipe import LayerCase
+from verify.case.layers.case import LayerCase
+from verify.case.layers.cases import layer_cases
 from verify.case.run import drawn_cases
-from verify.checks.layers import LayerCall, call_of, tensors_of
+from verify.checks.layers import LayerCall, call_layer, layer_tensor_names
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE, LayerMistake
-from verify.evaluate.bounds import Arithmetic, Pair, evaluate
+from verify.evaluate.bounds import Arithmetic, Pair, evaluate_with_bounds
 from verify.evaluate.flattening import flatten
 from verify.evaluate.program import NoRule, Program
 from verify.reference.backward import Reference, Setting
@@ -74,7 +74,7 @@ def _observed(target: LayerTarget, reference: Reference, case: LayerCase, seed: 
     calls = []
     for one in (case, *drawn_cases(fresh, CASES, seed)):
         try:
-            calls.append(call_of(target, target.run, reference, one))
+            calls.append(call_layer(target, target.run, reference, one))
         except Failed:  # no numbers to explain
             continue
     # What fails first: one such case refutes most mistakes.
@@ -82,7 +82,7 @@ def _observed(target: LayerTarget, reference: Reference, case: LayerCase, seed: 
 
 
 def _judged(pairs: Sequence[Pair], call: LayerCall) -> bool:
-    names = tensors_of(call.setting.reference)
+    names = layer_tensor_names(call.setting.reference)
     return judge(list(pairs), call.gradient, call.case.dtype, names=names).verdict != "wrong"
 
 
@@ -100,7 +100,7 @@ def _explains(mistake: LayerMistake, observed: Sequence[LayerCall]) -> bool:
             program = wrong_program(mistake, call.setting)
         except (TypeError, ValueError, IndexError, NoRule):  # it cannot be made at these sizes
             return False
-        pairs = evaluate(program, call.inputs, Arithmetic.judging(call.case.dtype, {}))
+        pairs = evaluate_with_bounds(program, call.inputs, Arithmetic.judging(call.case.dtype, {}))
         if not _judged(pairs, call):
             return False
         proved = proved or _apart(pairs, call.truth.gradient)

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from verify.diagnosis.hypothesis import Witness
-from verify.diagnosis.observation import Seen, layers_of, paired
-from verify.reference.tensor import Tensor, tensors_of
+from verify.diagnosis.hypothesis import Evidence
+from verify.diagnosis.observation import ObservedCall, layers_of, observed_tensors
+from verify.reference.tensor import Tensor, tensor_names
 from verify.reference.truth import Truth
 
 Array = npt.NDArray[Any]
 
 
-def wrong_tensors(witness: Witness, seen: Seen) -> list[int] | None:
+def _wrong_tensors(witness: Evidence, seen: ObservedCall) -> list[int] | None:
     """Return which tensors of one call are outside their bounds, in the order of the parameters; None if none
     came back.
     """
@@ -26,31 +26,31 @@ def wrong_tensors(witness: Witness, seen: Seen) -> list[int] | None:
     if len(seen.returned) != len(pairs):
         return list(range(2 * len(pairs)))
     wrong = []
-    for i, (tensor, (value, bound), extra) in enumerate(paired(seen, seen.returned, pairs)):
+    for i, (tensor, (value, bound), extra) in enumerate(observed_tensors(seen, seen.returned, pairs)):
         if tensor.shape != value.shape or not np.all(abs(tensor - value) <= bound + extra):
             wrong.append(i)
     return wrong
 
 
-def _telling(witness: Witness) -> tuple[Seen, list[int]] | None:
+def _telling(witness: Evidence) -> tuple[ObservedCall, list[int]] | None:
     """The first call that shows something wrong, a network with hidden layers before one without."""
     shown = [
         (seen, wrong)
         for observation in witness.observations
         for seen in observation.seen
-        if (wrong := wrong_tensors(witness, seen))
+        if (wrong := _wrong_tensors(witness, seen))
     ]
     return shown[0] if shown else None
 
 
-def status(witness: Witness) -> str:
+def localise_tensors(witness: Evidence) -> str:
     """Return which tensors are right and which are not, and what follows for the output delta."""
     telling = _telling(witness)
     if telling is None:
         return "every entry is right when it is returned"
     seen, wrong = telling
     depth = len(seen.call.case.layer_sizes) - 1
-    right = [name for i, name in enumerate(tensors_of(depth)) if i not in wrong]
+    right = [name for i, name in enumerate(tensor_names(depth)) if i not in wrong]
     where = f"in {'-'.join(map(str, seen.call.case.layer_sizes))}, batch {seen.call.batch},"
     if not right:
         return f"{where} no tensor is right"
@@ -66,7 +66,7 @@ def _listed(tensors: Sequence[Tensor]) -> str:
     return ", ".join(f"{' and '.join(kinds)} of layer {layer}" for layer, kinds in layers.items())
 
 
-def localise(witness: Witness, tried: str) -> str:
+def localise(witness: Evidence, tried: str) -> str:
     """Return what is known of a gradient that no mistake of the catalogue, ``tried`` alone or in pairs,
     accounts for.
     """
@@ -79,8 +79,8 @@ def localise(witness: Witness, tried: str) -> str:
         depth = len(seen.call.case.layer_sizes) - 1
         last = max(i // 2 for i in wrong)
         first = min(i for i in wrong if i // 2 == last)
-        lines.append(f"  {status(witness)}")
-        lines.append(f"  the first that is wrong, from the output: {tensors_of(depth)[first]}")
+        lines.append(f"  {localise_tensors(witness)}")
+        lines.append(f"  the first that is wrong, from the output: {tensor_names(depth)[first]}")
         lines += [f"  {pattern}" for pattern in _patterns(witness, seen, first)]
     changing = [o for o in witness.observations if not o.repeats]
     if changing:
@@ -94,12 +94,12 @@ def localise(witness: Witness, tried: str) -> str:
     return "\n".join(lines)
 
 
-def _patterns(witness: Witness, seen: Seen, i: int) -> list[str]:
+def _patterns(witness: Evidence, seen: ObservedCall, i: int) -> list[str]:
     """Return how the wrong tensor is related to the right one, entry by entry within the bounds."""
     assert seen.returned is not None
     got = seen.returned[i // 2][i % 2]
     value, bound = witness.truth(seen.call).tensors[i]
-    name = tensors_of(len(seen.returned))[i]
+    name = tensor_names(len(seen.returned))[i]
     if got.shape != value.shape:
         if got.ndim == 2 and got.T.shape == value.shape and np.all(abs(got.T - value) <= bound):
             return [f"the {name} is right, but transposed"]
@@ -150,7 +150,7 @@ def _factor(got: Array, value: Array, bound: Array, axis: int | None) -> Array |
     return factor if fits and np.all(np.isfinite(factor)) else None
 
 
-def _rows(witness: Witness, seen: Seen, i: int, got: Array) -> list[str]:
+def _rows(witness: Evidence, seen: ObservedCall, i: int, got: Array) -> list[str]:
     """Tell whether the tensor is that of a single row of the batch, or of all rows but one."""
     rows, case = seen.call.batch, seen.call.case
     if rows < 3:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.case.arrays import Arrays, WeightedArrays
-from verify.case.recipe import Call, Case, labels_of
+from verify.case.case import Call, Case, labels_of_case
 from verify.reference.spec import Spec
 from verify.reference.truth import GradientFunction
 from verify.subject.call import Failed, Recovered, call_function
@@ -40,9 +40,9 @@ _PROBES = (
 )
 
 
-def probes(spec: Spec, dtype: str, labels: str = "rows", layers: int | None = None) -> list[Case]:
+def observed_cases(spec: Spec, dtype: str, labels: str = "rows", layers: int | None = None) -> list[Case]:
     """The cases on which a gradient function is observed; all of one depth where it can have no other."""
-    kinds = labels_of(spec.targets, labels)
+    kinds = labels_of_case(spec.targets, labels)
     return [
         Case(
             _of_depth(sizes, layers), batch, dtype, regime, kinds[regime == "soft_labels"], seed=1000 + 10 * i
@@ -61,7 +61,7 @@ def _of_depth(sizes: tuple[int, ...], layers: int | None) -> tuple[int, ...]:
 
 
 @dataclass
-class Seen:
+class ObservedCall:
     """The outcome of one call.
 
     ``returned`` and ``kept`` are the gradient when it was returned and after the last call, layer by layer; None
@@ -88,15 +88,15 @@ class Observation:
     """A few calls of a gradient function on one architecture, one after the other."""
 
     case: Case
-    seen: list[Seen]
+    seen: list[ObservedCall]
 
     @property
     def repeats(self) -> bool:
         """Tell whether the second call, which is the first again, returned the same bits."""
-        return identical(self.seen[0].returned, self.seen[1].returned)
+        return observed_same(self.seen[0].returned, self.seen[1].returned)
 
 
-def identical(first: Tensors | None, second: Tensors | None) -> bool:
+def observed_same(first: Tensors | None, second: Tensors | None) -> bool:
     """Tell whether two results are the same to the bit."""
     if first is None or second is None:
         return first is second
@@ -107,7 +107,7 @@ def identical(first: Tensors | None, second: Tensors | None) -> bool:
     )
 
 
-def calls(case: Case) -> list[Call]:
+def observed_calls(case: Case) -> list[Call]:
     """The same call twice, one of the same shapes with other numbers, and one of fewer rows."""
     return [
         Call(case),
@@ -119,9 +119,9 @@ def calls(case: Case) -> list[Call]:
 
 def observe(gradient: GradientFunction, case: Case) -> Observation:
     """Make the calls, and note what came of them."""
-    seen: list[Seen] = []
+    seen: list[ObservedCall] = []
     live: list[tuple[Tensors | None, Arrays | WeightedArrays]] = []
-    for call in calls(case):
+    for call in observed_calls(case):
         arrays = call.arrays()
         try:
             answer = call_function(gradient, arrays)
@@ -130,7 +130,7 @@ def observe(gradient: GradientFunction, case: Case) -> Observation:
         result = _tensors(answer)
         extra = [list(layer) for layer in answer.error] if isinstance(answer, Recovered) else []
         returned = None if result is None else [[tensor.copy() for tensor in layer] for layer in result]
-        seen.append(Seen(call, returned, None, extra, []))
+        seen.append(ObservedCall(call, returned, None, extra, []))
         live.append((result, arrays))
     for item, (result, arrays) in zip(seen, live, strict=True):
         item.kept = result
@@ -153,7 +153,9 @@ def layers_of(tensors: Sequence[Any]) -> list[Layer]:
     return [Layer(*pair) for pair in zip(tensors[::2], tensors[1::2], strict=True)]
 
 
-def paired(seen: Seen, result: Tensors, layers: Sequence[Any]) -> Iterator[tuple[Array, Any, Any]]:
+def observed_tensors(
+    seen: ObservedCall, result: Tensors, layers: Sequence[Any]
+) -> Iterator[tuple[Array, Any, Any]]:
     """The tensors of a result, a prediction's beside each, and what reading the result off may have cost."""
     extra = seen.extra or [[0.0] * len(layer) for layer in result]
     for got, predicted, cost in zip(result, layers, extra, strict=True):

@@ -12,14 +12,14 @@ from fractions import Fraction
 
 import numpy as np
 
-from verify.case.recipe import Case, labels_of
+from verify.case.case import Case, labels_of_case
 from verify.checks.finding import Finding
 from verify.evaluate.bounds import Pair
 from verify.evaluate.budget import Budget
 from verify.reference.judge import judge
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, WEIGHTS, Spec
-from verify.reference.truth import Gradient, SpecLike, Truth, flat
-from verify.subject.call import Failed, as_gradient, call_function, widen
+from verify.reference.truth import Gradient, SpecLike, Truth, tensors_of
+from verify.subject.call import Failed, as_gradient, call_function, widen_by_recovery
 from verify.subject.target import Target
 
 CONSTANTS = tuple(Fraction(n) for n in ("1", "2", "1/2", "4", "1/4"))
@@ -124,7 +124,7 @@ def recognise(target: Target, spec: SpecLike, budget: Budget | None = None) -> s
 def _cases(target: Target, spec: Spec) -> Iterator[Case]:
     """Ordinary cases of unequal sizes: of one depth first, so that most other losses are ruled out by one trace."""
     dtype = "float64" if "float64" in (target.dtypes or ("float64",)) else "float32"
-    one_hot, soft = labels_of(spec.targets, target.labels)
+    one_hot, soft = labels_of_case(spec.targets, target.labels)
     depth = target.layers or 2
     for i, (sizes, batch) in enumerate(zip(WIDTHS, BATCHES, strict=False)):
         labels = soft if i == 1 else one_hot
@@ -162,7 +162,7 @@ def _factor(seen: list[tuple[Case, Gradient]], spec: Spec) -> Factor | None:
     possible: list[Factor] = []
     for number, (case, gradient) in enumerate(seen):
         truth = Truth.of(spec, case.inputs(), case.dtype)
-        low, high = _ratio(widen(truth, gradient), gradient)
+        low, high = _ratio(widen_by_recovery(truth, gradient), gradient)
         if number == 0:
             some = (
                 Fraction((low + high) / 2).limit_denominator(1000) if np.isfinite(low + high) else Fraction(0)
@@ -180,7 +180,7 @@ def _factor(seen: list[tuple[Case, Gradient]], spec: Spec) -> Factor | None:
 def _ratio(truth: list[Pair], gradient: Gradient) -> tuple[float, float]:
     """Between which numbers the factor lies, by the entry that is known best."""
     values, bounds = (np.concatenate([np.ravel(pair[i]) for pair in truth]) for i in range(2))
-    found = np.concatenate([np.ravel(tensor).astype(np.float64) for tensor in flat(gradient)])
+    found = np.concatenate([np.ravel(tensor).astype(np.float64) for tensor in tensors_of(gradient)])
     with np.errstate(all="ignore"):
         doubt = np.where(values != 0, bounds / abs(values), np.inf)
         i = int(np.argmin(doubt))
@@ -194,8 +194,10 @@ def _is_multiple(gradient: Gradient, truth: Truth, factor: float, dtype: str) ->
     factor.
     """
     u = float(np.finfo(np.dtype(dtype).type).eps)
-    pairs = [(factor * v, abs(factor) * (e + 2 * u * (abs(v) + e))) for v, e in widen(truth, gradient)]
-    return judge(pairs, flat(gradient), dtype).verdict == "verified"
+    pairs = [
+        (factor * v, abs(factor) * (e + 2 * u * (abs(v) + e))) for v, e in widen_by_recovery(truth, gradient)
+    ]
+    return judge(pairs, tensors_of(gradient), dtype).verdict == "verified"
 
 
 def _sentence(declared: Spec, other: Spec, factor: Factor) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import combinations
 
-from verify.diagnosis.hypothesis import Witness
+from verify.diagnosis.hypothesis import Evidence
 from verify.diagnosis.mistakes import CATALOGUE
 from verify.diagnosis.mistakes.mistake import Mistake, compatible
 from verify.diagnosis.mistakes.places import BY_LAYER, LAYERS, in_layers, in_rows
@@ -41,7 +41,7 @@ def grammar(sketch: Sketch) -> Iterator[Mistakes]:
             yield from ((in_rows(variant, rows),) for rows in sketch.rows(variant))
 
 
-def other_losses(witness: Witness, budget: Budget) -> Iterator[tuple[Spec, list[Mistakes]]]:
+def other_losses(witness: Evidence, budget: Budget) -> Iterator[tuple[Spec, list[Mistakes]]]:
     """Other losses of the same network with a mistake, where the two account for everything together."""
     declared = witness.spec
     others = [
@@ -50,7 +50,7 @@ def other_losses(witness: Witness, budget: Budget) -> Iterator[tuple[Spec, list[
         for reduction in REDUCTIONS
         if (output, loss, reduction) != (declared.output, declared.loss, declared.reduction)
     ]
-    views = [Witness(other, witness.observations) for other in others]
+    views = [Evidence(other, witness.observations) for other in others]
     if any(Sketch(view).near(()) and view.explains(()) for view in views):
         return  # the loss accounts for all of it: `recognise` says so
     for view in views:
@@ -69,7 +69,7 @@ def pairs(spec: Spec, without: str = "") -> Iterator[Mistakes]:
     return ((a, b) for a, b in combinations(entries, 2) if compatible(a, b))
 
 
-def triples(witness: Witness, budget: Budget) -> list[Mistakes]:
+def triples(witness: Evidence, budget: Budget) -> list[Mistakes]:
     """Two mistakes that account for one kind of tensor, with a third in the other kind alone."""
     found = []
     sketch = Sketch(witness)
@@ -84,7 +84,7 @@ def triples(witness: Witness, budget: Budget) -> list[Mistakes]:
     return found
 
 
-def survivors(witness: Witness, hypotheses: Iterable[Mistakes], budget: Budget) -> list[Mistakes]:
+def survivors(witness: Evidence, hypotheses: Iterable[Mistakes], budget: Budget) -> list[Mistakes]:
     """The hypotheses that account for everything observed, and predict somewhere what the right gradient cannot be."""
     sketch = Sketch(witness)
     return [
@@ -95,7 +95,7 @@ def survivors(witness: Witness, hypotheses: Iterable[Mistakes], budget: Budget) 
 
 
 def first_survivors(
-    witness: Witness,
+    witness: Evidence,
     hypotheses: Iterable[Mistakes],
     budget: Budget,
     gradient: Callable[[], GradientFunction],
@@ -107,7 +107,7 @@ def first_survivors(
         if sketch.near(mistakes) and witness.explains(mistakes) and witness.proves(mistakes):
             if any("row" in mistake.where for mistake in mistakes):  # which they are in larger batches too
                 square = replace(case, layer_sizes=(15,) * len(case.layer_sizes), batch=13)
-                longer = Witness(
+                longer = Evidence(
                     witness.spec,
                     [observe(gradient(), square), observe(gradient(), replace(case, batch=12))],
                 )
@@ -122,7 +122,7 @@ def _within(budget: Budget, hypotheses: Iterable[Mistakes]) -> Iterator[Mistakes
 
 
 def separate(
-    gradient: Callable[[], GradientFunction], witness: Witness, surviving: list[Mistakes]
+    gradient: Callable[[], GradientFunction], witness: Evidence, surviving: list[Mistakes]
 ) -> list[Mistakes]:
     """Of several survivors, those that also account for fresh cases; ``gradient()`` is a function without memories."""
     for seed in range(1, SEPARATING + 1):
@@ -131,6 +131,6 @@ def separate(
         case = witness.observations[seed % len(witness.observations)].case
         # Other widths each time, so that a function that remembers has nothing to remember.
         sizes = tuple(n + 2 * (seed % 3) + 14 for n in case.layer_sizes)
-        fresh = Witness(witness.spec, [observe(gradient(), replace(case, layer_sizes=sizes, seed=seed))])
+        fresh = Evidence(witness.spec, [observe(gradient(), replace(case, layer_sizes=sizes, seed=seed))])
         surviving = [mistakes for mistakes in surviving if fresh.explains(mistakes)]
     return surviving

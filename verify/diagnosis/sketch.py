@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from verify.diagnosis.hypothesis import BOTH, Kinds, Witness
+from verify.diagnosis.hypothesis import BOTH, Evidence, Kinds
 from verify.diagnosis.mistakes import backprop
 from verify.diagnosis.mistakes.mistake import Mistake, compose, wrong_gradient
 from verify.diagnosis.mistakes.places import BY_ROW, Places, in_rows, rows_like
 from verify.diagnosis.observation import layers_of
 from verify.reference.spec import Spec
-from verify.reference.truth import flat
+from verify.reference.truth import tensors_of
 
 Array = npt.NDArray[Any]
 
@@ -38,7 +38,7 @@ _LEAST = 0.02
 class Sketch:
     """The first calls of a witness in plain float64, and predictions for them."""
 
-    def __init__(self, witness: Witness, spec: Spec | None = None) -> None:
+    def __init__(self, witness: Evidence, spec: Spec | None = None) -> None:
         self.spec = spec or witness.spec
         self.witness = witness
         dtype = witness.observations[0].case.dtype
@@ -74,7 +74,7 @@ class Sketch:
         try:
             with np.errstate(all="ignore"):
                 layers = compose(mistakes).finish(list(self._backward(k, mistakes))[::-1])
-            return [np.asarray(tensor) for tensor in flat(layers)]
+            return [np.asarray(tensor) for tensor in tensors_of(layers)]
         except (ValueError, IndexError):
             return None
 

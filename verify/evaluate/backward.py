@@ -33,7 +33,7 @@ class Backward:
     argument_leaves, output_leaves
         The shape and dtype of each leaf, `jax.ShapeDtypeStruct`. A shape may have symbolic dimensions.
     pullback
-        ``pullback(*inputs) -> outputs``: the same in JAX, flat, for `verify.evaluate.xla.evaluate_backward`.
+        ``pullback(*inputs) -> outputs``: the same in JAX, flat, for `verify.evaluate.xla.evaluate_backward_by_xla`.
     """
 
     program: Program

@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 Sizes = Mapping[str, int]
 
 
-class Places(NamedTuple):
+class _Places(NamedTuple):
     """The places of the slices' entries: in the flattened operand, if inside of it, and by which index vector.
 
     Each in the shape of the slices together: of a gather's result, or of a scatter's updates.
@@ -29,9 +29,9 @@ class Places(NamedTuple):
     vector: Array
 
 
-def places(
+def _places(
     dimensions: Any, mode: Any, whole: tuple[int, ...], slices: tuple[int, ...], indices: Array
-) -> Places:
+) -> _Places:
     """The places of slices of an operand.
 
     Parameters
@@ -76,25 +76,27 @@ def places(
             place = place + along(np.arange(lengths[axis]), [window[own.index(axis)]])
         flat = flat * length + place
     vector = along(np.arange(indices[..., 0].size).reshape(indices.shape[:-1]), of_indices)
-    return Places(*(np.broadcast_to(part, slices) for part in (flat, inside, vector)))
+    return _Places(*(np.broadcast_to(part, slices) for part in (flat, inside, vector)))
 
 
 def gather_places(
     sizes: Sizes, parameters: Mapping[str, Any], whole: tuple[int, ...], indices: Array
-) -> Places:
+) -> _Places:
     """The places that a gather takes its result from."""
     slices = shape(parameters["out_shape"], sizes)
-    return places(tuple(parameters["dimension_numbers"]), parameters["mode"], whole, slices, indices)
+    return _places(tuple(parameters["dimension_numbers"]), parameters["mode"], whole, slices, indices)
 
 
-def scatter_places(
+def _scatter_places(
     parameters: Mapping[str, Any], whole: tuple[int, ...], indices: Array, updates: Any
-) -> Places:
+) -> _Places:
     """The places that a scatter puts its updates (of this shape) to."""
-    return places(tuple(parameters["dimension_numbers"]), parameters["mode"], whole, updates, indices)
+    return _places(tuple(parameters["dimension_numbers"]), parameters["mode"], whole, updates, indices)
 
 
-def gathered(sizes: Sizes, parameters: Mapping[str, Any], a: Array, indices: Array, fill: Any) -> Array:
+def gather_by_index(
+    sizes: Sizes, parameters: Mapping[str, Any], a: Array, indices: Array, fill: Any
+) -> Array:
     """gather, with ``fill`` for what lies outside."""
     at = gather_places(sizes, parameters, a.shape, indices)
     taken = a.ravel()[at.flat] if a.size else np.full(at.flat.shape, fill, a.dtype)
@@ -103,17 +105,17 @@ def gathered(sizes: Sizes, parameters: Mapping[str, Any], a: Array, indices: Arr
     return taken
 
 
-def scattered(parameters: Mapping[str, Any], a: Array, indices: Array, updates: Array) -> Array:
+def scatter_by_index(parameters: Mapping[str, Any], a: Array, indices: Array, updates: Array) -> Array:
     """scatter: updates in place of what was there; of several for one place, the last."""
-    at = scatter_places(parameters, a.shape, indices, updates.shape)
+    at = _scatter_places(parameters, a.shape, indices, updates.shape)
     result = a.ravel().copy()
     result[at.flat[at.inside]] = updates[at.inside]
     return result.reshape(a.shape)
 
 
-def scatter_added(parameters: Mapping[str, Any], a: Array, indices: Array, updates: Array) -> Array:
+def scatter_add_by_index(parameters: Mapping[str, Any], a: Array, indices: Array, updates: Array) -> Array:
     """scatter-add: updates added to what is there."""
-    at = scatter_places(parameters, a.shape, indices, updates.shape)
+    at = _scatter_places(parameters, a.shape, indices, updates.shape)
     result = a.ravel().copy()
     np.add.at(result, at.flat[at.inside], updates[at.inside])
     return result.reshape(a.shape)

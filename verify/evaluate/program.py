@@ -18,7 +18,7 @@ __all__ = [
     "Program",
     "Size",
     "require_rules",
-    "run",
+    "run_program",
     "shape",
     "size",
 ]
@@ -101,7 +101,7 @@ def require_rules(program: Program, rules: Mapping[str, object], evaluator: str)
         )
 
 
-def run(
+def run_program(
     program: Program, rules: Mapping[str, Callable[..., Any]], context: Any, values: list[Any]
 ) -> list[Any]:
     """Carry out a program: ``values`` holds inputs and constants by slot; returns the outputs.

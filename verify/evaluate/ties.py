@@ -29,7 +29,7 @@ _BITS, _STEP = 2048, -600
 """The step is a power of two that no float64 reaches; with so many bits, sums with it do not round."""
 
 
-def directions(shapes: Sequence[tuple[int, ...]]) -> Iterator[tuple[str, list[Array]]]:
+def tie_directions(shapes: Sequence[tuple[int, ...]]) -> Iterator[tuple[str, list[Array]]]:
     """From where ties are approached: what the choice is called, and a direction for each input."""
     for name, sign in (("from below", -1), ("from above", 1)):
         yield name, [np.full(shape, sign) for shape in shapes]
@@ -64,7 +64,7 @@ def _ramp(shape: tuple[int, ...], signs: Sequence[int], rows_first: bool) -> Arr
     return np.asarray((1 if signs[0] > 0 else -1) * before * height * width + ramp)
 
 
-def tied(program: Program, inputs: Sequence[Array]) -> dict[int, Array]:
+def tied_operations(program: Program, inputs: Sequence[Array]) -> dict[int, Array]:
     """Return where operations compare equal numbers, both exact, at least one of them differentiated.
 
     The keys are the numbers of the operations, the values are truths of the shapes of their results.
@@ -83,7 +83,7 @@ def tied(program: Program, inputs: Sequence[Array]) -> dict[int, Array]:
     operands = [slot for i in compared for slot in program.operations[i].operands]
     # The bounds of the operands: 0 where they are exact, as what only moves an input is.
     probe = replace(program, outputs=tuple(operands))
-    pairs = iter(bounds.evaluate(probe, list(inputs), bounds.Arithmetic.judging(np.float64, {})))
+    pairs = iter(bounds.evaluate_with_bounds(probe, list(inputs), bounds.Arithmetic.judging(np.float64, {})))
     found = {}
     for i in compared:
         operation = program.operations[i]
@@ -100,7 +100,7 @@ def _equal(operation: Operation, operands: Sequence[bounds.Pair]) -> Array:
         a, ea = (-a if operation.parameters["smallest"] else a), np.broadcast_to(ea, a.shape)
         if operation.name == "largest_in_window":
             a, ea = (
-                windows.entries({}, operation.parameters, part, fill)
+                windows.window_entries({}, operation.parameters, part, fill)
                 for part, fill in ((a, -np.inf), (ea, 0))
             )
         largest = (a == a.max(axis=axes, keepdims=True)) & (ea == 0)
@@ -109,7 +109,7 @@ def _equal(operation: Operation, operands: Sequence[bounds.Pair]) -> Array:
     return np.asarray((a == b) & (ea == 0) & (eb == 0))
 
 
-def decided(
+def decide_ties(
     program: Program, ties: Mapping[int, Array], outcomes: Mapping[int, Array], between: bool = False
 ) -> Program:
     """The program whose comparisons, where exact numbers tie, say what they are told to say.
@@ -117,9 +117,9 @@ def decided(
     Parameters
     ----------
     program
-        As for `verify.evaluate.bounds.evaluate`.
+        As for `verify.evaluate.bounds.evaluate_with_bounds`.
     ties
-        Where they tie: `tied`.
+        Where they tie: `tied_operations`.
     outcomes
         For comparisons, by number, arrays of True, False, and None where nothing is decided: `towards`, or
         `verify.evaluate.choices.outcomes`.
@@ -237,10 +237,11 @@ def towards(
     probe = replace(program, outputs=tuple(program.operations[i].results[0] for i in ties))
     with flint.ctx.workprec(_BITS):
         moved = [
-            balls.exactly(array) + balls.exactly(np.asarray(steps[slot], float)) * flint.arb(2) ** _STEP
+            balls.exact_balls(array)
+            + balls.exact_balls(np.asarray(steps[slot], float)) * flint.arb(2) ** _STEP
             if slot in steps
             else array
             for slot, array in zip(program.inputs, inputs, strict=True)
         ]
-        outcomes = balls.evaluate(probe, moved, {})
+        outcomes = balls.evaluate_in_balls(probe, moved, {})
         return {i: np.asarray(outcome, dtype=object) for i, outcome in zip(ties, outcomes, strict=True)}

@@ -59,29 +59,29 @@ def windows(sizes: Sizes, parameters: Mapping[str, Any], a: Array, fill: Any) ->
     )
 
 
-def within(a: Array) -> tuple[int, ...]:
+def window_axes(a: Array) -> tuple[int, ...]:
     """The axes of the windows in what `windows` returns."""
     return tuple(range(a.ndim // 2, a.ndim))
 
 
-def entries(sizes: Sizes, parameters: Mapping[str, Any], a: Array, fill: Any) -> Array:
+def window_entries(sizes: Sizes, parameters: Mapping[str, Any], a: Array, fill: Any) -> Array:
     """The windows as rows: (*p, the number of entries of a window)."""
     view = windows(sizes, parameters, a, fill)
     places = view.shape[: a.ndim]
     return view.reshape(*places, math.prod(view.shape[a.ndim :]))
 
 
-def places(sizes: Sizes, parameters: Mapping[str, Any], whole: tuple[int, ...]) -> Array:
+def window_places(sizes: Sizes, parameters: Mapping[str, Any], whole: tuple[int, ...]) -> Array:
     """Return where in an array (flattened) each entry of each window lies; its size for what lies outside."""
     count = math.prod(whole)
-    return entries(sizes, parameters, np.arange(count).reshape(whole), count)
+    return window_entries(sizes, parameters, np.arange(count).reshape(whole), count)
 
 
 # A convolution: out[n, f, p] = sum over c, k of lhs[n, c, stride * p + step * k] rhs[f, c, k], as rows (windows of lhs)
 # times columns (rhs). Its transposes are convolutions with the roles of stride and steps exchanged.
 
 
-def rows(sizes: Sizes, parameters: Mapping[str, Any], lhs: Array, kernel: tuple[int, ...]) -> Array:
+def window_rows(sizes: Sizes, parameters: Mapping[str, Any], lhs: Array, kernel: tuple[int, ...]) -> Array:
     """The windows of lhs as (g, n*p, c*k), for a kernel of this shape (of rhs)."""
     spec, rhs_spec, _ = parameters["dimension_numbers"]
     lhs = lhs.transpose(spec)
@@ -119,7 +119,7 @@ def _spatial_windows(
     return view.reshape(*view.shape[:first], *view.shape[first + 2 :])
 
 
-def columns(parameters: Mapping[str, Any], rhs: Array) -> Array:
+def window_kernels(parameters: Mapping[str, Any], rhs: Array) -> Array:
     """The kernels as (g, c*k, f), contiguous: NumPy multiplies stacks of other matrices without its fast library."""
     groups = parameters["batch_group_count"] * parameters["feature_group_count"]
     rhs = rhs.transpose(parameters["dimension_numbers"][1])
@@ -138,10 +138,10 @@ def convolved(sizes: Sizes, parameters: Mapping[str, Any], product: Array) -> Ar
     return result.transpose(np.argsort(spec))
 
 
-def terms(
+def window_terms(
     sizes: Sizes, parameters: Mapping[str, Any], lhs: tuple[int, ...], kernel: tuple[int, ...]
 ) -> Array:
-    """Return how many products each row of `rows` sums, (n*p, 1): those of what lies outside are none."""
+    """Return how many products each row of `window_rows` sums, (n*p, 1): those of what lies outside are none."""
     spec, rhs_spec, _ = parameters["dimension_numbers"]
     n, _, *s = (lhs[axis] for axis in spec)
     c, *k = (kernel[axis] for axis in rhs_spec[1:])
@@ -172,5 +172,5 @@ def _counts(
 
 def convolution(sizes: Sizes, parameters: Mapping[str, Any], lhs: Array, rhs: Array) -> Array:
     """conv_general_dilated of floats or of balls."""
-    product = rows(sizes, parameters, lhs, rhs.shape) @ columns(parameters, rhs)
+    product = window_rows(sizes, parameters, lhs, rhs.shape) @ window_kernels(parameters, rhs)
     return convolved(sizes, parameters, product)

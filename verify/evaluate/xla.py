@@ -22,7 +22,7 @@ def _compiled(loss: Loss) -> Any:
     return jax.jit(jax.value_and_grad(loss))
 
 
-def evaluate(loss: Loss, params: list[Layer], *rows: Array) -> tuple[Any, list[Layer]]:
+def evaluate_by_xla(loss: Loss, params: list[Layer], *rows: Array) -> tuple[Any, list[Layer]]:
     """The loss and the gradient of ``loss(params, *rows)`` in the dtype of the arrays, as XLA computes them.
 
     The rows are x and y, and their weights where there are some.
@@ -40,7 +40,7 @@ def _compiled_backward(backward: Backward) -> Any:
     return jax.jit(backward.pullback)
 
 
-def evaluate_backward(backward: Backward, arguments: Sequence[Any], cotangent: Any) -> list[Array]:
+def evaluate_backward_by_xla(backward: Backward, arguments: Sequence[Any], cotangent: Any) -> list[Array]:
     """The outputs of a backward pass's program as XLA computes them, in the dtypes of the arrays given."""
     leaves = [*jax.tree.leaves(tuple(arguments)), *backward.cotangents(cotangent)]
     with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):

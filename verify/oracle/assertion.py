@@ -42,10 +42,10 @@ def assert_gradient(gradient: Judged, spec: SpecLike | None = None, **options: A
     __tracebackhide__ = True
     report = check(gradient, spec, **options)
     if not report.ok:
-        raise AssertionError(f"{report}{written(report)}")
+        raise AssertionError(f"{report}{write_page(report)}")
 
 
-def written(report: Report, name: str = "") -> str:
+def write_page(report: Report, name: str = "") -> str:
     """Write a report as a page, where that is asked for; return a line that says where, or why not.
 
     ``name`` is that of the file; by default, it is the running test's.

@@ -11,13 +11,13 @@ from typing import Any
 
 from hypothesis.database import ExampleDatabase
 
-from verify.case.layers.draw import layer_cases
-from verify.case.layers.recipe import LayerCase
+from verify.case.case import DTYPES, LAYOUTS
+from verify.case.layers.case import LayerCase
+from verify.case.layers.cases import layer_cases
 from verify.case.layers.values import REGIMES
-from verify.case.recipe import DTYPES, LAYOUTS
-from verify.checks.finding import Example, Finding, finding_of
-from verify.checks.layer_witnesses import adjudicated_layer, cross_check_layer
-from verify.checks.layers import FOLLOW_UPS, Choices, examined_layer, tensors_of
+from verify.checks.finding import Example, Finding, as_finding
+from verify.checks.layer_cross_check import adjudicate_layer, cross_check_layer
+from verify.checks.layers import FOLLOW_UPS, Choices, examine_layer_case, layer_tensor_names
 from verify.diagnosis.layers import explain_layer
 from verify.oracle.errors import Errors
 from verify.oracle.report import Report
@@ -126,8 +126,8 @@ def check_backward(
     strategy = draw(regimes=regimes)
     start = time.perf_counter()
     made: Choices = Counter()
-    put = functools.partial(examined_layer, target, given, choices=made)
-    search: Search[LayerCase] = Search(put, cases, progress, checks, tensors=tensors_of(given))
+    put = functools.partial(examine_layer_case, target, given, choices=made)
+    search: Search[LayerCase] = Search(put, cases, progress, checks, tensors=layer_tensor_names(given))
     interrupted = False
     try:
         search.run(strategy, seed, database)
@@ -191,9 +191,9 @@ def examine_backward(
     given = as_reference(backward=backward, **reference)
     target = as_layer_target(backward, forward, given)
     try:
-        return examined_layer(target, given, case, check if check in FOLLOW_UPS else "gradient")
+        return examine_layer_case(target, given, case, check if check in FOLLOW_UPS else "gradient")
     except Failed as failure:
-        return _settled(target, given, finding_of(failure, case))
+        return _settled(target, given, as_finding(failure, case))
 
 
 def _settled(target: LayerTarget, reference: Reference, finding: Finding) -> Finding:
@@ -201,7 +201,7 @@ def _settled(target: LayerTarget, reference: Reference, finding: Finding) -> Fin
     if finding.check not in ("gradient", "forward") or finding.judgement is None:
         return finding
     assert isinstance(finding.case, LayerCase)
-    judgement = adjudicated_layer(target, reference, finding.case, finding.check, finding.judgement)
+    judgement = adjudicate_layer(target, reference, finding.case, finding.check, finding.judgement)
     return replace(finding, verdict=judgement.verdict, judgement=judgement)
 
 
@@ -218,8 +218,8 @@ def _completed(
     follow_up = finding.check if finding.check in FOLLOW_UPS else "gradient"
     failing, larger = {}, None
     for regime in regimes:
-        put = functools.partial(examined_layer, target, reference)
-        fresh: Search[LayerCase] = Search(put, SURVEY, errors=errors, tensors=tensors_of(reference))
+        put = functools.partial(examine_layer_case, target, reference)
+        fresh: Search[LayerCase] = Search(put, SURVEY, errors=errors, tensors=layer_tensor_names(reference))
         tried, failed = fresh.survey(draw(regimes=[regime]), seed, follow_up)
         failing[regime] = (failed, tried)
         larger = larger or fresh.largest

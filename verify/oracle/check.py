@@ -12,14 +12,14 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
-from verify.case.draw import cases as drawn_cases
-from verify.case.draw import suitable_regimes
+from verify.case.case import DTYPES, LAYOUTS, PRACTICAL, REGIMES, Call, Case
+from verify.case.cases import cases as drawn_cases
+from verify.case.cases import suitable_regimes
 from verify.case.practical import practical_cases
-from verify.case.recipe import DTYPES, LAYOUTS, PRACTICAL, REGIMES, Call, Case
 from verify.checks.adjudicate import adjudicate
 from verify.checks.cross_check import cross_check
-from verify.checks.finding import Example, Finding, finding_of
-from verify.checks.random_rounding import FALSE_ALARM, RandomRounding, examined_with
+from verify.checks.finding import Example, Finding, as_finding
+from verify.checks.random_rounding import FALSE_ALARM, RandomRounding, examine_with_random_rounding
 from verify.checks.table import CHECKS, FOLLOW_UPS
 from verify.diagnosis.diagnose import with_diagnosis
 from verify.diagnosis.recognise import with_recognition
@@ -150,7 +150,7 @@ def check(
     practical = practical_cases(spec, seed, **taken) if false_alarm and set(regimes) == set(REGIMES) else []
     tier = RandomRounding(false_alarm, cases + len(practical)) if false_alarm else None
     run = Budget(math.inf if seconds is None else seconds)
-    examine = functools.partial(examined_with, tier, target, spec)
+    examine = functools.partial(examine_with_random_rounding, tier, target, spec)
     search = Search(examine, cases, progress, checks, budget=run.stage(SEARCHING * run.left))
     findings: list[Finding] = []
     witnesses: dict[str, int] = {}
@@ -164,7 +164,7 @@ def check(
         witnesses = cross_check(spec, search.sample(xla), search.sample(certified), witnessing)
         with alarm(run.left):
             settling = after.stage(SETTLING)
-            findings = [settle(target, spec, finding, settling) for finding in search.findings]
+            findings = [_settle(target, spec, finding, settling) for finding in search.findings]
             completing = after.stage(COMPLETING)
             for i, finding in enumerate(findings):  # the first one's fresh cases are counted with the others
                 errors = Errors() if i else search.errors
@@ -233,12 +233,14 @@ def examine(
     spec = target.judged_as(spec)
     try:
         tier = RandomRounding() if check == "rounding" else None
-        return examined_with(tier, target, spec, case, check if check in FOLLOW_UPS else "gradient")
+        return examine_with_random_rounding(
+            tier, target, spec, case, check if check in FOLLOW_UPS else "gradient"
+        )
     except Failed as failure:
-        return settle(target, spec, finding_of(failure, case))
+        return _settle(target, spec, as_finding(failure, case))
 
 
-def settle(target: Target, spec: SpecLike, finding: Finding, budget: Budget | None = None) -> Finding:
+def _settle(target: Target, spec: SpecLike, finding: Finding, budget: Budget | None = None) -> Finding:
     """A finding about numbers, with "wrong" and "imprecise" told apart by a higher precision."""
     about_numbers = CHECKS[finding.check].turn or finding.check == "gradient"  # "rounding" is settled already
     if not about_numbers or finding.judgement is None:
@@ -248,7 +250,7 @@ def settle(target: Target, spec: SpecLike, finding: Finding, budget: Budget | No
     return replace(finding, verdict=judgement.verdict, judgement=judgement)
 
 
-def complete(
+def complete_finding(
     target: Target,
     spec: SpecLike,
     finding: Finding,
@@ -261,7 +263,7 @@ def complete(
 
     The errors of the fresh cases that show those regimes are added to ``errors``.
     """
-    finding = settle(target, spec, finding)
+    finding = _settle(target, spec, finding)
     return _surveyed(target, spec, finding, draw, regimes, seed, errors, Budget())
 
 
@@ -299,7 +301,10 @@ def _surveyed(
         regimes, labels=draw.keywords.get("labels") or "rows", layers=target.layers
     ):
         fresh = Search(
-            functools.partial(examined_with, tier, target, spec), SURVEY, errors=errors, budget=budget
+            functools.partial(examine_with_random_rounding, tier, target, spec),
+            SURVEY,
+            errors=errors,
+            budget=budget,
         )
         tried, failed = fresh.survey(draw(regimes=[regime]), seed, follow_up)
         failing[regime] = (failed, tried)
@@ -307,7 +312,10 @@ def _surveyed(
     small = larger is None or larger[0].extent <= case.extent
     if small and finding.judgement is not None and not budget.spent:
         larger = (
-            _of_equal_widths(functools.partial(examined_with, tier, target, spec), case, follow_up) or larger
+            _of_equal_widths(
+                functools.partial(examine_with_random_rounding, tier, target, spec), case, follow_up
+            )
+            or larger
         )
     return replace(
         finding,

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from verify.reference.judge import Banded
-from verify.reference.tensor import Tensor, tensors_of
+from verify.reference.tensor import Tensor, tensor_names
 
 
-class Shown(NamedTuple):
+class ShownPrecision(NamedTuple):
     """The precision of one kind of tensor over all verified cases: in units of a tensor's largest entry."""
 
     median: float
@@ -30,20 +30,20 @@ class Precision:
 
         ``tensors`` are their names; where not given, those of a network's gradient.
         """
-        names = tensors_of(len(right_to) // 2) if tensors is None else tensors
+        names = tensor_names(len(right_to) // 2) if tensors is None else tensors
         of_dtype = self._shares.setdefault(dtype, {tensor.kind: [] for tensor in names})
         for kind, shares in of_dtype.items():
             shares.append(max(s for tensor, s in zip(names, right_to, strict=True) if tensor.kind == kind))
 
-    def summary(self) -> dict[str, dict[str, Shown]]:
+    def summary(self) -> dict[str, dict[str, ShownPrecision]]:
         """For each dtype and kind of tensor, the median over the cases and the worst of them."""
         return {
-            dtype: {kind: Shown(statistics.median(s), max(s)) for kind, s in kinds.items()}
+            dtype: {kind: ShownPrecision(statistics.median(s), max(s)) for kind, s in kinds.items()}
             for dtype, kinds in sorted(self._shares.items(), reverse=True)
         }
 
 
-def told(summary: dict[str, dict[str, Shown]]) -> list[str]:
+def precision_lines(summary: dict[str, dict[str, ShownPrecision]]) -> list[str]:
     """A line for each dtype."""
     return [
         f"{dtype}: " + ", ".join(f"{kind} {s.median:.0e} (worst {s.worst:.0e})" for kind, s in kinds.items())
@@ -80,7 +80,7 @@ class UnderRandomRounding:
     unexplained: int
     sigmas: float
     quantile: float
-    bands: dict[str, dict[str, Shown]]
+    bands: dict[str, dict[str, ShownPrecision]]
 
     def told(self) -> list[str]:
         """Lines for a person."""
@@ -90,7 +90,7 @@ class UnderRandomRounding:
         counted = ", ".join([f"{self.cases} cases within their bands", *odd])
         return [
             f"{counted}; at most {self.sigmas:.2g} of {self.quantile:.3g} sigma",
-            *(f"bands in {line}" for line in told(self.bands)),
+            *(f"bands in {line}" for line in precision_lines(self.bands)),
             f"(a model; a false alarm in the run has probability {self.false_alarm:.0e} at most)",
         ]
 

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from verify.case.recipe import PRACTICAL
-from verify.checks.finding import Example, Finding, columns
+from verify.case.case import PRACTICAL
+from verify.checks.finding import Example, Finding, wrap_columns
 from verify.checks.html.page import page, part
 from verify.diagnosis.mistakes import formulas
 from verify.oracle import plots
 from verify.oracle.errors import Histogram
-from verify.oracle.precision import Shown, UnderRandomRounding, told
+from verify.oracle.precision import ShownPrecision, UnderRandomRounding, precision_lines
 from verify.reference.judge import VERDICTS
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Report:
     interrupted: bool = False
     failed: int | None = None
     notes: tuple[str, ...] = ()
-    precision: dict[str, dict[str, Shown]] = field(default_factory=dict)
+    precision: dict[str, dict[str, ShownPrecision]] = field(default_factory=dict)
     errors: tuple[Histogram, ...] = field(default=(), repr=False)
     nearest: Example | None = field(default=None, repr=False)
     random_rounding: UnderRandomRounding | None = None
@@ -119,14 +119,14 @@ class Report:
         if self.precision and not self.findings:
             lines += [
                 f"  {'shown right to' if i == 0 else '':17}{line}"
-                for i, line in enumerate(told(self.precision))
+                for i, line in enumerate(precision_lines(self.precision))
             ]
             lines.append(f"{'':19}(certified, of each tensor's largest entry; median over the cases)")
         if self.random_rounding and not self.findings:
             under = self.random_rounding.told()
             lines += [f"  {'random rounding' if i == 0 else '':17}{line}" for i, line in enumerate(under)]
         if self.judged and not self.findings:
-            lines.append("  regimes          " + columns(self._regimes()))
+            lines.append("  regimes          " + wrap_columns(self._regimes()))
         if self.findings:  # one in full: it fits on a screen, and the others are often its consequences
             first, *others = self.findings
             lines += ["", str(first), *([""] if others else []), *(finding.short() for finding in others)]
@@ -155,7 +155,7 @@ class Report:
     def with_entries(self) -> dict[str, Any]:
         """Plain data, with the entries that pictures are drawn from: what ``to_html`` shows."""
         plain = asdict(self)
-        plain.update(verdict=self.verdict, ok=self.ok, versions=versions())
+        plain.update(verdict=self.verdict, ok=self.ok, versions=report_versions())
         for finding, data in zip(self.findings, plain["findings"], strict=True):
             data.update(regime=finding.regime, dtype=finding.dtype, tensor=finding.tensor)
         return plain
@@ -208,7 +208,7 @@ def _without_specials(data: Any) -> Any:
     return data
 
 
-def versions() -> dict[str, str]:
+def report_versions() -> dict[str, str]:
     """Versions of Python and of the packages that a verdict rests on."""
     packages = ("mlp-ref", "numpy", "jax", "jaxlib", "hypothesis", "python-flint")
     return {"python": platform.python_version(), **{name: _version(name) for name in packages}}

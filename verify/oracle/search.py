@@ -12,10 +12,10 @@ from typing import Generic, TypeVar
 from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
-from verify.case.layers.recipe import LayerCase
-from verify.case.recipe import LAYOUTS, PRACTICAL, REGIMES, Case
+from verify.case.case import LAYOUTS, PRACTICAL, REGIMES, Case
+from verify.case.layers.case import LayerCase
 from verify.case.run import drawn_cases, run_cases
-from verify.checks.finding import Finding, finding_of
+from verify.checks.finding import Finding, as_finding
 from verify.checks.table import FOLLOW_UPS
 from verify.evaluate.budget import Budget
 from verify.oracle.alarm import TimeUp, alarm
@@ -160,7 +160,7 @@ class Search(Generic[C]):
             self.at_work = None
             if not self._simplest:
                 self.budget = self.budget.stage(SHRINKING)
-            self._simplest[kind] = finding_of(failure, case)
+            self._simplest[kind] = as_finding(failure, case)
             self._failures.setdefault(kind, {})[case] = self._simplest[kind]
             failed = kind(failure.check, failure.verdict, failure.detail, failure.judgement)
             self._failed[case] = failed

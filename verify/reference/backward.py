@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from verify.evaluate import balls
 from verify.evaluate.backward import Backward, traced_backward
-from verify.evaluate.bounds import Arithmetic, Pair, evaluate
+from verify.evaluate.bounds import Arithmetic, Pair, evaluate_with_bounds
 from verify.evaluate.program import Program
-from verify.reference.shapes import Shape, Tree, leaves, parsed
+from verify.reference.shapes import Shape, Tree, parse_shapes, shape_leaves
 
 Array = npt.NDArray[Any]
 
@@ -86,7 +86,7 @@ class Reference:
             raise TypeError(f"reference must be a JAX function or a name; got {type(function).__name__}")
         if not isinstance(shapes, Mapping) or not shapes:
             raise ValueError(f"shapes must map the name of each input to its shape; got {shapes!r}")
-        trees = {key: parsed(tree, f"shapes[{key!r}]") for key, tree in shapes.items()}
+        trees = {key: parse_shapes(tree, f"shapes[{key!r}]") for key, tree in shapes.items()}
         for argument, value in (("constants", constants), ("positive", positive)):
             if isinstance(value, str):
                 raise ValueError(f"{argument} must be a list of inputs' names; got {value!r}")
@@ -130,7 +130,7 @@ class Reference:
         found = [
             symbol
             for name, tree in self.shapes.items()
-            for _, s in leaves(tree, name)
+            for _, s in shape_leaves(tree, name)
             for symbol in s.symbols
         ]
         return tuple(dict.fromkeys(found))
@@ -144,7 +144,9 @@ class Reference:
     @functools.cached_property
     def gradient_names(self) -> tuple[str, ...]:
         """The names of the tensors of the gradient: an input's, or a leaf's of an input that is a structure."""
-        return tuple(leaf for name in self.differentiated for leaf, _ in leaves(self.shapes[name], name))
+        return tuple(
+            leaf for name in self.differentiated for leaf, _ in shape_leaves(self.shapes[name], name)
+        )
 
     def restricted(self, options: Mapping[str, Choice]) -> Reference:
         """The same with other options."""
@@ -241,7 +243,9 @@ class LayerTruth:
         self.outputs, self.gradient = pairs[:values], pairs[values:]
 
     def _pairs(self, dtype: npt.DTypeLike) -> list[Pair]:
-        return self.setting.chosen(evaluate(self.program, self.inputs, Arithmetic.judging(dtype, {})))
+        return self.setting.chosen(
+            evaluate_with_bounds(self.program, self.inputs, Arithmetic.judging(dtype, {}))
+        )
 
     @functools.cached_property
     def own(self) -> list[Array]:
@@ -263,7 +267,7 @@ class LayerTruth:
         if sum(array.size for array in self.inputs) > _LARGEST:
             return found
         for bits in _PRECISIONS:
-            exact = self.setting.chosen(balls.at_precision(self.program, self.inputs, {}, bits))[
+            exact = self.setting.chosen(balls.evaluate_at_precision(self.program, self.inputs, {}, bits))[
                 len(self.outputs) :
             ]
             for i, (ball, tensor) in enumerate(zip(exact, tensors, strict=True)):

@@ -64,7 +64,7 @@ def loss_function(spec: Spec | network.Loss) -> network.Loss:
     return _spec_loss(spec) if isinstance(spec, Spec) else spec
 
 
-def traced(spec: Spec | network.Loss, sizes: Mapping[str, int]) -> Program:
+def traced_derivative(spec: Spec | network.Loss, sizes: Mapping[str, int]) -> Program:
     """JAX's derivative of a Spec, or of a user's JAX function ``loss(params, x, y) -> scalar``.
 
     Traced once per depth with symbolic sizes, and cached. A user's function that needs to know the sizes (it

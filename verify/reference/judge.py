@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.evaluate import bounds
-from verify.reference.tensor import LOSS, Tensor, tensors_of
+from verify.reference.tensor import LOSS, Tensor, tensor_names
 from verify.reference.truth import Array
 
 VERDICTS = ("verified", "inconclusive", "imprecise", "wrong", "crashed")
@@ -151,7 +151,7 @@ def judge(
         Their names. Not given: those of a network's gradient, after the loss where the number of tensors is odd.
     """
     if names is None:
-        names = [LOSS][: len(tensors) % 2] + tensors_of(len(tensors) // 2)
+        names = [LOSS][: len(tensors) % 2] + tensor_names(len(tensors) // 2)
     ends = [0, *itertools.accumulate(value.size for value, _ in truth)]
     # All entries in one array: each operation of NumPy takes as long for one of these tensors as for all of them.
     value, bound = (_joined(parts) for parts in zip(*truth, strict=True))

@@ -74,7 +74,7 @@ ROW_LOSS: dict[tuple[str, str], Callable[[jax.Array, jax.Array], jax.Array]] = {
 }
 
 
-def reduced(row_losses: jax.Array, n_out: int, reduction: str) -> jax.Array:
+def _reduced(row_losses: jax.Array, n_out: int, reduction: str) -> jax.Array:
     """One number from the losses of the rows, (b,): see ``verify.reference.spec.REDUCTIONS``."""
     total = jnp.sum(row_losses)
     if reduction.startswith("half_"):
@@ -86,7 +86,7 @@ def reduced(row_losses: jax.Array, n_out: int, reduction: str) -> jax.Array:
     return total
 
 
-def weighted(row_losses: jax.Array, sample_weight: jax.Array, weights: str) -> jax.Array:
+def weighted_losses(row_losses: jax.Array, sample_weight: jax.Array, weights: str) -> jax.Array:
     """The losses of the rows times their weights, (b,): see ``verify.reference.spec.WEIGHTS``."""
     if weights == "normalised":
         sample_weight = sample_weight * sample_weight.shape[0] / jnp.sum(sample_weight)
@@ -104,8 +104,8 @@ def loss_of(spec: Spec) -> Loss:
         logits = forward(params, x, spec.hidden, spec.biases)
         row_losses = row_loss(logits, y)
         if spec.weighted:
-            row_losses = weighted(row_losses, sample_weight[0], spec.weights)
-        value = reduced(row_losses, logits.shape[1], spec.reduction)
+            row_losses = weighted_losses(row_losses, sample_weight[0], spec.weights)
+        value = _reduced(row_losses, logits.shape[1], spec.reduction)
         if spec.l2:
             for weight, _ in params:
                 value = value + 0.5 * spec.l2 * jnp.sum(weight**2)

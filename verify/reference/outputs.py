@@ -17,7 +17,7 @@ from verify.evaluate.flattening import flatten
 from verify.evaluate.program import Program
 from verify.reference import network
 from verify.reference.spec import Spec
-from verify.reference.truth import Array, sizes_of
+from verify.reference.truth import Array, sizes_of_inputs
 
 OUTPUT: dict[str, Callable[[jax.Array], jax.Array]] = {
     "softmax": lambda z: jax.nn.softmax(z, axis=1),
@@ -33,9 +33,11 @@ def outputs(spec: Spec, inputs: list[Array], dtype: npt.DTypeLike) -> bounds.Pai
 
     ``inputs`` are weight, bias, weight, bias, ..., x, y in float64: `verify.Case.inputs`.
     """
-    sizes = sizes_of(inputs)
+    sizes = sizes_of_inputs(inputs)
     program = traced_outputs(spec, len(sizes) - 2)
-    [pair] = bounds.evaluate(program, inputs[: len(program.inputs)], bounds.Arithmetic.judging(dtype, sizes))
+    [pair] = bounds.evaluate_with_bounds(
+        program, inputs[: len(program.inputs)], bounds.Arithmetic.judging(dtype, sizes)
+    )
     return pair
 
 

@@ -70,7 +70,7 @@ _ALLOWED = (
 )
 
 
-def parsed(tree: Any, where: str) -> Tree:
+def parse_shapes(tree: Any, where: str) -> Tree:
     """Shapes given as texts, or as sequences of sizes and names, as a tree of Shapes.
 
     A sequence of integers and names of axes is one shape; any other sequence is a structure.
@@ -82,21 +82,21 @@ def parsed(tree: Any, where: str) -> Tree:
     if isinstance(tree, int) and not isinstance(tree, bool):
         return Shape(str(tree), where)
     if isinstance(tree, Mapping):
-        return {key: parsed(item, f"{where}[{key!r}]") for key, item in tree.items()}
+        return {key: parse_shapes(item, f"{where}[{key!r}]") for key, item in tree.items()}
     if isinstance(tree, Sequence):
         if any(isinstance(item, int) for item in tree):
             return Shape(" ".join(map(str, tree)), where)
-        return type(tree)(parsed(item, f"{where}[{i}]") for i, item in enumerate(tree))  # type: ignore[call-arg]
+        return type(tree)(parse_shapes(item, f"{where}[{i}]") for i, item in enumerate(tree))  # type: ignore[call-arg]
     raise ValueError(f"{where} must be a text such as 'n d', or a structure of such; got {tree!r}")
 
 
-def leaves(tree: Tree, name: str) -> Iterator[tuple[str, Shape]]:
+def shape_leaves(tree: Tree, name: str) -> Iterator[tuple[str, Shape]]:
     """Each Shape of a tree with its name: the argument's, and how it is reached in it."""
     if isinstance(tree, Shape):
         yield name, tree
     elif isinstance(tree, Mapping):
         for key in sorted(tree):  # the order of `jax.tree_util`
-            yield from leaves(tree[key], f"{name}[{key!r}]")
+            yield from shape_leaves(tree[key], f"{name}[{key!r}]")
     else:
         for i, item in enumerate(tree):
-            yield from leaves(item, f"{name}[{i}]")
+            yield from shape_leaves(item, f"{name}[{i}]")

@@ -29,7 +29,7 @@ class Tensor(str):
 LOSS, OUTPUTS = Tensor("loss"), Tensor("outputs")
 
 
-def tensors_of(depth: int) -> list[Tensor]:
+def tensor_names(depth: int) -> list[Tensor]:
     """Return the tensors of a network's gradient: weight and bias of layer 1, of layer 2, ..."""
     return list(_tensors_of(depth))
 

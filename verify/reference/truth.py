@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.evaluate import balls, bounds
-from verify.reference.derivative import traced
+from verify.reference.derivative import traced_derivative
 from verify.reference.spec import Spec
 
 Array = npt.NDArray[Any]
@@ -43,7 +43,7 @@ def _place_of_x(inputs: list[Array]) -> int:
     return 2 * ((len(inputs) - 2) // 2)
 
 
-def sizes_of(inputs: list[Array]) -> dict[str, int]:
+def sizes_of_inputs(inputs: list[Array]) -> dict[str, int]:
     """The batch ``b`` and the widths ``n0, n1, ...`` of weight, bias, ..., x, y, and perhaps the rows' weights."""
     *params, x = inputs[: _place_of_x(inputs) + 1]
     return {"b": len(x), "n0": x.shape[1], **{f"n{i + 1}": len(bias) for i, bias in enumerate(params[1::2])}}
@@ -69,11 +69,11 @@ class Truth:
         ``inputs`` are weight, bias, weight, bias, ..., x, y, in float64, and the rows' weights where there are some:
         `Case.inputs`. A Spec that has no weights leaves them out.
         """
-        sizes = sizes_of(inputs)
+        sizes = sizes_of_inputs(inputs)
         if isinstance(spec, Spec) and not spec.weighted:
             inputs = inputs[: _place_of_x(inputs) + 2]
         at = bounds.Arithmetic.judging(dtype, sizes)
-        loss, *tensors = bounds.evaluate(traced(spec, sizes), inputs, at)
+        loss, *tensors = bounds.evaluate_with_bounds(traced_derivative(spec, sizes), inputs, at)
         return cls(loss, tensors, spec, inputs, dtype)
 
     @functools.cached_property
@@ -92,12 +92,12 @@ class Truth:
         found = [math.inf] * len(tensors)
         if self.spec is None:
             return found
-        sizes = sizes_of(self.inputs)
+        sizes = sizes_of_inputs(self.inputs)
         if not within_reach_of_balls(sizes):
             return found
-        program = traced(self.spec, sizes)
+        program = traced_derivative(self.spec, sizes)
         for bits in _BALL_PRECISIONS:
-            _, *exact = balls.at_precision(program, self.inputs, sizes, bits)
+            _, *exact = balls.evaluate_at_precision(program, self.inputs, sizes, bits)
             for i, (ball, tensor) in enumerate(zip(exact, tensors, strict=True)):
                 scale = max(float(abs(balls.middle(ball)).max(initial=0.0)), least_scale)
                 share = float(balls.distance(ball, tensor).max(initial=0.0)) / scale
@@ -119,6 +119,6 @@ def within_reach_of_balls(sizes: Mapping[str, int]) -> bool:
     return batch * sum(math.prod(pair) for pair in itertools.pairwise(widths)) <= _BALL_PRODUCTS
 
 
-def flat(gradient: Gradient) -> list[Array]:
+def tensors_of(gradient: Gradient) -> list[Array]:
     """The gradient's tensors: weight, bias, weight, bias, ..."""
     return [tensor for layer in gradient for tensor in layer]

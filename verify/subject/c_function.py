@@ -23,11 +23,11 @@ _GUARD = 64
 """Numbers before and after the gradient's, which a function must leave alone."""
 
 
-class Refused(Exception):
+class CallRefused(Exception):
     """A call that has no answer, with the reason."""
 
 
-class Function:
+class CFunction:
     """A C function, with what its prototype says.
 
     Parameters
@@ -78,19 +78,19 @@ class Function:
         ]
         result = self.call(*given)
         if self.prototype.returns == "int" and result:
-            raise Refused(f"{self.prototype.name} returned {result}")
+            raise CallRefused(f"{self.prototype.name} returned {result}")
         if not np.isnan(np.r_[guarded[:_GUARD], guarded[-_GUARD:]]).all():
-            raise Refused(f"{self.prototype.name} wrote outside the {len(params)} numbers of gradient")
+            raise CallRefused(f"{self.prototype.name} wrote outside the {len(params)} numbers of gradient")
         changed = [name for name, array in inputs.items() if array.tobytes() != before[name]]
         loss = float(values["loss"][0]) if self.prototype.returns in ("void", "int") else float(result)
         return guarded[_GUARD:-_GUARD].copy(), loss, changed
 
 
-def _answer(functions: dict[str, Function], request: dict[str, Any]) -> dict[str, Any]:
-    arrays = [protocol.array(tensor, "a tensor") for tensor in request["tensors"]]
+def _answer(functions: dict[str, CFunction], request: dict[str, Any]) -> dict[str, Any]:
+    arrays = [protocol.protocol_array(tensor, "a tensor") for tensor in request["tensors"]]
     try:
         gradient, loss, changed = functions[request["dtype"]](request["sizes"], arrays)
-    except Refused as refused:
+    except CallRefused as refused:
         return {"type": "error", "id": request["id"], "message": str(refused)}
     if request["type"] == "loss":
         tensors = [np.array(loss, dtype=gradient.dtype)]
@@ -101,7 +101,7 @@ def _answer(functions: dict[str, Function], request: dict[str, Any]) -> dict[str
     return {
         "type": "answer",
         "id": request["id"],
-        "tensors": [protocol.tensor(tensor, "base64") for tensor in tensors],
+        "tensors": [protocol.protocol_tensor(tensor, "base64") for tensor in tensors],
         "changed": changed,
     }
 
@@ -111,7 +111,7 @@ def main(path: str, texts: Sequence[str]) -> int:
     found = [prototype(text) for text in texts]
     try:
         library = ctypes.CDLL(str(Path(path).resolve()))
-        functions = {each.dtype: Function(library, each) for each in found}
+        functions = {each.dtype: CFunction(library, each) for each in found}
     except (OSError, AttributeError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -124,11 +124,11 @@ def main(path: str, texts: Sequence[str]) -> int:
         "calls": ["gradient", "loss"] if all(each.gives_loss for each in found) else ["gradient"],
     }
     for line in sys.stdin.buffer:
-        request = protocol.message(line)
+        request = protocol.protocol_message(line)
         if request["type"] == "stop":
             break
         answer = hello if request["type"] == "hello" else _answer(functions, request)
-        sys.stdout.buffer.write(protocol.line(answer))
+        sys.stdout.buffer.write(protocol.protocol_line(answer))
         sys.stdout.buffer.flush()
     return 0
 

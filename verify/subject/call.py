@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mlp_ref.params import Layer
 from verify.evaluate.bounds import Pair
 from verify.reference.judge import Judgement
-from verify.reference.truth import Gradient, Truth, flat
+from verify.reference.truth import Gradient, Truth, tensors_of
 
 Array = npt.NDArray[Any]
 
@@ -132,9 +132,9 @@ def _crash(detail: str) -> Failed:
     return Failed("result", "crashed", detail)
 
 
-def widen(truth: Truth, gradient: Gradient) -> list[Pair]:
+def widen_by_recovery(truth: Truth, gradient: Gradient) -> list[Pair]:
     """The truth's pairs; for a Recovered gradient, with the recovery's own error in the bounds."""
     if not isinstance(gradient, Recovered):
         return truth.tensors
-    errors = flat(gradient.error)
+    errors = tensors_of(gradient.error)
     return [(value, bound + error) for (value, bound), error in zip(truth.tensors, errors, strict=True)]

@@ -21,18 +21,18 @@ from verify.subject.target import Target, TargetError
 
 
 @runtime_checkable
-class Adapted(Protocol):
+class LoadableAdapter(Protocol):
     """Something that becomes a Target once it is known what it shall be the gradient of: an adapter."""
 
     def target(self, spec: SpecLike | None = None) -> Target:
         """The Target, with what the user did not say inferred."""
 
 
-Judged = GradientFunction | Target | Adapted
+Judged = GradientFunction | Target | LoadableAdapter
 """What `verify.check` takes."""
 
 
-def found_at(where: str) -> Any:
+def load_object(where: str) -> Any:
     """The object at ``module:name`` or ``path/to/file.py:name``; the name may have dots.
 
     The code is run, in this process. The file's directory, or the current one for a module, joins ``sys.path``, so
@@ -125,7 +125,7 @@ def _line(error: BaseException, source: str) -> str:
 
 
 def load(where: str, signature: str | Sequence[str] | None = None) -> Judged:
-    """Return what `found_at` finds, if it can be judged: a function, a Target or an adapter that knows where
+    """Return what `load_object` finds, if it can be judged: a function, a Target or an adapter that knows where
     it came from.
 
     Parameters
@@ -139,20 +139,20 @@ def load(where: str, signature: str | Sequence[str] | None = None) -> Judged:
     Raises
     ------
     TargetError
-        As `found_at`, and where the object is none of these.
+        As `load_object`, and where the object is none of these.
     """
     path, _, name = where.rpartition(":")
     if path.endswith(SUFFIXES):
         return Library(path, name, signature)
     if signature:
         raise TargetError(f"signature is for a C function in a shared library; {where} is none")
-    found = found_at(where)
+    found = load_object(where)
     place = f"{Path(path).resolve()}:{name}" if path.endswith(".py") else where
     variable = name.rpartition(".")[2]
     source = f'{variable} = verify.load("{place}")'
     if isinstance(found, Target):
         return replace(found, name=variable, source=source)
-    if isinstance(found, Adapted) and not isinstance(found, type):
+    if isinstance(found, LoadableAdapter) and not isinstance(found, type):
         return _Loaded(found, variable, source)
     if isinstance(found, type) or not callable(found):
         kind = f"the class {found.__name__}" if isinstance(found, type) else f"of type {type(found).__name__}"
@@ -165,7 +165,7 @@ def load(where: str, signature: str | Sequence[str] | None = None) -> Judged:
 class _Loaded:
     """An adapter under the name by which it was loaded."""
 
-    def __init__(self, adapter: Adapted, name: str, source: str) -> None:
+    def __init__(self, adapter: LoadableAdapter, name: str, source: str) -> None:
         self.adapter, self.name, self.source = adapter, name, source
         self.spec = getattr(adapter, "spec", None)
 
@@ -186,7 +186,7 @@ def as_target(
     TypeError
         Where it cannot be called.
     """
-    if isinstance(gradient, Adapted) and not isinstance(gradient, type):
+    if isinstance(gradient, LoadableAdapter) and not isinstance(gradient, type):
         gradient = gradient.target(spec)
     if not isinstance(gradient, Target):
         gradient = _of_function(gradient)

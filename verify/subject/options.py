@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from verify.case.recipe import DECLARED, DTYPES, REGIMES
+from verify.case.case import DECLARED, DTYPES, REGIMES
 from verify.reference.spec import HIDDEN, LOSSES, OUTPUT_LOSSES, OUTPUTS, REDUCTIONS, WEIGHTS, Spec
 from verify.reference.truth import SpecLike
-from verify.subject.load import Judged, as_target, found_at, load
-from verify.subject.program import TIMEOUT_S, Program, allowed
+from verify.subject.load import Judged, as_target, load, load_object
+from verify.subject.program import TIMEOUT_S, Program, allowed_seconds
 from verify.subject.target import TargetError
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -66,7 +66,7 @@ def add_options(add: Callable[..., Any]) -> None:
         add(name, **settings)
 
 
-def judged(where: str | None, given: Mapping[str, Any]) -> tuple[Judged, dict[str, Any]]:
+def target_from_options(where: str | None, given: Mapping[str, Any]) -> tuple[Judged, dict[str, Any]]:
     """The target, and the arguments of `verify.check` that the options ask for.
 
     ``where`` is None where the target is a program, ``given["exec"]``. ``given`` maps the options' names
@@ -78,7 +78,7 @@ def judged(where: str | None, given: Mapping[str, Any]) -> tuple[Judged, dict[st
         When a target cannot be used, a name is unknown, or options contradict each other.
     """
     target = _named(where, given)
-    spec = spec_of(given, getattr(target, "spec", None))
+    spec = spec_from_options(given, getattr(target, "spec", None))
     arguments: dict[str, Any] = {
         "spec": spec,
         "seed": given["seed"],
@@ -111,12 +111,12 @@ def _named(where: str | None, given: Mapping[str, Any]) -> Judged:
     if timeout is not None and not isinstance(target, Program):
         raise ValueError("--timeout is for --exec and C functions: one in this process cannot be stopped")
     if isinstance(target, Program) and timeout is not None:
-        target.timeout = allowed(timeout)
+        target.timeout = allowed_seconds(timeout)
     return target
 
 
 def _function(where: str | None, option: str) -> Callable[..., Any] | None:
-    found = found_at(where) if where is not None else None
+    found = load_object(where) if where is not None else None
     if found is not None and not callable(found):
         raise TargetError(f"{option} {where} is of type {type(found).__name__}, not a function")
     return found
@@ -130,7 +130,7 @@ def _listed(text: str, name: str, known: Any) -> tuple[str, ...]:
     return items
 
 
-def spec_of(given: Mapping[str, Any], own: SpecLike | None) -> SpecLike | None:
+def spec_from_options(given: Mapping[str, Any], own: SpecLike | None) -> SpecLike | None:
     """The spec that the options ask for, on top of the target's own; None where neither says anything."""
     parts = {
         name: given[name]

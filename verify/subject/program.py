@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.reference.spec import Spec
-from verify.reference.truth import Gradient, SpecLike, flat
+from verify.reference.truth import Gradient, SpecLike, tensors_of
 from verify.subject import protocol
 from verify.subject.call import Failed, NotCalled
 from verify.subject.process import NoAnswer, Process
@@ -55,11 +55,11 @@ class Program:
         self.command = shlex.split(command) if isinstance(command, str) else list(command)
         if not self.command or not all(isinstance(part, str) for part in self.command):
             raise TargetError(f"command must name a program and its arguments; got {command!r}")
-        self.timeout = allowed(timeout)
+        self.timeout = allowed_seconds(timeout)
         self.calls = 0
         self._silent = 0
         self._process: Process | None = None
-        self._hello: protocol.Hello | None = None
+        self._hello: protocol.ProtocolHello | None = None
         self._answered = 0
 
     def __enter__(self) -> Program:
@@ -80,7 +80,7 @@ class Program:
         return self._process.pid if self._process is not None else None
 
     @property
-    def hello(self) -> protocol.Hello:
+    def hello(self) -> protocol.ProtocolHello:
         """Return what the program says of itself; it is started to be asked.
 
         Raises
@@ -115,7 +115,7 @@ class Program:
         name, source = self._named()
 
         def gradient(params: Sequence[Layer], x: Array, y: Array) -> Gradient:
-            tensors = self._asked("gradient", named, [*flat(list(params)), x, y])
+            tensors = self._asked("gradient", named, [*tensors_of(list(params)), x, y])
             if len(tensors) % 2:
                 raise Failed(
                     "result", "crashed", f"the program returned {len(tensors)} tensors, an odd number"
@@ -123,10 +123,10 @@ class Program:
             return [Layer(*pair) for pair in zip(tensors[::2], tensors[1::2], strict=True)]
 
         def loss(params: Sequence[Layer], x: Array, y: Array) -> Array:
-            return self._one("loss", named, [*flat(list(params)), x, y])
+            return self._one("loss", named, [*tensors_of(list(params)), x, y])
 
         def forward(params: Sequence[Layer], x: Array) -> Array:
-            return self._one("forward", named, [*flat(list(params)), x])
+            return self._one("forward", named, [*tensors_of(list(params)), x])
 
         return Target(
             gradient,
@@ -162,11 +162,11 @@ class Program:
         with contextlib.ExitStack() as failed:
             failed.callback(process.end)
             try:
-                greeting = protocol.line({"type": "hello", "protocol": protocol.VERSION})
-                said = protocol.hello(process.asked(greeting, max(START_S, self.timeout), 1 << 20))
+                greeting = protocol.protocol_line({"type": "hello", "protocol": protocol.VERSION})
+                said = protocol.protocol_hello(process.asked(greeting, max(START_S, self.timeout), 1 << 20))
             except NoAnswer as missing:
                 raise TargetError(f"{name} did not say hello: it {missing}") from None
-            except protocol.Unusable as unusable:
+            except protocol.ProtocolError as unusable:
                 raise TargetError(f"{name} {unusable}{process.last_words()}") from None
             failed.pop_all()
         self._process, self._answered = process, 0
@@ -194,7 +194,7 @@ class Program:
             number = self._answered + 1
             again = "" if missing.silent or number == 1 else self._again(kind, spec, arrays)
             detail = f"in call {number} of its process the program {missing}{again}"
-        except protocol.Unusable as unusable:
+        except protocol.ProtocolError as unusable:
             words = self._process.last_words() if self._process is not None else ""
             self._drop()
             detail = f"the program {unusable}{words}"
@@ -206,7 +206,7 @@ class Program:
             self._answer(kind, spec, arrays)
         except NoAnswer as missing:
             return f"; a fresh process, given this call first, {missing}"
-        except protocol.Unusable:
+        except protocol.ProtocolError:
             self._drop()
             return ""
         except Failed:
@@ -227,28 +227,30 @@ class Program:
         assert self._process is not None
         self.calls += 1
         number = self.calls
-        question = protocol.request(kind, number, spec, arrays, self.hello.encoding)
+        question = protocol.protocol_request(kind, number, spec, arrays, self.hello.encoding)
         # What a gradient of this size takes in hexadecimal, and as much again; a megabyte for a long message.
         longest = (1 << 20) + 64 * sum(array.size for array in arrays)
-        answer = protocol.message(self._process.asked(question, self.timeout, longest))
+        answer = protocol.protocol_message(self._process.asked(question, self.timeout, longest))
         if answer.get("id") != number:
-            raise protocol.Unusable(f"answered call {answer.get('id')!r} where call {number} was asked")
+            raise protocol.ProtocolError(f"answered call {answer.get('id')!r} where call {number} was asked")
         self._answered += 1
         if answer.get("type") == "error":
             said = str(answer.get("message", "")).strip().partition("\n")[0]
             raise Failed("runs", "crashed", f"the program answered with an error: {said or 'no message'}")
         tensors = answer.get("tensors")
         if answer.get("type") != "answer" or not isinstance(tensors, list):
-            raise protocol.Unusable(f"answered call {number} with neither an answer of tensors nor an error")
+            raise protocol.ProtocolError(
+                f"answered call {number} with neither an answer of tensors nor an error"
+            )
         changed = answer.get("changed")
         if changed:
             raise Failed(
                 "inputs", "wrong", f"the call changed {', '.join(map(str, changed))} that it was given"
             )
-        return [protocol.array(found, f"tensor {i + 1}") for i, found in enumerate(tensors)]
+        return [protocol.protocol_array(found, f"tensor {i + 1}") for i, found in enumerate(tensors)]
 
 
-def allowed(timeout: float) -> float:
+def allowed_seconds(timeout: float) -> float:
     """A time limit, once it is found to be one; a TargetError says what is wrong with it."""
     if not (isinstance(timeout, (int, float)) and 0 < timeout < float("inf")):
         raise TargetError(f"timeout must be a positive number of seconds; got {timeout!r}")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from verify.case.recipe import DTYPES
+from verify.case.case import DTYPES
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
 
 Array = npt.NDArray[Any]
@@ -25,16 +25,16 @@ ENCODINGS = ("base64", "hex")
 STOP = b'{"type":"stop"}\n'
 
 
-class Unusable(ValueError):
+class ProtocolError(ValueError):
     """A line that is not what the protocol asks for; the message says how."""
 
 
-def line(message: Mapping[str, Any]) -> bytes:
+def protocol_line(message: Mapping[str, Any]) -> bytes:
     """A message as the runner writes it: one line, its keys in their order, no spaces."""
     return json.dumps(message, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
-def message(answer: bytes) -> dict[str, Any]:
+def protocol_message(answer: bytes) -> dict[str, Any]:
     """The object in a line.
 
     Raises
@@ -45,9 +45,9 @@ def message(answer: bytes) -> dict[str, Any]:
     try:
         found = json.loads(answer)
     except ValueError:  # what is no UTF-8 is one too
-        raise Unusable(f"wrote a line that is no JSON: {_short(answer)}") from None
+        raise ProtocolError(f"wrote a line that is no JSON: {_short(answer)}") from None
     if not isinstance(found, dict):
-        raise Unusable(f"wrote a line that is no JSON object: {_short(answer)}")
+        raise ProtocolError(f"wrote a line that is no JSON object: {_short(answer)}")
     return found
 
 
@@ -56,7 +56,7 @@ def _short(answer: bytes) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def tensor(array: Array, encoding: str) -> dict[str, Any]:
+def protocol_tensor(array: Array, encoding: str) -> dict[str, Any]:
     """A tensor in a message: its shape, its dtype and its numbers, to the bit.
 
     ``base64`` gives the little-endian bytes, ``hex`` a list of C's hexadecimal floats (integers stay as they are).
@@ -71,7 +71,7 @@ def tensor(array: Array, encoding: str) -> dict[str, Any]:
     return {"shape": list(array.shape), "dtype": array.dtype.name, "data": data}
 
 
-def array(found: Any, name: str) -> Array:
+def protocol_array(found: Any, name: str) -> Array:
     """The array of a tensor in an answer, in either encoding.
 
     Raises
@@ -80,18 +80,20 @@ def array(found: Any, name: str) -> Array:
         When it has no shape, dtype or data, or they do not go together.
     """
     if not isinstance(found, dict) or not {"shape", "dtype", "data"} <= found.keys():
-        raise Unusable(f"answered with {name} that has no shape, dtype and data")
+        raise ProtocolError(f"answered with {name} that has no shape, dtype and data")
     shape, dtype, data = found["shape"], found["dtype"], found["data"]
     if dtype not in (*DTYPES, "int64"):
-        raise Unusable(f"answered with {name} of dtype {dtype!r}; it must be one of {', '.join(DTYPES)}")
+        raise ProtocolError(f"answered with {name} of dtype {dtype!r}; it must be one of {', '.join(DTYPES)}")
     if not isinstance(shape, list) or any(type(n) is not int or n < 0 for n in shape):
-        raise Unusable(f"answered with {name} whose shape is {shape!r}, not a list of sizes")
+        raise ProtocolError(f"answered with {name} whose shape is {shape!r}, not a list of sizes")
     try:
         values = _values(data, np.dtype(dtype))
     except (ValueError, TypeError, OverflowError) as error:
-        raise Unusable(f"answered with {name} whose data cannot be read: {error}") from None
+        raise ProtocolError(f"answered with {name} whose data cannot be read: {error}") from None
     if len(values) != int(np.prod(shape, dtype=object)):
-        raise Unusable(f"answered with {name} of {len(values)} numbers; its shape {shape} asks for others")
+        raise ProtocolError(
+            f"answered with {name} of {len(values)} numbers; its shape {shape} asks for others"
+        )
     return values.reshape(shape)
 
 
@@ -112,7 +114,9 @@ def _values(data: Any, dtype: np.dtype[Any]) -> Array:
     return values
 
 
-def request(kind: str, number: int, spec: Spec | None, arrays: Sequence[Array], encoding: str) -> bytes:
+def protocol_request(
+    kind: str, number: int, spec: Spec | None, arrays: Sequence[Array], encoding: str
+) -> bytes:
     """The line that asks for a gradient, a loss or the outputs.
 
     ``arrays`` are weight, bias, weight, bias, ..., x and, unless the outputs are asked for, y. Without a spec (the
@@ -120,7 +124,7 @@ def request(kind: str, number: int, spec: Spec | None, arrays: Sequence[Array], 
     """
     after = 1 if kind == "forward" else 2
     x, params = arrays[-after], arrays[:-after]
-    return line(
+    return protocol_line(
         {
             "type": kind,
             "id": number,
@@ -133,13 +137,13 @@ def request(kind: str, number: int, spec: Spec | None, arrays: Sequence[Array], 
             "reduction": spec.reduction if spec else None,
             "l2": float(spec.l2).hex() if spec else None,
             "biases": spec.biases if spec else None,
-            "tensors": [tensor(array, encoding) for array in arrays],
+            "tensors": [protocol_tensor(protocol_array, encoding) for protocol_array in arrays],
         }
     )
 
 
 @dataclass(frozen=True)
-class Hello:
+class ProtocolHello:
     """The greeting of a program; what it leaves out is as it is here.
 
     Attributes
@@ -202,7 +206,7 @@ _LISTS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def hello(answer: bytes) -> Hello:
+def protocol_hello(answer: bytes) -> ProtocolHello:
     """Return what a program said of itself.
 
     Raises
@@ -210,32 +214,34 @@ def hello(answer: bytes) -> Hello:
     Unusable
         When the line is not the greeting that the protocol asks for.
     """
-    said = message(answer)
+    said = protocol_message(answer)
     if said.get("type") != "hello" or type(said.get("protocol")) is not int:
-        raise Unusable(f"must answer hello with its own; it wrote {_short(answer)}")
+        raise ProtocolError(f"must answer hello with its own; it wrote {_short(answer)}")
     if said["protocol"] != VERSION:
-        raise Unusable(f"speaks version {said['protocol']} of the protocol; this is version {VERSION}")
+        raise ProtocolError(f"speaks version {said['protocol']} of the protocol; this is version {VERSION}")
     if not isinstance(said.get("name"), str) or not said["name"]:
-        raise Unusable("said hello without a name")
+        raise ProtocolError("said hello without a name")
     parts: dict[str, Any] = {}
     for name, value in said.items():
         if name in _LISTS:
             parts[name] = _listed(name, value)
         elif name == "checks" and isinstance(value, list):
             parts[name] = tuple(map(str, value))
-        elif name in Hello.__dataclass_fields__:
+        elif name in ProtocolHello.__dataclass_fields__:
             parts[name] = value
     for name, known in (("encoding", ENCODINGS), ("labels", ("rows", "integer"))):
         if name in parts and parts[name] not in known:
-            raise Unusable(f"said hello with {name} {parts[name]!r}; it must be one of {', '.join(known)}")
+            raise ProtocolError(
+                f"said hello with {name} {parts[name]!r}; it must be one of {', '.join(known)}"
+            )
     for name, kind in (("version", str), ("l2", bool), ("biases", bool), ("layers", int)):
         if name in parts and type(parts[name]) is not kind and (name, parts[name]) != ("layers", None):
-            raise Unusable(f"said hello with {name} {parts[name]!r}; it must be of type {kind.__name__}")
+            raise ProtocolError(f"said hello with {name} {parts[name]!r}; it must be of type {kind.__name__}")
     if parts.get("layers") is not None and parts["layers"] < 1:
-        raise Unusable(f"said hello with layers {parts['layers']}; it must be 1 or larger")
+        raise ProtocolError(f"said hello with layers {parts['layers']}; it must be 1 or larger")
     if "gradient" not in parts.get("calls", CALLS):
-        raise Unusable("said hello without gradient among its calls")
-    return Hello(**parts)
+        raise ProtocolError("said hello without gradient among its calls")
+    return ProtocolHello(**parts)
 
 
 def _listed(name: str, value: Any) -> tuple[Any, ...]:
@@ -243,5 +249,5 @@ def _listed(name: str, value: Any) -> tuple[Any, ...]:
     items = [tuple(v) if isinstance(v, list) else v for v in value] if isinstance(value, list) else []
     if not items or any(item not in known for item in items):
         choices = ", ".join(map(_words, known))
-        raise Unusable(f"said hello with {name} {value!r}; it must be a list from {choices}")
+        raise ProtocolError(f"said hello with {name} {value!r}; it must be a list from {choices}")
     return tuple(items)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mlp_ref.params import Layer
-from verify.case.arrays import laid_out
-from verify.case.recipe import DTYPES, LAYOUTS, Case
+from verify.case.arrays import array_in_layout
+from verify.case.case import DTYPES, LAYOUTS, Case
 
 SEEDS = range(8)
 
@@ -96,8 +96,12 @@ def test_labels_are_what_they_are_called(labels, holds):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts_have_the_flags_they_claim(layout):
     array = np.arange(12.0).reshape(3, 4)
-    [layer] = laid_out([Layer(array, array[0])], layout)
-    for copy, original in ((laid_out(array, layout), array), (layer.weight, array), (layer.bias, array[0])):
+    [layer] = array_in_layout([Layer(array, array[0])], layout)
+    for copy, original in (
+        (array_in_layout(array, layout), array),
+        (layer.weight, array),
+        (layer.bias, array[0]),
+    ):
         np.testing.assert_array_equal(copy, original, strict=True)
         assert not np.shares_memory(copy, original)
         step = copy.strides[-1] // copy.itemsize
@@ -109,4 +113,4 @@ def test_layouts_have_the_flags_they_claim(layout):
         else:
             assert step == {"strided": 2, "reversed": -1}[layout]
     if layout == "fortran":
-        assert not laid_out(array, layout).flags.c_contiguous
+        assert not array_in_layout(array, layout).flags.c_contiguous

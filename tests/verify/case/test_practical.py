@@ -2,8 +2,8 @@
 
 import pytest
 
+from verify.case.case import DTYPES, PRACTICAL
 from verify.case.practical import FIRST, OTHERS, practical_cases
-from verify.case.recipe import DTYPES, PRACTICAL
 from verify.reference.spec import Spec
 
 MNIST = (784, 16, 16, 10)

@@ -44,7 +44,7 @@ def test_each_kind_of_failure_is_simplified_apart():
 
 
 OBSERVED = """
-from verify.case.draw import cases
+from verify.case.cases import cases
 from verify.case.run import run_cases
 from verify.reference.spec import Spec
 run_cases(cases(Spec(), regimes=["ties"], dtypes=["float32"]), lambda case: None, cases=5, seed=0)

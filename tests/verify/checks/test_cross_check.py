@@ -6,11 +6,11 @@ import itertools
 import numpy as np
 import pytest
 
-from verify.case.recipe import DTYPES, REGIMES, Case
+from verify.case.case import DTYPES, REGIMES, Case
 from verify.checks import cross_check as witness
 from verify.evaluate import balls, bounds, xla
 from verify.evaluate.bounds.arithmetic import Arithmetic
-from verify.reference.derivative import loss_function, traced
+from verify.reference.derivative import loss_function, traced_derivative
 from verify.reference.judge import ratios
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
 from verify.reference.truth import Truth
@@ -40,12 +40,12 @@ def test_the_truth_lies_within_the_bound_in_every_regime(regime):
     for i, spec in enumerate(SPECS[list(REGIMES).index(regime) % 3 :: 3]):
         case = a_case(spec, regime, DTYPES[i % 2], seed=i)
         assert 0 <= witness.worst_certified_error(spec, case) <= 1
-        program, inputs = traced(spec, case.sizes), case.inputs()
+        program, inputs = traced_derivative(spec, case.sizes), case.inputs()
         alone = Arithmetic.alone(case.dtype, case.sizes)
         truth = balls.certified(program, inputs, case.sizes, case.dtype)
         results = working.evaluate(program, inputs, alone)
         for ball, result, (_, bound) in zip(
-            truth, results, bounds.evaluate(program, inputs, alone), strict=True
+            truth, results, bounds.evaluate_with_bounds(program, inputs, alone), strict=True
         ):
             assert result.dtype == np.dtype(case.dtype)
             assert np.all(ratios(balls.distance(ball, result), bound) <= 1), (spec, case)
@@ -70,7 +70,7 @@ def test_integer_labels_reach_xla_as_rows():
 
 def test_xla_keeps_the_dtype_and_the_configuration():
     case = a_case(Spec(), "ordinary", "float64")
-    loss, gradient = xla.evaluate(loss_function(Spec()), *case.arrays())
+    loss, gradient = xla.evaluate_by_xla(loss_function(Spec()), *case.arrays())
     assert loss.dtype == gradient[0].weight.dtype == np.float64
     assert gradient[0].weight.shape == (4, 3)
 
@@ -80,7 +80,7 @@ def test_every_input_must_be_there(evaluator):
     case = a_case(Spec(), "ordinary", "float64")
     rest = case.sizes if evaluator is balls else Arithmetic.alone("float64", case.sizes)
     with pytest.raises(ValueError, match="zip"):
-        evaluator.evaluate(traced(Spec(), case.sizes), case.inputs()[:-1], rest)
+        evaluator.evaluate(traced_derivative(Spec(), case.sizes), case.inputs()[:-1], rest)
 
 
 def test_witnesses_are_counted():

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from verify.checks.entries import FIELDS, PAIRS, SIDE, WORST, summarised
+from verify.checks.entries import FIELDS, PAIRS, SIDE, WORST, summarise_entries
 from verify.reference.judge import judge
 
 
@@ -20,7 +20,7 @@ def entries_of(*tensors, factor=1.0, off=()):
 
 
 def test_each_tensor_has_a_map_of_its_own_shape():
-    weight, bias = summarised(entries_of((2, 3), (3,), off=[(0, (1, 2))]))
+    weight, bias = summarise_entries(entries_of((2, 3), (3,), off=[(0, (1, 2))]))
     assert (weight.name, weight.layer, weight.shape) == ("weight of layer 1", 1, (2, 3))
     assert (weight.size, weight.outside) == (6, 1)
     assert weight.binned == (1, 1)
@@ -31,7 +31,7 @@ def test_each_tensor_has_a_map_of_its_own_shape():
 
 
 def test_the_worst_entries_are_exact():
-    weight, _ = summarised(entries_of((2, 3), (3,), off=[(0, (1, 2)), (0, (0, 1))]))
+    weight, _ = summarise_entries(entries_of((2, 3), (3,), off=[(0, (1, 2)), (0, (0, 1))]))
     first = weight.worst[0]
     assert {first.index, weight.worst[1].index} == {(1, 2), (0, 1)}
     assert first.got - first.expected == 1.0
@@ -40,7 +40,7 @@ def test_the_worst_entries_are_exact():
 
 
 def test_a_large_tensor_is_binned_and_an_entry_that_is_off_still_shows():
-    weight, bias = summarised(entries_of((1000, 700), (700,), off=[(0, (999, 0))]))
+    weight, bias = summarise_entries(entries_of((1000, 700), (700,), off=[(0, (999, 0))]))
     rows, columns = weight.binned
     assert (rows, columns) == (21, 15)
     assert len(weight.ratios) == -(-1000 // rows) <= SIDE
@@ -53,14 +53,14 @@ def test_a_large_tensor_is_binned_and_an_entry_that_is_off_still_shows():
 
 def test_many_tensors_share_the_fields():
     shapes = [(60, 60), (60,)] * 50
-    tensors = summarised(entries_of(*shapes))
+    tensors = summarise_entries(entries_of(*shapes))
     assert len(tensors) == 100
     assert sum(len(row) for tensor in tensors for row in tensor.ratios) <= FIELDS
     assert sum(len(tensor.pairs) for tensor in tensors) <= PAIRS
 
 
 def test_an_array_of_more_dimensions_has_all_but_the_first_in_a_row():
-    kernel, _ = summarised(entries_of((2, 3, 4), (2,), off=[(0, (1, 2, 3))]))
+    kernel, _ = summarise_entries(entries_of((2, 3, 4), (2,), off=[(0, (1, 2, 3))]))
     assert (len(kernel.ratios), len(kernel.ratios[0])) == (2, 12)
     assert kernel.ratios[1][11] > 1
     assert kernel.worst[0].index == (1, 2, 3)
@@ -68,21 +68,23 @@ def test_an_array_of_more_dimensions_has_all_but_the_first_in_a_row():
 
 @pytest.mark.parametrize("factor", [2.0, -1.0, 0.125])
 def test_a_factor_that_all_entries_share_is_said(factor):
-    weight, bias = summarised(entries_of((2, 3), (3,), factor=factor))
+    weight, bias = summarise_entries(entries_of((2, 3), (3,), factor=factor))
     assert weight.factor == pytest.approx(factor)
     assert bias.factor == pytest.approx(factor)
 
 
 def test_no_factor_where_there_is_none():
-    assert summarised(entries_of((2, 3), (3,), off=[(0, (0, 0))]))[0].factor is None
-    assert summarised(entries_of((2, 3), (3,)))[0].factor is None
-    assert summarised(entries_of((2, 3), (3,), factor=0.0))[0].factor is None
-    assert summarised(entries_of((2, 3), (3,), factor=math.nan))[0].factor is None
+    assert summarise_entries(entries_of((2, 3), (3,), off=[(0, (0, 0))]))[0].factor is None
+    assert summarise_entries(entries_of((2, 3), (3,)))[0].factor is None
+    assert summarise_entries(entries_of((2, 3), (3,), factor=0.0))[0].factor is None
+    assert summarise_entries(entries_of((2, 3), (3,), factor=math.nan))[0].factor is None
 
 
 def test_an_infinite_bound_and_a_nan_are_told_from_the_others():
     truth = [(np.ones((1, 3)), np.array([[1e-9, np.inf, 1e-9]])), (np.zeros(3), np.full(3, 1e-9))]
-    weight, _ = summarised(judge(truth, [np.array([[1.0, 5.0, np.nan]]), np.zeros(3)], "float64").entries)
+    weight, _ = summarise_entries(
+        judge(truth, [np.array([[1.0, 5.0, np.nan]]), np.zeros(3)], "float64").entries
+    )
     assert weight.ratios[0][0] == 0.0
     assert math.isnan(weight.ratios[0][1])
     assert weight.ratios[0][2] == math.inf
@@ -90,7 +92,7 @@ def test_an_infinite_bound_and_a_nan_are_told_from_the_others():
 
 
 def test_a_tensor_without_entries_has_an_empty_map():
-    weight, bias = summarised(entries_of((2, 3), (0,)))
+    weight, bias = summarise_entries(entries_of((2, 3), (0,)))
     assert (bias.ratios, bias.pairs, bias.worst, bias.size) == ((), (), (), 0)
     assert weight.size == 6
 
@@ -103,4 +105,4 @@ def test_plain_data_alone():
             return all(map(plain, data))
         return type(data) in (int, float, str, bool, type(None))
 
-    assert all(plain(asdict(tensor)) for tensor in summarised(entries_of((4, 3), (3,), factor=2.0)))
+    assert all(plain(asdict(tensor)) for tensor in summarise_entries(entries_of((4, 3), (3,), factor=2.0)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlp_ref.params import Layer
-from verify.case.recipe import LAYOUTS
+from verify.case.case import LAYOUTS
 from verify.checks.examine import examine_case
 from verify.checks.table import FOLLOW_UPS
 from verify.reference.spec import Spec

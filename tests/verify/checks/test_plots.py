@@ -11,7 +11,7 @@ pytest.importorskip("matplotlib", reason="figures need matplotlib")
 from matplotlib.figure import Figure
 
 from verify.checks import plots
-from verify.checks.entries import summarised
+from verify.checks.entries import summarise_entries
 from verify.reference.judge import judge
 
 
@@ -19,7 +19,7 @@ def tensors(off=2.0):
     truth = [(np.arange(6.0).reshape(2, 3), np.full((2, 3), 1e-3)), (np.ones(3), np.full(3, 1e-3))]
     got = [truth[0][0].copy(), np.ones(3)]
     got[0][1, 2] = off
-    return summarised(judge(truth, got, "float64").entries)
+    return summarise_entries(judge(truth, got, "float64").entries)
 
 
 def test_a_map_and_a_scatter_of_the_worst_tensor():

@@ -6,9 +6,9 @@ import pytest
 import verify
 from mlp_ref import loss_and_gradient
 from mlp_ref.params import Layer
-from verify.case.recipe import Call, Case
+from verify.case.case import Call, Case
 from verify.checks.answer import Answer
-from verify.checks.random_rounding import SPOT_CHECK, RandomRounding, examined_with
+from verify.checks.random_rounding import SPOT_CHECK, RandomRounding, examine_with_random_rounding
 from verify.evaluate.rounding import SAMPLES
 from verify.reference.judge import Judgement
 from verify.reference.spec import Spec
@@ -59,10 +59,10 @@ def test_a_right_gradient_lies_within_its_band(dtype, hidden):
 @pytest.mark.parametrize("tensor", [0, 2, 4])
 def test_an_error_of_a_ten_thousandth_is_found_where_the_worst_case_allows_it(tensor):
     case = Case((784, 16, 16, 10), 32, "float32", "practical", seed=3)
-    judgement = examined_with(None, Target(off_by(1e-4, tensor)), Spec(), case)
+    judgement = examine_with_random_rounding(None, Target(off_by(1e-4, tensor)), Spec(), case)
     assert judgement.ratio < 1  # within the bound
     with pytest.raises(Failed) as caught:
-        examined_with(TIER, Target(off_by(1e-4, tensor)), Spec(), case)
+        examine_with_random_rounding(TIER, Target(off_by(1e-4, tensor)), Spec(), case)
     failure = caught.value
     assert (failure.check, failure.verdict) == ("rounding", "wrong")
     assert failure.detail.startswith("beyond random rounding: ")
@@ -71,12 +71,12 @@ def test_an_error_of_a_ten_thousandth_is_found_where_the_worst_case_allows_it(te
     assert failure.judgement.index == (0, 0)
     assert failure.judgement.banded is not None
     assert failure.judgement.banded.sigmas > failure.judgement.banded.quantile
-    assert examined_with(TIER, Target(right), Spec(), case).banded.verdict == "within"
+    assert examine_with_random_rounding(TIER, Target(right), Spec(), case).banded.verdict == "within"
 
 
 def test_what_shrinks_at_a_higher_precision_is_not_called_wrong():
     """An error in float32 alone: no mistake, whatever the model says."""
-    judgement = examined_with(TIER, Target(off_by(1e-4, only=np.float32)), Spec(), MNIST)
+    judgement = examine_with_random_rounding(TIER, Target(off_by(1e-4, only=np.float32)), Spec(), MNIST)
     assert judgement.verdict == "verified"
     assert judgement.banded is not None
     assert judgement.banded.verdict == "rounding"
@@ -90,7 +90,7 @@ def test_what_cannot_be_called_at_a_higher_precision_is_left_open():
         return off_by(1e-4)(params, x, y)
 
     with pytest.raises(Failed) as caught:
-        examined_with(TIER, Target(gradient), Spec(), MNIST)
+        examine_with_random_rounding(TIER, Target(gradient), Spec(), MNIST)
     assert (caught.value.check, caught.value.verdict) == ("rounding", "inconclusive")
     assert "cannot be called at a precision that would tell" in caught.value.detail
 
@@ -160,7 +160,7 @@ def test_a_second_answer_outside_the_bound_is_told_as_such():
         return [Layer(w * x.dtype.type(len(calls)), b) for w, b in right(params, x, y)]
 
     with pytest.raises(Failed) as caught:
-        examined_with(TIER, Target(gradient), Spec(), MNIST)
+        examine_with_random_rounding(TIER, Target(gradient), Spec(), MNIST)
     assert caught.value.check == "repeat"
 
 

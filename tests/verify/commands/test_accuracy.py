@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from mlp_ref import softmax
-from verify.case.recipe import Case
+from verify.case.case import Case
 from verify.commands import accuracy
 from verify.evaluate import balls
-from verify.reference.derivative import traced
-from verify.reference.truth import flat, sizes_of
+from verify.reference.derivative import traced_derivative
+from verify.reference.truth import sizes_of_inputs, tensors_of
 from verify.subject import mlp_ref_targets
 
 SPEC = mlp_ref_targets.SPECS["sigmoid", "cross_entropy"]
@@ -20,9 +20,9 @@ def rounded_truth(spec):
     """An implementation with no error but the last rounding."""
 
     def gradient(params, x, y):
-        inputs = [np.asarray(array, dtype=np.float64) for array in (*flat(params), x, y)]
-        sizes = sizes_of(inputs)
-        _, *tensors = balls.certified(traced(spec, sizes), inputs, sizes, x.dtype)
+        inputs = [np.asarray(array, dtype=np.float64) for array in (*tensors_of(params), x, y)]
+        sizes = sizes_of_inputs(inputs)
+        _, *tensors = balls.certified(traced_derivative(spec, sizes), inputs, sizes, x.dtype)
         values = [balls.middle(tensor).astype(x.dtype) for tensor in tensors]
         return [type(params[0])(*pair) for pair in zip(values[::2], values[1::2], strict=True)]
 
@@ -66,7 +66,7 @@ def test_the_delta_of_a_confident_row_in_units_of_the_roundoff(dtype):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_confident_row_has_exact_logits_far_apart(dtype):
-    [layer], x, y = accuracy.confident(dtype, 3)
+    [layer], x, y = accuracy.confident_row(dtype, 3)
     z = x @ layer.weight + layer.bias
     np.testing.assert_array_equal(z, np.asarray(z, dtype=np.float64))
     assert np.all(8 * z == np.round(8 * z))
@@ -85,20 +85,20 @@ def test_a_difference_counts_beyond_two_standard_errors():
     rng = np.random.default_rng(0)
     theirs = rng.random(100)
     rows = [
-        accuracy.Row(
+        accuracy.AccuracyRow(
             "ordinary", "float64", {"mlp_ref": theirs + 0.001 * rng.standard_normal(100), "JAX": theirs}
         ),
-        accuracy.Row("deep", "float64", {"mlp_ref": 1.5 * theirs, "JAX": theirs}),
-        accuracy.Row("saturated", "float64", {"mlp_ref": 0.5 * theirs, "JAX": theirs}),
+        accuracy.AccuracyRow("deep", "float64", {"mlp_ref": 1.5 * theirs, "JAX": theirs}),
+        accuracy.AccuracyRow("saturated", "float64", {"mlp_ref": 0.5 * theirs, "JAX": theirs}),
     ]
-    worst, larger, smaller = accuracy.compared(rows)
+    worst, larger, smaller = accuracy.compare_accuracy(rows)
     assert "deep float64 (1.50 times)" in worst
     assert larger.endswith("in 1 of 3: deep float64 (1.50 times)")
     assert smaller.endswith("in 1 of 3: saturated float64 (0.50 times)")
 
 
 def test_one_case_tells_no_difference_of_means():
-    row = accuracy.Row("ordinary", "float64", {"mlp_ref": np.array([2.0]), "JAX": np.array([1.0])})
+    row = accuracy.AccuracyRow("ordinary", "float64", {"mlp_ref": np.array([2.0]), "JAX": np.array([1.0])})
     assert row.excess("mlp_ref", "JAX") == 0
 
 

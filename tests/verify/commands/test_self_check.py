@@ -50,7 +50,7 @@ def test_all_verified(two_targets, tmp_path, capsys):
 def test_a_wrong_network_is_not_verified(monkeypatch, capsys):
     pairs = [(mlp_ref_targets.target("tanh"), Spec("sigmoid"))]
     monkeypatch.setattr(main_job.mlp_ref_targets, "targets", lambda: iter(pairs))
-    monkeypatch.setattr(main_job, "judged_in_training", lambda *_: True)
+    monkeypatch.setattr(main_job, "judge_training", lambda *_: True)
     assert run(arguments()) == 1
     printed = capsys.readouterr().out
     assert printed.rstrip().endswith("\nNOT VERIFIED")
@@ -59,7 +59,7 @@ def test_a_wrong_network_is_not_verified(monkeypatch, capsys):
 
 @pytest.mark.usefixtures("two_targets")
 def test_wrong_digits_alone_are_enough(monkeypatch, capsys):
-    monkeypatch.setattr(main_job, "judged_in_training", lambda *_: False)
+    monkeypatch.setattr(main_job, "judge_training", lambda *_: False)
     assert run(arguments()) == 1
     assert capsys.readouterr().out.rstrip().endswith("\nNOT VERIFIED")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import verify
-from verify.case.recipe import Case
+from verify.case.case import Case
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
 
 pytest.importorskip("torch")
@@ -21,7 +21,9 @@ SPECS = [
 def test_pytorch_is_verified(spec):
     from verify.commands import torch_gradient
 
-    report = verify.check(torch_gradient.of(spec), spec, cases=25, xla=0, certified=0, diagnose=False)
+    report = verify.check(
+        torch_gradient.torch_gradient(spec), spec, cases=25, xla=0, certified=0, diagnose=False
+    )
     assert report.ok, str(report)
 
 
@@ -29,5 +31,5 @@ def test_the_dtype_is_kept():
     from verify.commands import torch_gradient
 
     case = Case((3, 4, 2), 5, "float32", layout="read_only")
-    gradient = torch_gradient.of(Spec())(*case.arrays())
+    gradient = torch_gradient.torch_gradient(Spec())(*case.arrays())
     assert {tensor.dtype for layer in gradient for tensor in layer} == {np.dtype("float32")}

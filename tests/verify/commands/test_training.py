@@ -5,7 +5,14 @@ import pytest
 
 from mlp_ref import MLP, datasets
 from verify.commands import training
-from verify.commands.training import BATCH, NETWORKS, Row, Trained, judged_batches, judged_in_training
+from verify.commands.training import (
+    BATCH,
+    NETWORKS,
+    TrainedNetwork,
+    TrainingRow,
+    judge_training,
+    judge_training_batches,
+)
 
 
 def network(dtype, sizes=(4, 3, 2), rows=70):
@@ -16,7 +23,7 @@ def network(dtype, sizes=(4, 3, 2), rows=70):
 
 @pytest.mark.parametrize(("dtype", "precision"), [(np.float64, 1e-12), (np.float32, 2e-6)])
 def test_the_gradient_of_each_batch_is_judged(dtype, precision):
-    judgements = judged_batches(*network(dtype))
+    judgements = judge_training_batches(*network(dtype))
     assert [judgement.verdict for judgement in judgements] == ["verified"] * (70 // BATCH)
     assert all(0 < max(judgement.right_to) < precision for judgement in judgements)
 
@@ -26,9 +33,9 @@ def test_a_wrong_gradient_is_told(monkeypatch, capsys):
         loss, ((weight, bias),) = MLP.loss_and_gradient(self, x, y)
         return loss, [(1.25 * weight, bias)]
 
-    monkeypatch.setattr(training, "NETWORKS", (Trained((64, 10), 1),))
+    monkeypatch.setattr(training, "NETWORKS", (TrainedNetwork((64, 10), 1),))
     monkeypatch.setattr(training, "MLP", type("Wrong", (MLP,), {"loss_and_gradient": wrong}))
-    assert not judged_in_training(0, 1)
+    assert not judge_training(0, 1)
     printed = capsys.readouterr().out
     assert "after training, float32" in printed
     assert "tensor='weight of layer 1'" in printed
@@ -46,8 +53,8 @@ def test_digits_are_enlarged_to_the_size_of_mnists():
 
 
 def test_a_row_that_shows_nothing_is_inconclusive():
-    judgements = judged_batches(*network(np.float32))
+    judgements = judge_training_batches(*network(np.float32))
     vague = [type(j)(**{**j.__dict__, "verdict": "inconclusive"}) for j in judgements]
-    assert Row("before", "float32", vague, 0.5).verdict == "inconclusive"
-    assert Row("before", "float32", [vague[0], judgements[1]], 0.5).verdict == "verified"
-    assert " 2             1 " in str(Row("before", "float32", [vague[0], judgements[1]], 0.5))
+    assert TrainingRow("before", "float32", vague, 0.5).verdict == "inconclusive"
+    assert TrainingRow("before", "float32", [vague[0], judgements[1]], 0.5).verdict == "verified"
+    assert " 2             1 " in str(TrainingRow("before", "float32", [vague[0], judgements[1]], 0.5))

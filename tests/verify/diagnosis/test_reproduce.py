@@ -1,7 +1,7 @@
 import pytest
 
 import verify
-from verify.diagnosis.reproduce import literal, reproduction
+from verify.diagnosis.reproduce import reproducing_call, reproduction
 from verify.reference.spec import Spec
 from verify.subject.target import Target
 
@@ -17,7 +17,7 @@ from verify.subject.target import Target
     ],
 )
 def test_a_literal_is_short_and_gives_the_value_back(value, text):
-    assert literal(value) == text
+    assert reproducing_call(value) == text
     assert eval(text) == value
 
 

@@ -229,8 +229,8 @@ def test_xla_and_certified_balls_lie_within_the_bounds(name, dtype):
     leaves = [rng.standard_normal(leaf.shape).astype(dtype) for leaf in backward.output_leaves]
     cotangent = jax.tree.unflatten(backward.outputs, leaves)
     inputs = backward.inputs(arguments, cotangent)
-    pairs = bounds.evaluate(backward.program, inputs, Arithmetic.judging(dtype, {}))
-    results = xla.evaluate_backward(backward, arguments, cotangent)
+    pairs = bounds.evaluate_with_bounds(backward.program, inputs, Arithmetic.judging(dtype, {}))
+    results = xla.evaluate_backward_by_xla(backward, arguments, cotangent)
     certain = balls.certified(backward.program, inputs, {}, dtype)
     roundoff = float(np.finfo(dtype).eps) / 2
     for (value, bound), result, ball in zip(pairs, results, certain, strict=True):
@@ -252,8 +252,8 @@ def test_xla_lies_within_the_band_of_random_rounding(name):
     inputs = backward.inputs(arguments, cotangent)
     at = Arithmetic.judging("float32", {})
     quantile = rounding.reach(1e-9)
-    bands = rounding.evaluate(backward.program, inputs, at, quantile)
-    results = xla.evaluate_backward(backward, arguments, cotangent)[backward.program.values :]
+    bands = rounding.evaluate_under_rounding(backward.program, inputs, at, quantile)
+    results = xla.evaluate_backward_by_xla(backward, arguments, cotangent)[backward.program.values :]
     for (value, sigma), result in zip(bands, results, strict=True):
         assert value.shape == sigma.shape == result.shape
         assert np.all(abs(result - value) <= quantile * sigma)

@@ -24,7 +24,7 @@ ARGUMENTS, COTANGENT = ({"w": W, "b": B}, X), {"out": RNG.standard_normal((2, 3)
 def test_outputs_then_gradients_in_the_order_of_the_leaves():
     backward = traced_backward(affine, ARGUMENTS)
     inputs = backward.inputs(ARGUMENTS, COTANGENT)
-    pairs = bounds.evaluate(backward.program, inputs, Arithmetic.judging("float64", {}))
+    pairs = bounds.evaluate_with_bounds(backward.program, inputs, Arithmetic.judging("float64", {}))
     out, db, dw, dx = (value for value, _ in pairs)
     dout = COTANGENT["out"]
     for got, expected in [(out, X @ W + B), (db, dout.sum(0)), (dw, X.T @ dout), (dx, dout @ W.T)]:
@@ -44,9 +44,9 @@ def test_xla_and_certified_balls_lie_within_the_bounds(dtype):
     arguments, cotangent = jax.tree.map(lambda a: a.astype(dtype), (ARGUMENTS, COTANGENT))
     backward = traced_backward(affine, arguments)
     inputs = backward.inputs(arguments, cotangent)
-    pairs = bounds.evaluate(backward.program, inputs, Arithmetic.judging(dtype, {}))
+    pairs = bounds.evaluate_with_bounds(backward.program, inputs, Arithmetic.judging(dtype, {}))
     for (value, bound), result in zip(
-        pairs, xla.evaluate_backward(backward, arguments, cotangent), strict=True
+        pairs, xla.evaluate_backward_by_xla(backward, arguments, cotangent), strict=True
     ):
         assert result.dtype == np.dtype(dtype)
         assert np.all(abs(result - value) <= bound)
@@ -65,14 +65,14 @@ def test_integers_and_truths_have_no_gradient():
     dout = RNG.standard_normal((2, 4))
     inputs = backward.inputs((X, keep, labels, np.float64(0.5)), (dout, None))
     assert [array.dtype for array in inputs] == ["float64", "bool", "float64", "float64", "float64"]
-    pairs = bounds.evaluate(backward.program, inputs, Arithmetic.judging("float64", {}))
+    pairs = bounds.evaluate_with_bounds(backward.program, inputs, Arithmetic.judging("float64", {}))
     out, more, dx, dscale = (value for value, _ in pairs)
     weighted = dout * labels[:, None]
     np.testing.assert_allclose(out, np.where(keep, X, 0) * 0.5 * labels[:, None], rtol=1e-14)
     np.testing.assert_array_equal(more, [2.0, 3.0])
     np.testing.assert_allclose(dx, np.where(keep, weighted * 0.5, 0), rtol=1e-14, strict=True)
     np.testing.assert_allclose(dscale, (weighted * np.where(keep, X, 0)).sum(), rtol=1e-13, strict=True)
-    certain = balls.evaluate(backward.program, inputs, {})
+    certain = balls.evaluate_in_balls(backward.program, inputs, {})
     assert np.all(balls.distance(certain[2], dx) <= pairs[2][1])
     assert backward.gradient([dx, dscale])[1:3] == (None, None)
 
@@ -84,7 +84,7 @@ def test_symbolic_shapes_are_traced_once_for_all():
     for rows in (1, 5):
         x, v, dout = (RNG.standard_normal(shape) for shape in ((rows, 3), 3, rows))
         at = Arithmetic.judging("float64", {"n": rows, "k": 3})
-        out, _, dv = bounds.evaluate(backward.program, backward.inputs((x, v), dout), at)
+        out, _, dv = bounds.evaluate_with_bounds(backward.program, backward.inputs((x, v), dout), at)
         np.testing.assert_allclose(out[0], np.tanh(x @ v), rtol=1e-12, strict=True)
         np.testing.assert_allclose(
             dv[0], x.T @ (dout * (1 - np.tanh(x @ v) ** 2)), rtol=1e-11, atol=1e-12, strict=True

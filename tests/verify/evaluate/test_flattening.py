@@ -33,11 +33,11 @@ def test_a_loop_is_written_out(steps, reverse):
     arguments = RNG.standard_normal((steps, 2)), RNG.standard_normal(2), RNG.standard_normal((2, 2))
     cotangent = RNG.standard_normal(2), RNG.standard_normal((steps, 2))
     backward = traced_backward(function, arguments)
-    pairs = bounds.evaluate(
+    pairs = bounds.evaluate_with_bounds(
         backward.program, backward.inputs(arguments, cotangent), Arithmetic.judging("float64", {})
     )
     for (value, bound), result in zip(
-        pairs, xla.evaluate_backward(backward, arguments, cotangent), strict=True
+        pairs, xla.evaluate_backward_by_xla(backward, arguments, cotangent), strict=True
     ):
         assert value.shape == result.shape
         assert np.all(abs(result - value) <= bound)
@@ -51,7 +51,9 @@ def test_a_cond_takes_one_of_its_branches(sign):
 
     x, dout = sign * np.array([1.0, 2.0]), (np.array([0.5, 1.5]), np.array([1.0, 3.0]))
     backward = traced_backward(either, (x,))
-    pairs = bounds.evaluate(backward.program, backward.inputs((x,), dout), Arithmetic.judging("float64", {}))
+    pairs = bounds.evaluate_with_bounds(
+        backward.program, backward.inputs((x,), dout), Arithmetic.judging("float64", {})
+    )
     expected = 2 * x * dout[0] + dout[1] if sign > 0 else 3 * dout[0] - dout[1]
     np.testing.assert_allclose(pairs[-1][0], expected, rtol=1e-15, strict=True)
 
@@ -93,7 +95,7 @@ def test_parts_of_an_array_are_slices():
     x = RNG.standard_normal((2, 4))
     backward = traced_backward(function, (x,))
     assert "split" not in backward.program.primitives
-    pairs = bounds.evaluate(
+    pairs = bounds.evaluate_with_bounds(
         backward.program, backward.inputs((x,), np.ones((2, 3))), Arithmetic.judging("float64", {})
     )
     expected = np.concatenate([x[:, 1:].sum(axis=1, keepdims=True), np.repeat(x[:, :1], 3, axis=1)], axis=1)

@@ -8,7 +8,7 @@ import pytest
 from verify.evaluate import bounds, moves
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic
 from verify.evaluate.flattening import flatten
-from verify.evaluate.program import Size, run, size
+from verify.evaluate.program import Size, run_program, size
 
 A = np.arange(24.0).reshape(2, 3, 4)
 
@@ -44,10 +44,10 @@ def test_values_and_bounds_move_as_in_jax(name):
     at = Arithmetic.judging("float64", {})
     values: list = [None] * program.slots
     for slot, value in program.constants:
-        values[slot] = bounds.literal(at, value)
+        values[slot] = bounds.evaluate_literal(at, value)
     for slot, array in zip(program.inputs, arrays, strict=True):
         values[slot] = (array, array / 1024)
-    [(v, e)] = run(program, bounds.RULES, at, values)
+    [(v, e)] = run_program(program, bounds.RULES, at, values)
     np.testing.assert_array_equal(v, expected, strict=True)
     assert e.shape == expected.shape
     if name.startswith("pad"):  # the filling carries no error

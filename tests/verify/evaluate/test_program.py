@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from verify.case.recipe import Case
+from verify.case.case import Case
 from verify.checks.cross_check import worst_certified_error, worst_xla_error
 from verify.evaluate import bounds
 from verify.evaluate.program import NoRule
 from verify.reference import network
-from verify.reference.derivative import loss_function, traced
+from verify.reference.derivative import loss_function, traced_derivative
 from verify.reference.judge import vacuous
 from verify.reference.spec import Spec
 from verify.reference.truth import Truth
@@ -38,19 +38,19 @@ def test_one_trace_serves_every_size_of_a_depth():
         calls.append(len(params))
         return jnp.mean((logits(params, x) - y) ** 2)
 
-    programs = [traced(loss, case.sizes) for case in (SMALL, LARGE, Case((3, 4, 4), 1))]
+    programs = [traced_derivative(loss, case.sizes) for case in (SMALL, LARGE, Case((3, 4, 4), 1))]
     assert programs[0] is programs[1] is programs[2]
     traces = len(calls)
-    assert traced(loss, Case((3, 2), 4).sizes) is not programs[0]
+    assert traced_derivative(loss, Case((3, 2), 4).sizes) is not programs[0]
     assert calls[traces:] == [1] * (len(calls) - traces)
     assert len(calls) > traces
 
 
 def test_a_spec_is_traced_once_and_its_loss_is_one_function():
-    assert traced(Spec(), SMALL.sizes) is traced(Spec(), LARGE.sizes)
+    assert traced_derivative(Spec(), SMALL.sizes) is traced_derivative(Spec(), LARGE.sizes)
     assert loss_function(Spec()) is loss_function(Spec())
-    assert traced(Spec(), SMALL.sizes).shifts_cancel
-    assert not traced(mean_of(lambda z, y: z * y), SMALL.sizes).shifts_cancel
+    assert traced_derivative(Spec(), SMALL.sizes).shifts_cancel
+    assert not traced_derivative(mean_of(lambda z, y: z * y), SMALL.sizes).shifts_cancel
 
 
 def test_a_loss_that_loops_over_its_sizes_is_traced_for_each_shape():
@@ -66,8 +66,8 @@ def test_a_loss_that_loops_over_its_sizes_is_traced_for_each_shape():
         for (v, e), (w, f) in zip(looped.tensors, direct.tensors, strict=True):
             assert np.all(abs(v - w) <= e + f)
             assert not vacuous(v, e, "float64")
-    assert traced(loss, SMALL.sizes) is not traced(loss, LARGE.sizes)
-    assert traced(loss, SMALL.sizes) is traced(loss, SMALL.sizes)
+    assert traced_derivative(loss, SMALL.sizes) is not traced_derivative(loss, LARGE.sizes)
+    assert traced_derivative(loss, SMALL.sizes) is traced_derivative(loss, SMALL.sizes)
 
 
 def test_a_loss_that_needs_its_sizes_is_tried_without_them_once():
@@ -77,10 +77,10 @@ def test_a_loss_that_needs_its_sizes_is_tried_without_them_once():
         calls.append(x.shape)
         return sum(jnp.sum((logits(params, x)[i] - y[i]) ** 2) for i in range(x.shape[0]))
 
-    traced(loss, SMALL.sizes)
+    traced_derivative(loss, SMALL.sizes)
     assert not all(isinstance(shape[0], int) for shape in calls)
     calls.clear()
-    traced(loss, LARGE.sizes)
+    traced_derivative(loss, LARGE.sizes)
     assert all(isinstance(shape[0], int) for shape in calls)
 
 
@@ -152,7 +152,7 @@ def test_a_primitive_without_a_rule_is_named(function, primitive):
 )
 def test_a_loss_must_be_a_scalar(result):
     with pytest.raises(TypeError, match=r"^the loss must return a scalar; it returned "):
-        traced(lambda params, x, y: result(logits(params, x), y), SMALL.sizes)
+        traced_derivative(lambda params, x, y: result(logits(params, x), y), SMALL.sizes)
 
 
 def test_what_a_loss_raises_itself_is_not_hidden():
@@ -160,7 +160,7 @@ def test_what_a_loss_raises_itself_is_not_hidden():
         raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
-        traced(loss, SMALL.sizes)
+        traced_derivative(loss, SMALL.sizes)
 
 
 def test_what_nothing_uses_is_left_out():
@@ -168,13 +168,13 @@ def test_what_nothing_uses_is_left_out():
         jnp.sinh(x)  # no rule, no use
         return jnp.sum(logits(params, x) * y)
 
-    assert "sinh" not in traced(loss, SMALL.sizes).primitives
-    assert set(traced(Spec(), SMALL.sizes).primitives) <= set(bounds.RULES)
+    assert "sinh" not in traced_derivative(loss, SMALL.sizes).primitives
+    assert set(traced_derivative(Spec(), SMALL.sizes).primitives) <= set(bounds.RULES)
 
 
 def test_a_sum_of_one_term_is_left_out():
     """JAX sums a bias gradient over the batch, and once more over the one row that this leaves."""
-    program = traced(Spec(), SMALL.sizes)
+    program = traced_derivative(Spec(), SMALL.sizes)
     sums = [operation for operation in program.operations if operation.name == "reduce_sum"]
     biases = [operation for operation in sums if operation.results[0] in program.outputs]
     assert [len(operation.parameters["out_shape"]) for operation in biases] == [1, 1]
@@ -187,7 +187,7 @@ def test_reshapes_that_lead_back_are_left_out():
         there = logits(params, x).reshape(y.shape[0], 1, y.shape[1])
         return jnp.sum(there.reshape(y.shape) * y)
 
-    assert "reshape" not in traced(loss, SMALL.sizes).primitives
+    assert "reshape" not in traced_derivative(loss, SMALL.sizes).primitives
     plain = Truth.of(lambda params, x, y: jnp.sum(logits(params, x) * y), SMALL.inputs(), "float64")
     for (v, e), (w, f) in zip(Truth.of(loss, SMALL.inputs(), "float64").tensors, plain.tensors, strict=True):
         np.testing.assert_array_equal(v, w, strict=True)
@@ -196,5 +196,5 @@ def test_reshapes_that_lead_back_are_left_out():
 
 def test_tracing_leaves_the_configuration_of_jax_as_it_was():
     before = jax.config.jax_enable_x64
-    traced(mean_of(lambda z, y: z - y), SMALL.sizes)
+    traced_derivative(mean_of(lambda z, y: z - y), SMALL.sizes)
     assert jax.config.jax_enable_x64 is before is False

@@ -5,7 +5,7 @@ from jax import lax
 
 from verify.evaluate import bounds
 from verify.evaluate.backward import traced_backward
-from verify.evaluate.ties import decided, directions, tied, towards
+from verify.evaluate.ties import decide_ties, tie_directions, tied_operations, towards
 
 
 def choices(function, x, cotangent):
@@ -13,11 +13,11 @@ def choices(function, x, cotangent):
     backward = traced_backward(function, (x,))
     inputs = backward.inputs((x,), cotangent)
     at = bounds.Arithmetic.judging(np.float64, {})
-    ties = tied(backward.program, inputs)
-    found = {"JAX": bounds.evaluate(backward.program, inputs, at)[1][0].tolist()}
-    for name, direction in directions([x.shape]):
-        program = decided(backward.program, ties, towards(backward.program, inputs, direction, ties))
-        found[name] = bounds.evaluate(program, inputs, at)[1][0].tolist()
+    ties = tied_operations(backward.program, inputs)
+    found = {"JAX": bounds.evaluate_with_bounds(backward.program, inputs, at)[1][0].tolist()}
+    for name, direction in tie_directions([x.shape]):
+        program = decide_ties(backward.program, ties, towards(backward.program, inputs, direction, ties))
+        found[name] = bounds.evaluate_with_bounds(program, inputs, at)[1][0].tolist()
     return found
 
 
@@ -63,4 +63,4 @@ def test_without_a_tie_there_is_no_choice(x):
 def test_integers_that_are_equal_are_no_tie():
     labels = np.array([0, 1])
     backward = traced_backward(lambda x, y: jnp.where(y == 1, x, 2.0 * x), (np.ones(2), labels))
-    assert tied(backward.program, backward.inputs((np.ones(2), labels), np.ones(2))) == {}
+    assert tied_operations(backward.program, backward.inputs((np.ones(2), labels), np.ones(2))) == {}

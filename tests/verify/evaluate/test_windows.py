@@ -26,8 +26,8 @@ def test_a_convolution_is_jaxs(lhs, rhs, parameters):
 
 @pytest.mark.parametrize(("lhs", "rhs", "parameters"), CONVOLUTIONS)
 def test_how_many_products_each_place_sums(lhs, rhs, parameters):
-    terms = windows.terms({}, parameters, lhs, rhs)
-    columns = windows.columns(parameters, np.zeros(rhs))
+    terms = windows.window_terms({}, parameters, lhs, rhs)
+    columns = windows.window_kernels(parameters, np.zeros(rhs))
     spread = np.broadcast_to(terms, (len(columns), len(terms), columns.shape[2]))
     found = windows.convolved({}, parameters, spread)
     for place, pairs in products(lhs, rhs, parameters).items():
@@ -37,8 +37,8 @@ def test_how_many_products_each_place_sums(lhs, rhs, parameters):
 @pytest.mark.parametrize(("whole", "parameters"), WINDOWS)
 def test_the_entries_of_windows(whole, parameters):
     a = integers(whole)
-    rows, view = windows.entries({}, parameters, a, -99.0), windows.windows({}, parameters, a, -99.0)
-    assert windows.within(view) == tuple(range(len(whole), 2 * len(whole)))
+    rows, view = windows.window_entries({}, parameters, a, -99.0), windows.windows({}, parameters, a, -99.0)
+    assert windows.window_axes(view) == tuple(range(len(whole), 2 * len(whole)))
     for place, entries in members(whole, parameters).items():
         expected = [-99.0 if i is None else a[i] for i in entries]
         assert rows[place].tolist() == expected
@@ -47,7 +47,7 @@ def test_the_entries_of_windows(whole, parameters):
 
 @pytest.mark.parametrize(("whole", "parameters"), WINDOWS[:3])
 def test_where_the_entries_of_windows_lie(whole, parameters):
-    found = windows.places({}, parameters, whole)
+    found = windows.window_places({}, parameters, whole)
     for place, entries in members(whole, parameters).items():
         expected = [np.prod(whole) if i is None else np.ravel_multi_index(i, whole) for i in entries]
         assert found[place].tolist() == expected

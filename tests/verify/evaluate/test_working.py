@@ -4,10 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from verify.case.recipe import Case
+from verify.case.case import Case
 from verify.evaluate.bounds.arithmetic import Arithmetic
 from verify.evaluate.program import NoRule
-from verify.reference.derivative import traced
+from verify.reference.derivative import traced_derivative
 from verify.reference.spec import Spec
 from verify.reference.truth import Truth
 
@@ -20,7 +20,7 @@ def test_results_are_of_the_dtype_and_near_the_reference(dtype):
     truth = Truth.of(Spec(), case.inputs(), dtype)
     at = Arithmetic.alone(dtype, case.sizes)
     for result, (value, bound) in zip(
-        working.evaluate(traced(Spec(), case.sizes), case.inputs(), at),
+        working.evaluate(traced_derivative(Spec(), case.sizes), case.inputs(), at),
         [truth.loss, *truth.tensors],
         strict=True,
     ):
@@ -31,7 +31,7 @@ def test_results_are_of_the_dtype_and_near_the_reference(dtype):
 
 def test_a_kink_is_decided_as_it_comes():
     case = Case((4, 5, 3), 4, "float32", "ties")
-    program = traced(Spec("relu"), case.sizes)
+    program = traced_derivative(Spec("relu"), case.sizes)
     results = working.evaluate(program, case.inputs(), Arithmetic.alone("float32", case.sizes))
     assert all(np.isfinite(result).all() for result in results)
 
@@ -43,7 +43,7 @@ def test_outcomes_combine():
 
     case = Case((3, 2), 5)
     at = Arithmetic.alone("float64", case.sizes)
-    _, dweight, _ = working.evaluate(traced(loss, case.sizes), case.inputs(), at)
+    _, dweight, _ = working.evaluate(traced_derivative(loss, case.sizes), case.inputs(), at)
     [layer], x, y = case.arrays()
     z = x @ layer.weight
     slope = np.where((z > 0) & ~(z > 0.5) | (z < -0.5), 1, 2)
@@ -56,4 +56,6 @@ def test_a_primitive_without_a_rule_is_named():
 
     case = Case((3, 2), 2)
     with pytest.raises(NoRule, match="for which the working-precision evaluator has no rule"):
-        working.evaluate(traced(loss, case.sizes), case.inputs(), Arithmetic.alone("float64", case.sizes))
+        working.evaluate(
+            traced_derivative(loss, case.sizes), case.inputs(), Arithmetic.alone("float64", case.sizes)
+        )

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from verify.case.recipe import Case
+from verify.case.case import Case
 from verify.evaluate import xla
 
 
@@ -18,7 +18,7 @@ def test_value_and_gradient_of_each_dtype():
     for dtype, digits in (("float64", 1e-12), ("float32", 1e-4)):
         case = Case((4, 3), 5, dtype, labels="real")
         [layer], x, y = case.arrays()
-        loss, [gradient] = xla.evaluate(squares, [layer], x, y)
+        loss, [gradient] = xla.evaluate_by_xla(squares, [layer], x, y)
         dz = x @ layer.weight + layer.bias - y
         assert loss.dtype == gradient.weight.dtype == gradient.bias.dtype == np.dtype(dtype)
         np.testing.assert_allclose(loss, 0.5 * (dz**2).sum(), rtol=digits)

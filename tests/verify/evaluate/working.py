@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.evaluate.bounds import EXACT, RULES, Arithmetic, Array, Pair
-from verify.evaluate.program import Program, require_rules, run
+from verify.evaluate.program import Program, require_rules, run_program
 
 
 def evaluate(program: Program, inputs: list[Array], at: Arithmetic) -> list[Array]:
@@ -21,7 +21,7 @@ def evaluate(program: Program, inputs: list[Array], at: Arithmetic) -> list[Arra
     for slot, array in zip(program.inputs, inputs, strict=True):
         values[slot] = (array.astype(at.dtype), EXACT)
     with np.errstate(all="ignore"):
-        return [value for value, _ in run(program, _ROUNDED, at, values)]
+        return [value for value, _ in run_program(program, _ROUNDED, at, values)]
 
 
 def _rounded(rule: Callable[..., Pair]) -> Callable[..., Pair]:

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from verify.case.recipe import Case
+from verify.case.case import Case
 from verify.checks.finding import Finding
-from verify.oracle.precision import Precision, Shown
-from verify.oracle.report import Report, versions
+from verify.oracle.precision import Precision, ShownPrecision
+from verify.oracle.report import Report, report_versions
 from verify.reference.judge import Judgement
 
 JUDGEMENT = Judgement("wrong", "bias of layer 2", (1,), 0.5, 1e-12, 1.5, 1.0, 5e11)
@@ -77,8 +77,11 @@ def test_the_precision_that_was_shown():
     precision.add("float32", (4e-5, 2e-6))
     precision.add("float64", (1e-14, 2e-13))
     assert precision.summary() == {
-        "float64": {"weight": Shown(1e-14, 1e-14), "bias": Shown(2e-13, 2e-13)},
-        "float32": {"weight": Shown((3e-7 + 4e-5) / 2, 4e-5), "bias": Shown((2e-7 + 2e-6) / 2, 2e-6)},
+        "float64": {"weight": ShownPrecision(1e-14, 1e-14), "bias": ShownPrecision(2e-13, 2e-13)},
+        "float32": {
+            "weight": ShownPrecision((3e-7 + 4e-5) / 2, 4e-5),
+            "bias": ShownPrecision((2e-7 + 2e-6) / 2, 2e-6),
+        },
     }
     text = str(report(precision=precision.summary()))
     assert "shown right to   float64: weight 1e-14 (worst 1e-14), bias 2e-13 (worst 2e-13)" in text
@@ -126,6 +129,6 @@ def test_json_has_no_numbers_that_json_lacks():
 
 
 def test_versions_name_what_a_verdict_rests_on():
-    found = versions()
+    found = report_versions()
     assert {"python", "numpy", "jax", "jaxlib", "hypothesis", "python-flint", "mlp-ref"} <= set(found)
     assert found["numpy"] == np.__version__

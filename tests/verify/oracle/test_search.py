@@ -4,8 +4,8 @@ from collections import Counter
 from functools import partial
 
 from mlp_ref import loss_and_gradient
-from verify.case.draw import cases
-from verify.case.recipe import Case
+from verify.case.case import Case
+from verify.case.cases import cases
 from verify.checks.examine import examine_case
 from verify.checks.table import FOLLOW_UPS
 from verify.evaluate.budget import Budget

@@ -8,13 +8,13 @@ import pytest
 
 from mlp_ref import loss_and_gradient
 from mlp_ref.params import Layer
-from verify.case.recipe import Call, Case
+from verify.case.case import Call, Case
 from verify.checks import adjudicate as adjudicating
 from verify.checks.adjudicate import adjudicate
 from verify.reference.judge import judge, ratios, small, vacuous
 from verify.reference.spec import Spec
-from verify.reference.tensor import tensors_of
-from verify.reference.truth import Truth, flat, sizes_of
+from verify.reference.tensor import tensor_names
+from verify.reference.truth import Truth, sizes_of_inputs, tensors_of
 from verify.subject.target import Target
 
 VALUE, BOUND = np.array([[1.0, -2.0], [0.5, 0.0]]), np.full((2, 2), 1e-12)
@@ -91,7 +91,7 @@ def test_an_error_below_the_square_root_of_the_roundoff_shows_something_whatever
     case = Case((784, 16, 16, 10), 32, "float32")
     truth = Truth.of(Spec(), case.inputs(), "float32")
     assert any(vacuous(*pair, "float32") for pair in truth.tensors)
-    tensors = flat(right(*case.arrays()))
+    tensors = tensors_of(right(*case.arrays()))
     judgement = judge(truth.tensors, tensors, "float32", truth)
     assert judgement.verdict == "verified"
     assert 0 < max(judgement.right_to) < 1e-6
@@ -119,10 +119,10 @@ def test_where_the_reference_has_no_digit_certified_balls_are_the_truth():
     spec = Spec(hidden="tanh", output="softmax", loss="squared_error")
     weights = [np.array([[1.0, -0.5]])]
     params[1] = Layer(weights[0], params[1].bias)
-    inputs = [*flat(params), x, y]
+    inputs = [*tensors_of(params), x, y]
     truth = Truth.of(spec, inputs, "float64")
     assert not truth.tensors[0][0].any()
-    precise = flat(loss_and_gradient(params, x, y, "tanh", "softmax_mse")[1])
+    precise = tensors_of(loss_and_gradient(params, x, y, "tanh", "softmax_mse")[1])
     precise = [2 * tensor for tensor in precise]  # mlp_ref takes the mean over both outputs
     judgement = judge(truth.tensors, precise, "float64", truth)
     assert judgement.verdict == "verified"
@@ -134,7 +134,7 @@ def test_where_the_reference_has_no_digit_certified_balls_are_the_truth():
 
 def test_balls_are_left_out_where_the_network_is_too_large_for_them(monkeypatch):
     params, x, y = saturated_tanh()
-    truth = Truth.of(Spec(hidden="tanh"), [*flat(params), x, y], "float64")
+    truth = Truth.of(Spec(hidden="tanh"), [*tensors_of(params), x, y], "float64")
     tensors = [value for value, _ in truth.tensors]
     assert truth.certified(tensors, 0.0, 1e-150)[2] < 1e-15
     monkeypatch.setattr("verify.reference.truth._BALL_PRODUCTS", 2)
@@ -178,18 +178,18 @@ def test_one_step_beyond_a_bound_is_more_than_1(bound):
 
 
 def test_names_and_sizes():
-    assert tensors_of(2) == [f"{kind} of layer {i}" for i in (1, 2) for kind in ("weight", "bias")]
-    assert sizes_of(Case((3, 4, 2), 5).inputs()) == {"b": 5, "n0": 3, "n1": 4, "n2": 2}
+    assert tensor_names(2) == [f"{kind} of layer {i}" for i in (1, 2) for kind in ("weight", "bias")]
+    assert sizes_of_inputs(Case((3, 4, 2), 5).inputs()) == {"b": 5, "n0": 3, "n1": 4, "n2": 2}
 
 
 def test_the_truth_is_a_gradient():
     case = Case((3, 4, 2), 5)
     truth = Truth.of(Spec(), case.inputs(), "float64")
     assert [layer.weight.shape for layer in truth.gradient] == [(3, 4), (4, 2)]
-    assert judge(truth.tensors, flat(truth.gradient), "float64").ratio == 0
+    assert judge(truth.tensors, tensors_of(truth.gradient), "float64").ratio == 0
     loss, gradient = loss_and_gradient(*case.arrays())
     assert abs(loss - truth.loss[0]) <= truth.loss[1]
-    assert judge(truth.tensors, flat(gradient), "float64").verdict == "verified"
+    assert judge(truth.tensors, tensors_of(gradient), "float64").verdict == "verified"
 
 
 # --- wrong or only imprecise
@@ -245,7 +245,7 @@ def refused(gradient, *dtypes):
 
 def settle(gradient, case):
     truth = Truth.of(Spec(), case.inputs(), case.dtype)
-    judgement = judge(truth.tensors, flat(gradient(*case.arrays())), case.dtype)
+    judgement = judge(truth.tensors, tensors_of(gradient(*case.arrays())), case.dtype)
     assert judgement.verdict == "wrong"
     return adjudicate(Target(gradient), Spec(), Call(case), "gradient", judgement).verdict
 
@@ -257,7 +257,7 @@ CASE_32 = Case((4, 5, 3), 6, "float32", seed=7)
 def test_the_textbook_itself_is_verified():
     for case in (CASE, CASE_32):
         truth = Truth.of(Spec(), case.inputs(), case.dtype)
-        assert judge(truth.tensors, flat(textbook(*case.arrays())), case.dtype).verdict == "verified"
+        assert judge(truth.tensors, tensors_of(textbook(*case.arrays())), case.dtype).verdict == "verified"
 
 
 @pytest.mark.parametrize("case", [CASE, CASE_32])
@@ -427,7 +427,7 @@ def test_an_overflow_that_a_higher_precision_spares_is_imprecise_only_where_it_r
 
 def test_what_is_found_cannot_be_changed():
     truth = Truth.of(Spec(), CASE.inputs(), "float64")
-    for found in (truth, judge(truth.tensors, flat(truth.gradient), "float64")):
+    for found in (truth, judge(truth.tensors, tensors_of(truth.gradient), "float64")):
         with pytest.raises(AttributeError):
             found.loss = 1.0
 
@@ -448,7 +448,7 @@ def test_small_is_relative_to_the_tensors_own_scale():
             results = [v for v, _ in tensors]
             results[i] = value * (1 + factor)
             judgement = judge(tensors, results, "float64")
-            assert judgement.tensor == tensors_of(2)[i]
+            assert judgement.tensor == tensor_names(2)[i]
             assert small(judgement, "float64") == expected
     for error, expected in ((2.0**-10, True), (np.nextafter(2.0**-10, 1), False)):
         judgement = judge([truth.loss], [np.array(error)], "float32")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import verify
-from verify.case.recipe import REGIMES
-from verify.reference.derivative import traced
+from verify.case.case import REGIMES
+from verify.reference.derivative import traced_derivative
 from verify.reference.outputs import outputs, traced_outputs
 from verify.reference.spec import OUTPUT_LOSSES, Spec
-from verify.reference.truth import sizes_of
+from verify.reference.truth import sizes_of_inputs
 from verify.subject.target import Target
 
 
@@ -65,8 +65,8 @@ def test_the_bounds_of_outputs_are_tight():
 
 def test_a_forward_pass_is_traced_once_a_depth():
     assert traced_outputs(Spec(), 2) is traced_outputs(Spec(), 2)
-    sizes = sizes_of(verify.Case((3, 4, 2), 5).inputs())
-    assert len(traced_outputs(Spec(), 2).operations) < len(traced(Spec(), sizes).operations)
+    sizes = sizes_of_inputs(verify.Case((3, 4, 2), 5).inputs())
+    assert len(traced_outputs(Spec(), 2).operations) < len(traced_derivative(Spec(), sizes).operations)
 
 
 def test_without_biases_the_outputs_do_not_depend_on_them():

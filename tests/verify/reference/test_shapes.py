@@ -1,6 +1,6 @@
 import pytest
 
-from verify.reference.shapes import Shape, leaves, parsed
+from verify.reference.shapes import Shape, parse_shapes, shape_leaves
 
 
 def test_axes_are_names_numbers_and_their_sums_and_products():
@@ -20,10 +20,10 @@ def test_other_axes_are_refused(text):
 
 
 def test_structures_are_named_by_how_a_leaf_is_reached():
-    tree = parsed({"b": "m", "w": ["n m", (2, "m")]}, "shapes['p']")
-    assert [name for name, _ in leaves(tree, "p")] == ["p['b']", "p['w'][0]", "p['w'][1]"]
+    tree = parse_shapes({"b": "m", "w": ["n m", (2, "m")]}, "shapes['p']")
+    assert [name for name, _ in shape_leaves(tree, "p")] == ["p['b']", "p['w'][0]", "p['w'][1]"]
 
 
 def test_what_is_no_shape_is_refused():
     with pytest.raises(ValueError, match=r"shapes\['x'\].*got 2.5"):
-        parsed(2.5, "shapes['x']")
+        parse_shapes(2.5, "shapes['x']")

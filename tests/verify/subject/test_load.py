@@ -5,7 +5,7 @@ import pytest
 
 import verify
 from verify.subject.adapt import adapt
-from verify.subject.load import as_target, found_at, load
+from verify.subject.load import as_target, load, load_object
 from verify.subject.target import TargetError
 
 
@@ -79,7 +79,7 @@ def test_what_cannot_be_used_is_said_in_one_line(here, where, message):
 def test_a_file_that_raised_leaves_no_module_behind(here):
     (here / "raising.py").write_text("1 / 0\n")
     with pytest.raises(TargetError, match="ZeroDivisionError"):
-        found_at("raising.py:x")
+        load_object("raising.py:x")
     assert "target_raising" not in sys.modules
 
 

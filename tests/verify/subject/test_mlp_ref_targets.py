@@ -2,7 +2,7 @@
 
 import mlp_ref
 import verify
-from verify.case.recipe import Case
+from verify.case.case import Case
 from verify.subject import mlp_ref_targets
 
 

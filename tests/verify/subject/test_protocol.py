@@ -10,7 +10,7 @@ import pytest
 
 from verify.reference.spec import Spec
 from verify.subject import protocol
-from verify.subject.protocol import Unusable
+from verify.subject.protocol import ProtocolError
 
 HERE = Path(protocol.__file__).parent
 PAGE = Path(__file__).parents[3] / "docs" / "protocol.md"
@@ -25,14 +25,14 @@ def test_a_tensor_comes_back_to_the_bit(encoding, dtype):
             np.arange(-3, 5).reshape(2, 4) if dtype == "int64" else np.array(ODD).reshape(2, 4).astype(dtype)
         )
     for array in (there, there[:, ::-1], np.asfortranarray(there), there[:0], there[0, 0][()].reshape(())):
-        sent = json.loads(json.dumps(protocol.tensor(array, encoding)))
-        back = protocol.array(sent, "it")
+        sent = json.loads(json.dumps(protocol.protocol_tensor(array, encoding)))
+        back = protocol.protocol_array(sent, "it")
         np.testing.assert_array_equal(back, array, strict=True)
         np.testing.assert_array_equal(np.signbit(back), np.signbit(array), strict=True)
 
 
 def test_bytes_are_little_endian():
-    data = protocol.tensor(np.array([1.0], dtype=">f8"), "base64")["data"]
+    data = protocol.protocol_tensor(np.array([1.0], dtype=">f8"), "base64")["data"]
     assert base64.b64decode(data) == bytes([0, 0, 0, 0, 0, 0, 0xF0, 0x3F])
 
 
@@ -55,35 +55,37 @@ def test_bytes_are_little_endian():
     ],
 )  # fmt: skip
 def test_a_tensor_that_cannot_be_read_is_said(found, message):
-    with pytest.raises(Unusable, match=re.escape(message)):
-        protocol.array(found, "it")
+    with pytest.raises(ProtocolError, match=re.escape(message)):
+        protocol.protocol_array(found, "it")
 
 
 @pytest.mark.parametrize("answer", [b"[1]\n", b"\xff\n", b"3", b"{"])
 def test_a_line_that_is_no_object_is_said(answer):
-    with pytest.raises(Unusable, match=r"^wrote a line that is no JSON"):
-        protocol.message(answer)
+    with pytest.raises(ProtocolError, match=r"^wrote a line that is no JSON"):
+        protocol.protocol_message(answer)
 
 
 def test_a_long_line_is_shown_by_its_beginning():
-    with pytest.raises(Unusable, match=r"^wrote a line that is no JSON: 'x{57}\.\.\.'$"):
-        protocol.message(b"x" * 1000)
+    with pytest.raises(ProtocolError, match=r"^wrote a line that is no JSON: 'x{57}\.\.\.'$"):
+        protocol.protocol_message(b"x" * 1000)
 
 
 def test_what_a_hello_leaves_out_is_any():
-    said = protocol.hello(b'{"type":"hello","protocol":1,"name":"n","more":1}')
-    assert said == protocol.Hello("n")
+    said = protocol.protocol_hello(b'{"type":"hello","protocol":1,"name":"n","more":1}')
+    assert said == protocol.ProtocolHello("n")
     assert said.spec == Spec()
     assert not said.refusal(Spec("relu", "tanh", "squared_error", "half_sum", l2=0.1))
 
 
 def test_weights_of_rows_are_not_asked_for():
-    assert "with weights of rows; got weights 'rows'" in protocol.Hello("n").refusal(Spec(weights="rows"))
+    assert "with weights of rows; got weights 'rows'" in protocol.ProtocolHello("n").refusal(
+        Spec(weights="rows")
+    )
 
 
 def test_a_request_is_one_line_with_its_keys_in_order():
     arrays = [np.ones((2, 3)), np.ones(3), np.ones((4, 2)), np.ones((4, 3))]
-    sent = protocol.request("gradient", 7, Spec(l2=0.1), arrays, "hex")
+    sent = protocol.protocol_request("gradient", 7, Spec(l2=0.1), arrays, "hex")
     assert sent.count(b"\n") == 1
     assert b" " not in sent
     assert re.findall(r'"(\w+)":', sent.decode().partition('"tensors"')[0]) == [
@@ -92,7 +94,7 @@ def test_a_request_is_one_line_with_its_keys_in_order():
     ]
     found = json.loads(sent)
     assert (found["sizes"], found["batch"], float.fromhex(found["l2"])) == ([2, 3], 4, 0.1)
-    assert len(json.loads(protocol.request("forward", 1, None, arrays[:3], "hex"))["tensors"]) == 3
+    assert len(json.loads(protocol.protocol_request("forward", 1, None, arrays[:3], "hex"))["tensors"]) == 3
 
 
 def lines_of_the_page():
@@ -102,19 +104,19 @@ def lines_of_the_page():
 def test_the_conversation_on_the_page_is_right():
     lines = [json.loads(line) for _, line in lines_of_the_page()]
     greeting, hello, call, answer, stop = lines
-    assert protocol.line(greeting).decode() == lines_of_the_page()[0][1] + "\n"
-    assert protocol.line(stop) == protocol.STOP
-    said = protocol.hello(json.dumps(hello).encode())
-    given = [protocol.array(tensor, "it") for tensor in call["tensors"]]
+    assert protocol.protocol_line(greeting).decode() == lines_of_the_page()[0][1] + "\n"
+    assert protocol.protocol_line(stop) == protocol.STOP
+    said = protocol.protocol_hello(json.dumps(hello).encode())
+    given = [protocol.protocol_array(tensor, "it") for tensor in call["tensors"]]
     assert (
-        protocol.request("gradient", 1, said.spec, given, said.encoding).decode()
+        protocol.protocol_request("gradient", 1, said.spec, given, said.encoding).decode()
         == lines_of_the_page()[2][1] + "\n"
     )
     from verify.reference.truth import Truth
 
     truth = Truth.of(said.spec, given, "float64")
     for (value, bound), tensor in zip(truth.tensors, answer["tensors"], strict=True):
-        assert (abs(protocol.array(tensor, "it") - value) <= bound).all()
+        assert (abs(protocol.protocol_array(tensor, "it") - value) <= bound).all()
 
 
 def test_every_line_is_as_the_schema_says():
@@ -134,7 +136,7 @@ def test_every_line_is_as_the_schema_says():
     arrays = [np.ones((2, 3)), np.ones(3), np.full((4, 2), np.inf), np.arange(4)]
     for encoding in protocol.ENCODINGS:
         for spec in (None, Spec()):
-            assert valid("request", json.loads(protocol.request("loss", 7, spec, arrays, encoding)))
+            assert valid("request", json.loads(protocol.protocol_request("loss", 7, spec, arrays, encoding)))
     for wrong in (
         {"type": "hello"},
         {"type": "answer", "id": 0, "tensors": []},
@@ -144,4 +146,4 @@ def test_every_line_is_as_the_schema_says():
         assert not valid("program", wrong)
     names = schema["$defs"]
     for part, known in (("hidden", "hidden"), ("reduction", "reductions")):
-        assert tuple(names[part]["enum"]) == getattr(protocol.Hello("n"), known)
+        assert tuple(names[part]["enum"]) == getattr(protocol.ProtocolHello("n"), known)

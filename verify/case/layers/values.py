@@ -39,7 +39,9 @@ _SCALE = {"tiny": 1e-3, "large": 30.0, "extreme": 1000.0}
 
 
 @functools.lru_cache(maxsize=8)
-def fill_arrays(setting: Setting, dtype: str, regime: str, seed: int) -> tuple[dict[str, Any], list[Array]]:
+def fill_layer_values(
+    setting: Setting, dtype: str, regime: str, seed: int
+) -> tuple[dict[str, Any], list[Array]]:
     """The inputs of a case by name, and the cotangents of the outputs' leaves: not to be changed."""
     reference = setting.reference
     inputs: dict[str, Any] = {}

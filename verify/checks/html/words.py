@@ -52,7 +52,7 @@ def headline(report: Mapping[str, Any]) -> str:
 
 
 def cases(report: Mapping[str, Any]) -> str:
-    """How many cases were judged, of how many asked for, and how many more of practical size."""
+    """The number of cases judged, of how many asked for, and how many more of practical size."""
     practical = report["judged"].get("practical", 0)
     judged = sum(report["judged"].values()) - practical
     words = f"{count(judged)} " + (

@@ -11,12 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from verify.commands.bench import cells, machine, page, scale, startup
-from verify.commands.bench.cells import Cell, Task
-from verify.commands.bench.crew import CORETYPE, Member, PeerFailed, cores_for, crew
+from verify.commands.bench.cells import Cell
+from verify.commands.bench.crew import CORETYPE, CrewMember, PeerFailed, crew, crew_cores
 from verify.commands.bench.measure import Effort
 from verify.commands.bench.peers import EPOCHS, GRADIENTS, KINDS, OURS, PREDICTIONS
 from verify.commands.bench.results import Results
-from verify.commands.bench.rows import Row, measured
+from verify.commands.bench.rows import Row, measure_row
+from verify.commands.bench.task import Task
 
 NAMES = {**GRADIENTS, **EPOCHS, **PREDICTIONS}
 
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     """
     try:
         _check(args)
-        found = Results.load(args.show) if args.show else Results(machine.describe())
+        found = Results.load(args.show) if args.show else Results(machine.describe_machine())
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         except (OSError, PeerFailed) as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
-    text = page.render(found, args.plot)
+    text = page.render_page(found, args.plot)
     print(text)
     if args.page:
         args.page.write_text(text + "\n", encoding="utf-8")
@@ -93,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plot and found.gradients:
         from verify.commands.bench import plot
 
-        plot.draw(found.gradients, args.plot)
+        plot.plot_ratios(found.gradients, args.plot)
     return status or int(
         any(row.ours_is_wrong for row in [*found.gradients, *found.training, *found.predictions])
     )
@@ -102,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot be done, before anything takes time."""
     for threads in args.threads:
-        cores_for(threads)
+        crew_cores(threads)
     for text in args.cells or ():
         Cell.parse(text)
     for name in args.peers or ():
@@ -144,11 +145,11 @@ def _measure(args: argparse.Namespace, found: Results) -> None:
             ):
                 found.predictions.append(row)
     if args.scale:
-        for line in scale.measured(quick=args.quick):
+        for line in scale.measure_scale(quick=args.quick):
             _tell(f"scale: {line.axis}")
             found.scale.append(line)
     if args.startup:
-        found.startup = startup.measured()
+        found.startup = startup.measure_startup()
 
 
 def _rows(
@@ -164,7 +165,7 @@ def _rows(
     with crew(kind, available, threads) as members, crew(kind, [OURS], threads) as judges:
         for number, task in enumerate(tasks, start=1):
             truth = judges[OURS].ask("truth", task)
-            row = measured(task, truth, members, effort, threads)
+            row = measure_row(task, truth, members, effort, threads)
             ratios = ", ".join(
                 f"{known[name].title} {ratio.median:.2f}" for name, ratio in row.ratios.items()
             )
@@ -176,7 +177,7 @@ def _rows(
             _note_kernels(found, known[name].library, member)
 
 
-def _note_kernels(found: Results, library: str, member: Member) -> None:
+def _note_kernels(found: Results, library: str, member: CrewMember) -> None:
     """Put the kernels of a peer's library into the table of the machine, and warn of those below the processor."""
     key = f"BLAS beside {library}"
     if key in found.machine:

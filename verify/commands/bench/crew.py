@@ -31,7 +31,7 @@ class PeerFailed(RuntimeError):
         self.name = name
 
 
-def cores_for(threads: int) -> str:
+def crew_cores(threads: int) -> str:
     """The cores that every peer is bound to, as ``"0,1"``; empty where the system cannot bind a process.
 
     Raises
@@ -51,7 +51,7 @@ def cores_for(threads: int) -> str:
     return ",".join(map(str, usable[-threads:])) if hasattr(os, "sched_setaffinity") else ""
 
 
-def environment(threads: int) -> dict[str, str]:
+def crew_environment(threads: int) -> dict[str, str]:
     """The environment that limits every library to so many threads, with the kernels that it would choose itself."""
     pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
     # XLA takes the size of its pool from NPROC, or else from the cores that the process is bound to.
@@ -62,13 +62,20 @@ def environment(threads: int) -> dict[str, str]:
     return {**inherited, **limits, "JAX_PLATFORMS": "cpu"}
 
 
-class Member:
+class CrewMember:
     """One peer, in a process of its own, which starts with the first request."""
 
     def __init__(self, kind: str, name: str, threads: int) -> None:
         self.name = name
-        self._command = [sys.executable, "-m", "verify.commands.bench.worker", kind, name, cores_for(threads)]
-        self._environment = environment(threads)
+        self._command = [
+            sys.executable,
+            "-m",
+            "verify.commands.bench.worker",
+            kind,
+            name,
+            crew_cores(threads),
+        ]
+        self._environment = crew_environment(threads)
         self._process: subprocess.Popen[bytes] | None = None
 
     def ask(self, verb: str, *arguments: Any) -> Any:
@@ -116,9 +123,9 @@ class Member:
 
 
 @contextlib.contextmanager
-def crew(kind: str, names: Iterable[str], threads: int) -> Iterator[dict[str, Member]]:
+def crew(kind: str, names: Iterable[str], threads: int) -> Iterator[dict[str, CrewMember]]:
     """The named peers' processes, ended on the way out, whatever happens."""
-    members = {name: Member(kind, name, threads) for name in names}
+    members = {name: CrewMember(kind, name, threads) for name in names}
     try:
         yield members
     finally:

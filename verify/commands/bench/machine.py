@@ -13,7 +13,7 @@ from mlp_ref import blas
 PACKAGES = ("numpy", "jax", "jaxlib", "torch", "autograd", "scikit-learn", "onnxruntime")
 
 
-def describe() -> dict[str, str]:
+def describe_machine() -> dict[str, str]:
     """The date, the processor, the system and the versions of what is installed."""
     described = {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -95,7 +95,7 @@ def take_turns(members: Mapping[str, Timed], effort: Effort) -> dict[str, list[f
     return taken
 
 
-def ratios(taken: Mapping[str, Sequence[float]], ours: str) -> dict[str, Spread]:
+def measured_ratios(taken: Mapping[str, Sequence[float]], ours: str) -> dict[str, Spread]:
     """Everybody's time over ours, round by round."""
     return {
         name: Spread.of([theirs / mine for theirs, mine in zip(times, taken[ours], strict=True)])

@@ -10,7 +10,7 @@ from verify.commands.bench.measure import Spread, geometric_mean
 from verify.commands.bench.peers import FLOOR, KINDS, OURS
 from verify.commands.bench.results import Results
 from verify.commands.bench.rows import Row
-from verify.commands.bench.scale import Line, exponent
+from verify.commands.bench.scale import ScaleLine, scale_exponent
 from verify.commands.bench.startup import Startup
 
 METHOD = """\
@@ -69,7 +69,7 @@ With more than one thread they survive less: OpenBLAS's threads wait for each ot
 process, or another guest of a virtual machine's host, takes one of their cores, a product takes many times as long."""
 
 
-def render(found: Results, picture: Path | None = None) -> str:
+def render_page(found: Results, picture: Path | None = None) -> str:
     """The page."""
     parts = ["# Benchmarks", METHOD]
     if picture and found.gradients:
@@ -132,7 +132,7 @@ def _summary(rows: list[Row], name: str) -> tuple[str, str, str]:
     return f"{least:.2f}", cell, f"{geometric_mean([ratio for ratio, _ in counted]):.2f}"
 
 
-def _scale(lines: list[Line]) -> list[str]:
+def _scale(lines: list[ScaleLine]) -> list[str]:
     parts = [
         "## Scale: float32, 1 thread",
         SCALE,
@@ -149,8 +149,8 @@ def _scale(lines: list[Line]) -> list[str]:
     return parts
 
 
-def _exponent(line: Line, values: Sequence[float]) -> str:
-    return f"{exponent(line.sizes, values):.2f}"
+def _exponent(line: ScaleLine, values: Sequence[float]) -> str:
+    return f"{scale_exponent(line.sizes, values):.2f}"
 
 
 def _startup(startup: Startup) -> list[str]:

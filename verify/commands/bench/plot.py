@@ -14,7 +14,7 @@ TWICE = 4.0
 """A ratio from which the colours grow no stronger."""
 
 
-def draw(rows: list[Row], path: Path) -> None:
+def plot_ratios(rows: list[Row], path: Path) -> None:
     """Write the picture: a panel for each dtype and number of threads, a row for each cell, a column for each peer.
 
     The colour is the logarithm of the ratio: blue where ours is faster, red where it is slower, white at 1. Each

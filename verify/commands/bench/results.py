@@ -11,7 +11,7 @@ from typing import Any
 
 from verify.commands.bench.measure import Spread
 from verify.commands.bench.rows import Row
-from verify.commands.bench.scale import Line
+from verify.commands.bench.scale import ScaleLine
 from verify.commands.bench.startup import Startup
 
 
@@ -23,7 +23,7 @@ class Results:
     gradients: list[Row] = field(default_factory=list)
     training: list[Row] = field(default_factory=list)
     predictions: list[Row] = field(default_factory=list)
-    scale: list[Line] = field(default_factory=list)
+    scale: list[ScaleLine] = field(default_factory=list)
     startup: Startup | None = None
 
     def save(self, path: Path) -> None:
@@ -78,6 +78,6 @@ def _row(saved: dict[str, Any]) -> Row:
     return Row(**{**saved, **spreads})
 
 
-def _line(saved: dict[str, Any]) -> Line:
+def _line(saved: dict[str, Any]) -> ScaleLine:
     spreads = {name: [Spread(**v) for v in saved[name]] for name in ("seconds", "seconds_jax")}
-    return Line(**{**saved, **spreads})
+    return ScaleLine(**{**saved, **spreads})

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from verify.commands.bench.cells import Task
-from verify.commands.bench.crew import Member, PeerFailed
-from verify.commands.bench.measure import Effort, Spread, ratios, take_turns
+from verify.commands.bench.crew import CrewMember, PeerFailed
+from verify.commands.bench.measure import Effort, Spread, measured_ratios, take_turns
 from verify.commands.bench.peers import KINDS, OURS, Unsupported
-from verify.commands.bench.truth import Classes, Truth
+from verify.commands.bench.task import Task
+from verify.commands.bench.truth import TrueClasses, Truth
 
 WRONG = "wrong: "
 """How the note on a peer begins whose result is not what it should be."""
@@ -51,8 +51,8 @@ class Row:
         return self.notes.get(OURS, "").startswith(WRONG)
 
 
-def measured(
-    task: Task, truth: Truth | Classes, members: Mapping[str, Member], effort: Effort, threads: int
+def measure_row(
+    task: Task, truth: Truth | TrueClasses, members: Mapping[str, CrewMember], effort: Effort, threads: int
 ) -> Row:
     """Let every member do the task, compare what it returns with the truth, and time those that are right."""
     row = Row(task.kind, str(task.cell), task.dtype, threads, truth.method)
@@ -76,7 +76,7 @@ def measured(
         row,
         rounds=len(next(iter(taken.values()), [])),
         seconds={name: Spread.of(times) for name, times in taken.items()},
-        ratios=ratios(taken, OURS) if OURS in taken else {},
+        ratios=measured_ratios(taken, OURS) if OURS in taken else {},
     )
 
 
@@ -85,7 +85,7 @@ def _rows_for(name: str, task: Task) -> int | None:
     return task.rows if task.rows is None or limit is None else min(task.rows, limit)
 
 
-def _note_on(member: Member, task: Task, truth: Truth | Classes) -> str | None:
+def _note_on(member: CrewMember, task: Task, truth: Truth | TrueClasses) -> str | None:
     """Prepare a member for the task and check its result; what stands in the way, or None.
 
     An epoch over the rows of a single batch takes one step, whatever the order of the rows: that is what is checked.
@@ -110,7 +110,7 @@ def _note_on(member: Member, task: Task, truth: Truth | Classes) -> str | None:
     return f"{WRONG}{fault}" if fault else None
 
 
-def _times(members: dict[str, Member], effort: Effort, notes: dict[str, str]) -> dict[str, list[float]]:
+def _times(members: dict[str, CrewMember], effort: Effort, notes: dict[str, str]) -> dict[str, list[float]]:
     """Everybody's times; who fails on the way is noted, and the others start again."""
     while members:
         try:

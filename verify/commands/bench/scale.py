@@ -7,10 +7,11 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from verify.commands.bench.cells import Cell, Task
+from verify.commands.bench.cells import Cell
 from verify.commands.bench.crew import crew
 from verify.commands.bench.measure import Effort, Spread, take_turns
 from verify.commands.bench.peers import OURS
+from verify.commands.bench.task import Task
 
 JAX, WORKSPACE = "jax_jit", "workspace"
 
@@ -32,7 +33,7 @@ AXES: dict[str, tuple[str, tuple[Cell, ...]]] = {
 
 
 @dataclass(frozen=True)
-class Line:
+class ScaleLine:
     """Time and memory along one axis, a value for each size.
 
     Attributes
@@ -56,12 +57,12 @@ class Line:
     bytes_call: list[int]
 
 
-def size_of(axis: str, cell: Cell) -> int:
+def scale_size(axis: str, cell: Cell) -> int:
     """Return what `axis` is in a cell."""
     return {"batch": cell.batch, "width": cell.layer_sizes[0], "depth": len(cell.layer_sizes) - 1}[axis]
 
 
-def exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
+def scale_exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
     """The power of the size that the values follow: least squares on logarithms, over the larger half of the sizes.
 
     The smaller half shows what a call costs whatever the size, and would hide the power.
@@ -73,17 +74,17 @@ def exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
     return slope
 
 
-def measured(*, quick: bool = False) -> Iterator[Line]:
+def measure_scale(*, quick: bool = False) -> Iterator[ScaleLine]:
     """A line for each axis; a quick run leaves out its two largest sizes."""
     effort = Effort(seconds=2, fewest=3, most=9)
     with crew("gradient", (OURS, JAX, WORKSPACE), threads=1) as members:
         for axis, (network, cells) in AXES.items():
-            line = Line(axis, network, [], [], [], [], [])
+            line = ScaleLine(axis, network, [], [], [], [], [])
             for cell in cells[: -2 if quick else None]:
                 for member in members.values():
                     member.ask("prepare", Task("gradient", cell))
                 taken = take_turns({name: members[name] for name in (OURS, JAX)}, effort)
-                line.sizes.append(size_of(axis, cell))
+                line.sizes.append(scale_size(axis, cell))
                 line.seconds.append(Spread.of(taken[OURS]))
                 line.seconds_jax.append(Spread.of(taken[JAX]))
                 line.bytes_step.append(members[WORKSPACE].ask("allocated", 2))

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 
-from verify.commands.bench.crew import environment
+from verify.commands.bench.crew import crew_environment
 from verify.commands.bench.measure import Spread
 
 PROGRAM = "import time; start = time.perf_counter(); import {module}; print(time.perf_counter() - start)"
@@ -22,14 +22,14 @@ class Startup:
     ratio: Spread
 
 
-def measured(rounds: int = 15) -> Startup:
+def measure_startup(rounds: int = 15) -> Startup:
     """Import each in turn, in a fresh process every time.
 
     Both are imported from compiled files, as an installed package is, even where the environment forbids to write
     such files: the first round writes them to a folder of its own, and is not counted.
     """
     with tempfile.TemporaryDirectory() as compiled:
-        environ = {**environment(1), "PYTHONPYCACHEPREFIX": compiled}
+        environ = {**crew_environment(1), "PYTHONPYCACHEPREFIX": compiled}
         environ.pop("PYTHONDONTWRITEBYTECODE", None)
         return _measured(rounds, environ)
 

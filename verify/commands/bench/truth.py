@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mlp_ref.params import Layer
-from verify.commands.bench.cells import Array, Task, one_hot
+from verify.commands.bench.cells import Array, one_hot
+from verify.commands.bench.task import Task
 from verify.reference.spec import Spec
 
 # JAX is imported where it computes: a process with JAX's threads in it does not hear every Ctrl-C, and the one that
@@ -67,7 +68,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Classes:
+class TrueClasses:
     """The classes that a prediction must return: of every row one whose logit is the largest, up to rounding.
 
     Attributes
@@ -96,7 +97,7 @@ class Classes:
         return None
 
 
-def truth_of(task: Task) -> Truth | Classes:
+def truth_of(task: Task) -> Truth | TrueClasses:
     """Return what the task must return; for an epoch, with the rows of one batch, which is one step in any order."""
     if task.kind == "prediction":
         return _classes(task)
@@ -112,7 +113,7 @@ def truth_of(task: Task) -> Truth | Classes:
     return _after_a_step(truth, exact, task) if task.kind == "epoch" else truth
 
 
-def _classes(task: Task) -> Classes:
+def _classes(task: Task) -> TrueClasses:
     import jax
 
     from verify.reference.network import forward
@@ -123,19 +124,19 @@ def _classes(task: Task) -> Classes:
         logits = jax.jit(forward, static_argnames="hidden")(
             wide, np.asarray(x, np.float64), hidden=task.hidden
         )
-        return Classes(np.asarray(logits))
+        return TrueClasses(np.asarray(logits))
 
 
 def _bounded(task: Task, params: list[Layer], x: Array, y: Array) -> Truth | None:
     from verify.evaluate import bounds
     from verify.evaluate.bounds.arithmetic import Arithmetic
-    from verify.reference.derivative import traced
+    from verify.reference.derivative import traced_derivative
     from verify.reference.judge import vacuous
 
     sizes = {"b": len(x), **{f"n{i}": n for i, n in enumerate(task.cell.layer_sizes)}}
     inputs = [tensor for layer in params for tensor in layer] + [x, y]
-    program = traced(Spec(hidden=task.hidden), sizes)
-    (loss, _), *pairs = bounds.evaluate(program, inputs, Arithmetic.judging(task.dtype, sizes))
+    program = traced_derivative(Spec(hidden=task.hidden), sizes)
+    (loss, _), *pairs = bounds.evaluate_with_bounds(program, inputs, Arithmetic.judging(task.dtype, sizes))
     if any(vacuous(value, bound, task.dtype) for value, bound in pairs):
         return None
     values, allowed = (list(arrays) for arrays in zip(*pairs, strict=True))
@@ -146,7 +147,7 @@ def _scaled(task: Task, params: list[Layer], x: Array, y: Array) -> Truth:
     from verify.evaluate import xla
     from verify.reference.network import loss_of
 
-    loss, layers = xla.evaluate(loss_of(Spec(hidden=task.hidden)), params, x, y)
+    loss, layers = xla.evaluate_by_xla(loss_of(Spec(hidden=task.hidden)), params, x, y)
     tensors = [tensor for layer in layers for tensor in layer]
     allowed = [np.full_like(tensor, _sqrt_u(task.dtype) * abs(tensor).max()) for tensor in tensors]
     return Truth(float(loss), tensors, allowed, SCALED)

@@ -18,9 +18,9 @@ import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from verify.commands.bench.cells import Task
     from verify.commands.bench.peers import Peer, Step
-    from verify.commands.bench.truth import Classes, Truth
+    from verify.commands.bench.task import Task
+    from verify.commands.bench.truth import TrueClasses, Truth
 
 VALUE, UNSUPPORTED, ERROR = "value", "unsupported", "error"
 
@@ -32,7 +32,7 @@ class Worker:
         self._peer = peer
         self._step: Step | None = None
 
-    def truth(self, task: Task) -> Truth | Classes:
+    def truth(self, task: Task) -> Truth | TrueClasses:
         """Return what anybody must return for a task."""
         from verify.commands.bench.truth import truth_of
 

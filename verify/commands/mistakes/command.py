@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.case.recipe import REGIMES, Case
+from verify.case.case import REGIMES, Case
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, compatible, wrong_gradient
 from verify.reference.spec import Spec
 
@@ -90,20 +90,20 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         args.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     if args.page:
-        from verify.commands.mistakes.page import page
+        from verify.commands.mistakes.page import mistakes_page
 
-        args.page.write_text(page(results), encoding="utf-8")
+        args.page.write_text(mistakes_page(results), encoding="utf-8")
     return 1 if failures or "right" not in results else 0
 
 
 def _moved(args: argparse.Namespace) -> int:
     """Print what becomes of moved mistakes; 1 where one was missed or misnamed, else 0."""
-    from verify.commands.mistakes.moved import moves, score_mistake
+    from verify.commands.mistakes.moved import moved_mistakes, score_moved_mistake
 
     print(f"  {'mistake':33}{'moved to':34}{'caught after':>12}  diagnosed as")
     found = []
-    for spec, mistake, kind in moves(args.moved, args.seed):
-        move = score_mistake(spec, mistake, kind, cases=args.cases, seed=args.seed)
+    for spec, mistake, kind in moved_mistakes(args.moved, args.seed):
+        move = score_moved_mistake(spec, mistake, kind, cases=args.cases, seed=args.seed)
         found.append(move)
         said = f"{move.diagnosed or '-'}{'   NOT THERE' if move.misnamed else ''}"
         print(f"  {move.name:33}{move.to:34}{move.after or 'never':>12}  {said}", flush=True)
@@ -125,10 +125,10 @@ def _moved(args: argparse.Namespace) -> int:
 
 def _reports(args: argparse.Namespace) -> int:
     """Print how long whole reports take; 1 where a mistake was verified, else 0."""
-    from verify.commands.mistakes.reports import reports
+    from verify.commands.mistakes.reports import time_reports
 
     rows = []
-    for row in reports(args.reports, args.seed, args.cases):
+    for row in time_reports(args.reports, args.seed, args.cases):
         rows.append(row)
         print(
             f"  {row.seconds:6.2f} s ({row.processor:5.2f} s of the processor)  {row.verdict:12} "
@@ -238,16 +238,19 @@ def _right(specs: tuple[Spec, ...]) -> list[dict[str, Any]]:
 
 
 def _others(chosen: list[Mistake], spec: Spec, args: argparse.Namespace) -> list[dict[str, Any]]:
-    from verify.commands.mistakes.criteria import installed, rejects
+    from verify.commands.mistakes.criteria import criterion_rejects, installed_criteria
 
     cases = _small_cases(spec, args.seed)
-    criteria = installed()
+    criteria = installed_criteria()
     print(f"\nother criteria on {len(cases)} cases that the oracle draws, float64: {spec}")
     print(f"  {'mistake':33}" + "".join(f"{name:>20}" for name in criteria))
     rows = []
     for mistake in [None, *(m for m in chosen if m.counts(spec))]:
         made = () if mistake is None else (mistake,)
-        seen = {name: rejects(c, wrong_gradient(spec, *made), spec, cases) for name, c in criteria.items()}
+        seen = {
+            name: criterion_rejects(c, wrong_gradient(spec, *made), spec, cases)
+            for name, c in criteria.items()
+        }
         words = ("accepted", "rejected") if mistake is None else ("missed", "caught")
         title = mistake.name if mistake else "(the right gradient)"
         print(f"  {title:33}" + "".join(f"{words[seen[name]]:>20}" for name in criteria), flush=True)
@@ -257,7 +260,7 @@ def _others(chosen: list[Mistake], spec: Spec, args: argparse.Namespace) -> list
 
 def _small_cases(spec: Spec, seed: int) -> list[Case]:
     """Twenty small cases of the oracle's own distribution, without the extremes where any difference quotient fails."""
-    from verify.case.draw import cases
+    from verify.case.cases import cases
     from verify.case.run import drawn_cases
 
     regimes = [

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
-from verify.case.recipe import Case
+from verify.case.case import Case
 from verify.diagnosis.mistakes.backprop import RIGHT, divisor, forward, output
 from verify.diagnosis.mistakes.mistake import GradientOf
 from verify.diagnosis.observation import layers_of
 from verify.reference.spec import Spec
-from verify.reference.truth import Truth, flat
+from verify.reference.truth import Truth, tensors_of
 
 Array = npt.NDArray[Any]
 Criterion = Callable[[GradientOf, Spec, Case], bool]
@@ -45,13 +45,13 @@ def loss(spec: Spec, params: list[Layer], x: Array, y: Array) -> float:
 def _function(spec: Spec, case: Case) -> tuple[Callable[..., float], list[Array], Array, Array]:
     """The loss as a function of the parameters' tensors, and what it is called with."""
     params, x, y, *_ = case.arrays()
-    return (lambda *tensors: loss(spec, layers_of(tensors), x, y)), flat(params), x, y
+    return (lambda *tensors: loss(spec, layers_of(tensors), x, y)), tensors_of(params), x, y
 
 
 def finite_difference(gradient: GradientOf, spec: Spec, case: Case) -> bool:
     """Central differences; ``norm(a - n) / (norm(a) + norm(n))`` of the whole gradient, as courses teach it."""
     function, tensors, x, y = _function(spec, case)
-    analytic = np.concatenate([t.ravel() for t in flat(gradient(layers_of(tensors), x, y))])
+    analytic = np.concatenate([t.ravel() for t in tensors_of(gradient(layers_of(tensors), x, y))])
     numeric = []
     for tensor in tensors:
         for index in np.ndindex(tensor.shape):
@@ -72,7 +72,7 @@ def allclose(gradient: GradientOf, spec: Spec, case: Case) -> bool:
     truth = Truth.of(spec, case.inputs(), case.dtype)
     return all(
         np.allclose(got, value)
-        for got, (value, _) in zip(flat(gradient(*case.arrays())), truth.tensors, strict=True)
+        for got, (value, _) in zip(tensors_of(gradient(*case.arrays())), truth.tensors, strict=True)
     )
 
 
@@ -87,7 +87,7 @@ def jax_check_vjp(gradient: GradientOf, spec: Spec, case: Case) -> bool:
         return np.asarray(function(*map(np.asarray, values)))
 
     def with_gradient(*values: Any) -> tuple[Array, Callable[[Any], tuple[Array, ...]]]:
-        made = flat(gradient(layers_of([np.array(value) for value in values]), x, y))
+        made = tensors_of(gradient(layers_of([np.array(value) for value in values]), x, y))
         return plain(*values), lambda ct: tuple(float(ct) * tensor for tensor in made)
 
     with jax.enable_x64(True):
@@ -110,7 +110,7 @@ def torch_gradcheck(gradient: GradientOf, spec: Spec, case: Case) -> bool:
         @staticmethod
         def backward(ctx: Any, *ct: Any) -> Any:
             values = [value.detach().numpy().copy() for value in ctx.saved_tensors]
-            return tuple(ct[0] * torch.tensor(t) for t in flat(gradient(layers_of(values), x, y)))
+            return tuple(ct[0] * torch.tensor(t) for t in tensors_of(gradient(layers_of(values), x, y)))
 
     inputs = [torch.tensor(tensor, requires_grad=True) for tensor in tensors]
     return bool(torch.autograd.gradcheck(Custom.apply, inputs))
@@ -124,7 +124,7 @@ CRITERIA: dict[str, Criterion] = {
 }
 
 
-def installed() -> dict[str, Criterion]:
+def installed_criteria() -> dict[str, Criterion]:
     """The criteria that can be run here."""
     try:
         import torch  # noqa: F401
@@ -133,7 +133,7 @@ def installed() -> dict[str, Criterion]:
     return dict(CRITERIA)
 
 
-def rejects(criterion: Criterion, gradient: GradientOf, spec: Spec, cases: list[Case]) -> bool:
+def criterion_rejects(criterion: Criterion, gradient: GradientOf, spec: Spec, cases: list[Case]) -> bool:
     """Tell whether a criterion rejects a gradient on some case."""
     for case in cases:
         try:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from verify.case.recipe import LABELS, Case
+from verify.case.case import LABELS, Case
 from verify.commands.mistakes.score import CONFIGURATIONS, caught_after
 from verify.diagnosis.diagnose import Diagnosis, explain
-from verify.diagnosis.hypothesis import Witness
+from verify.diagnosis.hypothesis import Evidence
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
-from verify.diagnosis.mistakes.places import BY_LAYER, BY_ROW, chosen, in_layers, in_rows
+from verify.diagnosis.mistakes.places import BY_LAYER, BY_ROW, chosen_places, in_layers, in_rows
 from verify.diagnosis.observation import observe
 from verify.reference.spec import Spec
 
@@ -56,7 +56,7 @@ class Move:
     seconds: float
 
 
-def moves(n: int, seed: int) -> Iterator[tuple[Spec, Mistake, str]]:
+def moved_mistakes(n: int, seed: int) -> Iterator[tuple[Spec, Mistake, str]]:
     """N mistakes of the catalogue, drawn at random, each moved in one of the ways that it can be."""
     rng = np.random.default_rng(seed)
     possible = [
@@ -87,15 +87,17 @@ def _moved(mistake: Mistake, kind: str, rng: np.random.Generator) -> Mistake:
         return mistake.with_constant(float(usual * 10 ** rng.uniform(-0.4, 0.4)))
     variant = mistake.variants[0]
     if kind == "layer":
-        places = chosen(
+        places = chosen_places(
             [int(rng.integers(3))], "layer", end=bool(rng.integers(2)), others=bool(rng.integers(2))
         )
         return in_layers(variant, places)
     rows = [int(r) for r in rng.permutation(7)[: rng.integers(1, 7)]]
-    return in_rows(variant, chosen(rows, "row", end=bool(rng.integers(2)), others=bool(rng.integers(2))))
+    return in_rows(
+        variant, chosen_places(rows, "row", end=bool(rng.integers(2)), others=bool(rng.integers(2)))
+    )
 
 
-def score_mistake(spec: Spec, mistake: Mistake, kind: str, *, cases: int = 500, seed: int = 0) -> Move:
+def score_moved_mistake(spec: Spec, mistake: Mistake, kind: str, *, cases: int = 500, seed: int = 0) -> Move:
     """Let the oracle search for, and explain, a gradient with a moved mistake in it."""
     after, _, _ = caught_after(spec, mistake, cases=cases, seed=seed)
     start = time.perf_counter()
@@ -132,5 +134,5 @@ def _same(spec: Spec, mistake: Mistake, found: Diagnosis) -> bool:
         for i, (sizes, batch) in enumerate(_FRESH)
     ]
     gradient = wrong_gradient(spec, mistake)
-    fresh = Witness(found.spec or spec, [observe(gradient, case) for case in cases])
+    fresh = Evidence(found.spec or spec, [observe(gradient, case) for case in cases])
     return fresh.explains(found.found)

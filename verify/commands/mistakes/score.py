@@ -11,8 +11,8 @@ from typing import Any
 import flint
 import numpy as np
 
-from verify.case.draw import cases as drawn_from
-from verify.case.recipe import LABELS, Case
+from verify.case.case import LABELS, Case
+from verify.case.cases import cases as drawn_from
 from verify.case.run import run_cases
 from verify.checks.examine import examine_case
 from verify.diagnosis.diagnose import explain
@@ -20,9 +20,9 @@ from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
 from verify.diagnosis.observation import layers_of
 from verify.evaluate import balls
 from verify.oracle.search import follow_up_of
-from verify.reference.derivative import traced
+from verify.reference.derivative import traced_derivative
 from verify.reference.spec import Spec
-from verify.reference.truth import flat
+from verify.reference.truth import tensors_of
 from verify.subject.call import Failed
 from verify.subject.target import Target
 
@@ -151,9 +151,9 @@ def certified_equal(
         with flint.ctx.workprec(192):
             wrong = _in_balls(spec, mistakes, case)
             if others is None:
-                right: list[Any] | None = balls.evaluate(traced(spec, case.sizes), case.inputs(), case.sizes)[
-                    1:
-                ]
+                right: list[Any] | None = balls.evaluate_in_balls(
+                    traced_derivative(spec, case.sizes), case.inputs(), case.sizes
+                )[1:]
             else:
                 right = _in_balls(spec, others, case)
             if wrong is None or right is None:
@@ -170,9 +170,9 @@ def certified_equal(
 
 def _in_balls(spec: Spec, mistakes: Sequence[Mistake], case: Case) -> list[Any] | None:
     """The gradient that mistakes make, as arrays of balls; None where it cannot be made."""
-    *params, x, y = (balls.exactly(array) for array in case.inputs())
+    *params, x, y = (balls.exact_balls(array) for array in case.inputs())
     try:
-        return flat(wrong_gradient(spec, *mistakes)(layers_of(params), x, y))
+        return tensors_of(wrong_gradient(spec, *mistakes)(layers_of(params), x, y))
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
         return None
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from verify.case.draw import suitable_regimes
-from verify.case.recipe import LABELS, REGIMES, Case
+from verify.case.case import LABELS, REGIMES, Case
+from verify.case.cases import suitable_regimes
 from verify.commands.vectors.vector import Vector, failed, vector, with_flags
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
 from verify.reference.spec import Spec
-from verify.reference.truth import Truth, flat
+from verify.reference.truth import Truth, tensors_of
 
 RELEASE = (
     Spec(),
@@ -33,7 +33,7 @@ _DEPTHS = {"float64": 6, "float32": 4}
 """Layers of a deep network; in float32 the bounds of a deeper one say nothing."""
 
 
-def candidates(spec: Spec, dtype: str, n: int, seed: int) -> list[Case]:
+def vectors_to_choose_from(spec: Spec, dtype: str, n: int, seed: int) -> list[Case]:
     """Small cases of every regime that has small ones, in turn: the same ones for the same seed."""
     rng = np.random.default_rng([seed, dtype == "float32"])
     regimes = [
@@ -72,7 +72,7 @@ def fails(spec: Spec, mistake: Mistake, vectors: Sequence[Vector]) -> list[bool]
     ]
 
 
-def chosen(spec: Spec, dtype: str, n: int, seed: int) -> list[Vector]:
+def choose_vectors(spec: Spec, dtype: str, n: int, seed: int) -> list[Vector]:
     """A group: few vectors that between them catch every mistake that any of n candidates catches.
 
     A greedy cover: again and again the candidate that catches, for each number that it takes, the most of what is not
@@ -80,7 +80,7 @@ def chosen(spec: Spec, dtype: str, n: int, seed: int) -> list[Vector]:
     shapes and one of fewer rows, where stale caches and reused buffers show.
     """
     mistakes = mistakes_of(spec)
-    drafts = [draft for case in candidates(spec, dtype, n, seed) if (draft := _draft(spec, case))]
+    drafts = [draft for case in vectors_to_choose_from(spec, dtype, n, seed) if (draft := _draft(spec, case))]
     caught = np.array([[fails(spec, m, [draft])[0] for m in mistakes] for _, _, draft in drafts])
     sizes = np.array([draft.size for _, _, draft in drafts])
     left = np.minimum(caught.sum(axis=0), DEPTH)
@@ -114,6 +114,6 @@ def _draft(spec: Spec, case: Case) -> tuple[Case, Truth, Vector] | None:
         return None
     params, x, y, *_ = case.arrays()
     joined = [np.concatenate([pair[i].ravel() for pair in truth.tensors]) for i in range(2)]
-    flat_params = np.concatenate([tensor.ravel() for tensor in flat(params)])
+    flat_params = np.concatenate([tensor.ravel() for tensor in tensors_of(params)])
     expected, bound = (part.astype(case.dtype) for part in joined)
     return case, truth, Vector(spec, case.dtype, case.layer_sizes, flat_params, x, y, expected, bound)

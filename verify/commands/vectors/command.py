@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from verify.case.recipe import DTYPES
+from verify.case.case import DTYPES
 from verify.commands.progress import progress_bar
-from verify.commands.vectors.choose import RELEASE, chosen, mistakes_of
-from verify.commands.vectors.files import from_json, grouped, written
+from verify.commands.vectors.choose import RELEASE, choose_vectors, mistakes_of
+from verify.commands.vectors.files import from_json, grouped, write_files
 from verify.commands.vectors.vector import Vector, failed
 from verify.diagnosis.mistakes import wrong_gradient
 from verify.reference.spec import HIDDEN, LOSSES, OUTPUTS, REDUCTIONS, Spec
 from verify.reference.truth import Truth
-from verify.subject.options import spec_of
+from verify.subject.options import spec_from_options
 
 _OF_SPEC = {"hidden": HIDDEN, "output": OUTPUTS, "loss": LOSSES, "reduction": REDUCTIONS}
 
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         "reference": None,
         "weights": None,
     }
-    spec = spec_of(given, None)
+    spec = spec_from_options(given, None)
     assert spec is None or isinstance(spec, Spec)  # without --reference, it is no function
     specs: Sequence[Spec] = RELEASE if spec is None else (spec,)
     dtypes = DTYPES if arguments.dtypes is None else tuple(arguments.dtypes.split(","))
@@ -65,10 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
     vectors: list[Vector] = []
     with progress_bar("vectors") as progress:
         for done, (spec, dtype) in enumerate(groups, start=1):
-            vectors += chosen(spec, dtype, arguments.cases, arguments.seed)
+            vectors += choose_vectors(spec, dtype, arguments.cases, arguments.seed)
             if progress is not None:
                 progress(done, len(groups))
-    files = written(vectors, arguments.directory, arguments.readmemh)
+    files = write_files(vectors, arguments.directory, arguments.readmemh)
     print(f"{len(vectors)} vectors in {len(groups)} groups")
     for file in files:
         print(f"  {file.stat().st_size:9,} bytes  {file}")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from verify.case.recipe import DTYPES, REGIMES
+from verify.case.case import DTYPES, REGIMES
 from verify.commands.vectors.vector import Vector
 from verify.diagnosis.mistakes import CATALOGUE
 from verify.reference.spec import Spec
@@ -140,7 +140,7 @@ def memory(vectors: Sequence[Vector], dtype: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def written(vectors: Sequence[Vector], directory: Path, for_hardware: bool = False) -> list[Path]:
+def write_files(vectors: Sequence[Vector], directory: Path, for_hardware: bool = False) -> list[Path]:
     """Write the files into a directory, which is made where it is not there; returns them."""
     directory.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {

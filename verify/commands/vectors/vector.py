@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
-from verify.case.recipe import Case
+from verify.case.case import Case
 from verify.commands.vectors.rounding import above, rounded
 from verify.evaluate import balls
-from verify.reference.derivative import traced
+from verify.reference.derivative import traced_derivative
 from verify.reference.spec import Spec
-from verify.reference.truth import Truth, flat
+from verify.reference.truth import Truth, tensors_of
 
 Array = npt.NDArray[Any]
 
@@ -79,7 +79,7 @@ class Vector:
             tensors = [np.asarray(tensor) for layer in gradient for tensor in layer]
         except (TypeError, ValueError):
             return False
-        wanted = flat(self.layers(self.expected))
+        wanted = tensors_of(self.layers(self.expected))
         if [(t.shape, t.dtype) for t in tensors] != [(t.shape, t.dtype) for t in wanted]:
             return False
         got = np.concatenate([tensor.ravel() for tensor in tensors])
@@ -107,7 +107,7 @@ def vector(spec: Spec, case: Case, truth: Truth) -> Vector | None:
         spec,
         case.dtype,
         case.layer_sizes,
-        _joined(flat(params)),
+        _joined(tensors_of(params)),
         x,
         y,
         _joined(expected),
@@ -121,9 +121,9 @@ def _joined(tensors: Sequence[Array]) -> Array:
 
 
 def _expected(spec: Spec, case: Case) -> list[Array] | None:
-    program = traced(spec, case.sizes)
+    program = traced_derivative(spec, case.sizes)
     for bits in _PRECISIONS:
-        _, *tensors = balls.at_precision(program, case.inputs(), case.sizes, bits)
+        _, *tensors = balls.evaluate_at_precision(program, case.inputs(), case.sizes, bits)
         found = [rounded(tensor, case.dtype) for tensor in tensors]
         known = [tensor for tensor in found if tensor is not None]
         if len(known) == len(found):

@@ -164,8 +164,8 @@ def keep(kind: str, array: Any, i: int, n: int) -> Any:
     return array
 
 
-def handed(net: Net, i: int, gradient: Layer) -> Layer:
-    """Return what becomes of a layer's gradient before it is handed over."""
+def layer_gradient(net: Net, i: int, gradient: Layer) -> Layer:
+    """Return what becomes of a layer's gradient before it is returned."""
     return gradient
 
 
@@ -187,7 +187,7 @@ class Pieces:
     slope: Callable[[Net, int, Any], Any] = slope
     penalty: Callable[[Net, int, Layer], Layer] = penalty
     keep: Callable[[str, Any, int, int], Any] = keep
-    handed: Callable[[Net, int, Layer], Layer] = handed
+    layer_gradient: Callable[[Net, int, Layer], Layer] = layer_gradient
     finish: Callable[[list[Layer]], list[Layer]] = finish
 
 
@@ -223,7 +223,7 @@ def backward(pieces: Pieces, net: Net, dz: Any = None) -> Iterator[Layer]:
         dbias = pieces.bias(net, i, dz, da) if net.spec.biases else np.zeros_like(net.params[i].bias)
         layer = Layer(pieces.weight(net, i, dz, da), dbias)
         kept = (pieces.keep("gradient", tensor, i, n) for tensor in pieces.penalty(net, i, layer))
-        yield pieces.handed(net, i, Layer(*kept))
+        yield pieces.layer_gradient(net, i, Layer(*kept))
         if i:
             da = pieces.back(net, i, dz, layer)
             dz = pieces.keep("delta", da * pieces.slope(net, i - 1, da), i - 1, n)

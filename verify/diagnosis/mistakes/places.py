@@ -11,7 +11,7 @@ import numpy as np
 from verify.diagnosis.mistakes.backprop import RIGHT, Net
 from verify.diagnosis.mistakes.mistake import Constant, Mistake
 
-BY_LAYER = frozenset({"weight", "bias", "back", "slope", "penalty", "handed", "keep"})
+BY_LAYER = frozenset({"weight", "bias", "back", "slope", "penalty", "layer_gradient", "keep"})
 """Pieces that can differ from layer to layer."""
 
 BY_ROW = frozenset({"output", "delta", "slope", "back"})
@@ -38,7 +38,7 @@ class Places:
         return np.array([self.hold(i, n) for i in range(n)], dtype=bool)
 
 
-def chosen(numbers: Sequence[int], what: str, *, end: bool = False, others: bool = False) -> Places:
+def chosen_places(numbers: Sequence[int], what: str, *, end: bool = False, others: bool = False) -> Places:
     """Some numbers, counted from the start or from the end (0 is the last then), or all others."""
     listed = ", ".join(str(number + 1) for number in sorted(numbers))
     said = f"{what}{'s' if len(numbers) > 1 else ''} {listed}{' from the end' if end else ''}"
@@ -50,7 +50,7 @@ def chosen(numbers: Sequence[int], what: str, *, end: bool = False, others: bool
 
 
 LAYERS = tuple(
-    chosen([k], "layer", end=end, others=others)
+    chosen_places([k], "layer", end=end, others=others)
     for others in (False, True)
     for k in range(3)
     for end in (False, True)
@@ -120,7 +120,7 @@ def rows_like(mask: Sequence[bool]) -> Iterator[Places]:
     strides = [_every(stride, offset) for stride in (2, 3, 4) for offset in range(stride)]
     on, off = [i for i in range(n) if mask[i]], [i for i in range(n) if not mask[i]]
     sets = [
-        chosen([n - 1 - i if end else i for i in numbers], "row", end=end, others=others)
+        chosen_places([n - 1 - i if end else i for i in numbers], "row", end=end, others=others)
         for others, numbers in ((False, on), (True, off))
         for end in (False, True)
     ]

@@ -218,7 +218,7 @@ TABLE = (
         "gradient",
         "the step's length is fixed inside the gradient",
         "nowhere; but the loss still falls",
-        {"handed": _normalised},
+        {"layer_gradient": _normalised},
     ),
     Mistake(
         "gradient_normalised_together",
@@ -236,7 +236,7 @@ TABLE = (
         "gradient",
         "clipping against explosion is left inside the gradient",
         "until an entry exceeds the limit",
-        {"handed": Constant(_clipped, 1.0, 0.1, 0.5, 0.01, 5.0)},
+        {"layer_gradient": Constant(_clipped, 1.0, 0.1, 0.5, 0.01, 5.0)},
     ),
     Mistake(
         "gradient_ascends",
@@ -245,7 +245,7 @@ TABLE = (
         "gradient",
         "what is returned is what will be added",
         "behind an update that adds",
-        {"handed": lambda net, i, gradient: Layer(*(-tensor for tensor in gradient))},
+        {"layer_gradient": lambda net, i, gradient: Layer(*(-tensor for tensor in gradient))},
         applies=lambda spec: spec.l2 > 0,  # without a penalty it is the output delta with its sign swapped
     ),
 )

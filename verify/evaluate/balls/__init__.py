@@ -5,19 +5,32 @@ arithmetic, IEEE Transactions on Computers 66, 2017), from python-flint. The pre
 are far narrower than the rounding of the format that is judged.
 """
 
-from verify.evaluate.balls.evaluation import RULES, at_precision, certified, evaluate, seconds_of
-from verify.evaluate.balls.numbers import FIRST_PRECISION, LAST_PRECISION, distance, exactly, middle, radius
+from verify.evaluate.balls.evaluation import (
+    RULES,
+    certified,
+    evaluate_at_precision,
+    evaluate_in_balls,
+    evaluation_seconds,
+)
+from verify.evaluate.balls.numbers import (
+    FIRST_PRECISION,
+    LAST_PRECISION,
+    distance,
+    exact_balls,
+    middle,
+    radius,
+)
 
 __all__ = [
     "FIRST_PRECISION",
     "LAST_PRECISION",
     "RULES",
-    "at_precision",
     "certified",
     "distance",
-    "evaluate",
-    "exactly",
+    "evaluate_at_precision",
+    "evaluate_in_balls",
+    "evaluation_seconds",
+    "exact_balls",
     "middle",
     "radius",
-    "seconds_of",
 ]

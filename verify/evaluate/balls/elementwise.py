@@ -9,7 +9,7 @@ import flint
 import numpy as np
 
 from verify.evaluate import moves
-from verify.evaluate.balls.numbers import Array, Rule, Sizes, each, exactly
+from verify.evaluate.balls.numbers import Array, Rule, Sizes, exact_balls, for_each_ball
 
 # A comparison is True, False, or None where the balls overlap and it cannot be known.
 
@@ -113,7 +113,7 @@ _numbers, _integers = np.frompyfunc(_number, 1, 1), np.frompyfunc(_truncated, 1,
 
 def _integer_pow(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array:
     """By products: Arb's own power of a ball around 0 is not a number."""
-    power = exactly(np.ones(a.shape))
+    power = exact_balls(np.ones(a.shape))
     for _ in range(abs(parameters["y"])):
         power = power * a
     return np.asarray(power if parameters["y"] >= 0 else 1 / power)
@@ -133,7 +133,7 @@ def _cumsum(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array:
 
 def _round(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array:
     to_even = int(parameters["rounding_method"]) == 1
-    return (each(_nearest_even) if to_even else each(_nearest_away))(sizes, parameters, a)
+    return (for_each_ball(_nearest_even) if to_even else for_each_ball(_nearest_away))(sizes, parameters, a)
 
 
 def _reduction(ufunc: Any) -> Rule:
@@ -149,51 +149,51 @@ _larger = np.frompyfunc(lambda a, b: a.max(b), 2, 1)
 _smaller = np.frompyfunc(lambda a, b: a.min(b), 2, 1)
 
 RULES: dict[str, Rule] = {
-    "add": each(lambda a, b: a + b),
-    "add_any": each(lambda a, b: a + b),
-    "sub": each(lambda a, b: a - b),
-    "mul": each(lambda a, b: a * b),
-    "div": each(lambda a, b: a / b),
-    "neg": each(lambda a: -a),
-    "abs": each(lambda a: abs(a)),
-    "square": each(lambda a: a * a),
-    "one_minus_square": each(lambda a: 1 - a * a),
+    "add": for_each_ball(lambda a, b: a + b),
+    "add_any": for_each_ball(lambda a, b: a + b),
+    "sub": for_each_ball(lambda a, b: a - b),
+    "mul": for_each_ball(lambda a, b: a * b),
+    "div": for_each_ball(lambda a, b: a / b),
+    "neg": for_each_ball(lambda a: -a),
+    "abs": for_each_ball(lambda a: abs(a)),
+    "square": for_each_ball(lambda a: a * a),
+    "one_minus_square": for_each_ball(lambda a: 1 - a * a),
     "integer_pow": _integer_pow,
-    "exp": each(lambda a: a.exp()),
-    "expm1": each(lambda a: a.expm1()),
-    "log": each(lambda a: a.log()),
-    "log1p": each(lambda a: a.log1p()),
-    "sqrt": each(lambda a: a.sqrt()),
-    "rsqrt": each(lambda a: a.rsqrt()),
-    "pow": each(_power),
-    "exp2": each(lambda a: flint.arb(2) ** a),
-    "sin": each(lambda a: a.sin()),
-    "cos": each(lambda a: a.cos()),
-    "erf": each(lambda a: a.erf()),
-    "erfc": each(lambda a: a.erfc()),
-    "floor": each(lambda a: a.floor()),
-    "ceil": each(lambda a: a.ceil()),
+    "exp": for_each_ball(lambda a: a.exp()),
+    "expm1": for_each_ball(lambda a: a.expm1()),
+    "log": for_each_ball(lambda a: a.log()),
+    "log1p": for_each_ball(lambda a: a.log1p()),
+    "sqrt": for_each_ball(lambda a: a.sqrt()),
+    "rsqrt": for_each_ball(lambda a: a.rsqrt()),
+    "pow": for_each_ball(_power),
+    "exp2": for_each_ball(lambda a: flint.arb(2) ** a),
+    "sin": for_each_ball(lambda a: a.sin()),
+    "cos": for_each_ball(lambda a: a.cos()),
+    "erf": for_each_ball(lambda a: a.erf()),
+    "erfc": for_each_ball(lambda a: a.erfc()),
+    "floor": for_each_ball(lambda a: a.floor()),
+    "ceil": for_each_ball(lambda a: a.ceil()),
     "round": _round,
-    "rem": each(lambda a, b: a - b * _truncated(a / b)),
-    "logistic": each(_logistic),
-    "tanh": each(lambda a: a.tanh()),
-    "max": each(lambda a, b: a.max(b)),
-    "min": each(lambda a, b: a.min(b)),
-    "clamp": each(lambda low, a, high: a.max(low).min(high)),
-    "gt": each(_greater),
-    "lt": each(lambda a, b: _greater(b, a)),
-    "ge": each(_greater_equal),
-    "le": each(lambda a, b: _greater_equal(b, a)),
-    "eq": each(_equal),
-    "ne": each(lambda a, b: _not(_equal(a, b))),
-    "not": each(_not),
-    "and": each(_and),
-    "or": each(_any),
+    "rem": for_each_ball(lambda a, b: a - b * _truncated(a / b)),
+    "logistic": for_each_ball(_logistic),
+    "tanh": for_each_ball(lambda a: a.tanh()),
+    "max": for_each_ball(lambda a, b: a.max(b)),
+    "min": for_each_ball(lambda a, b: a.min(b)),
+    "clamp": for_each_ball(lambda low, a, high: a.max(low).min(high)),
+    "gt": for_each_ball(_greater),
+    "lt": for_each_ball(lambda a, b: _greater(b, a)),
+    "ge": for_each_ball(_greater_equal),
+    "le": for_each_ball(lambda a, b: _greater_equal(b, a)),
+    "eq": for_each_ball(_equal),
+    "ne": for_each_ball(lambda a, b: _not(_equal(a, b))),
+    "not": for_each_ball(_not),
+    "and": for_each_ball(_and),
+    "or": for_each_ball(_any),
     "reduce_or": _reduction(np.frompyfunc(_any, 2, 1)),
     "reduce_and": _reduction(np.frompyfunc(_and, 2, 1)),
-    "select_n": each(_select),
-    "sign": each(_sign),
-    "is_finite": each(lambda a: True if a.is_finite() else None),
+    "select_n": for_each_ball(_select),
+    "sign": for_each_ball(_sign),
+    "is_finite": for_each_ball(lambda a: True if a.is_finite() else None),
     "convert_element_type": _convert_element_type,
     "reduce_sum": _reduction(np.add),
     "reduce_max": _reduction(_larger),

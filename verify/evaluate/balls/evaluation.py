@@ -19,16 +19,16 @@ from verify.evaluate.balls.numbers import (
     Array,
     Rule,
     Sizes,
-    exactly,
+    exact_balls,
     middle,
     radius,
 )
 from verify.evaluate.budget import Budget
-from verify.evaluate.program import Program, require_rules, run
+from verify.evaluate.program import Program, require_rules, run_program
 
 
 def _as_balls(move: moves.Move) -> Rule:
-    return lambda sizes, parameters: exactly(move(sizes, parameters))
+    return lambda sizes, parameters: exact_balls(move(sizes, parameters))
 
 
 RULES: dict[str, Rule] = {
@@ -41,13 +41,13 @@ RULES: dict[str, Rule] = {
 }
 
 
-def evaluate(program: Program, inputs: list[Array], sizes: Sizes) -> list[Array]:
+def evaluate_in_balls(program: Program, inputs: list[Array], sizes: Sizes) -> list[Array]:
     """The loss and the gradient's tensors as arrays of balls, at the working precision of ``flint.ctx``.
 
     Parameters
     ----------
     program
-        JAX's derivative: `verify.reference.derivative.traced`.
+        JAX's derivative: `verify.reference.derivative.traced_derivative`.
     inputs
         weight, bias, weight, bias, ..., x, y as float64 arrays, taken as exact.
     sizes
@@ -56,16 +56,16 @@ def evaluate(program: Program, inputs: list[Array], sizes: Sizes) -> list[Array]
     require_rules(program, RULES, "the certified evaluator")
     values: list[Any] = [None] * program.slots
     for slot, value in program.constants:
-        values[slot] = exactly(value)
+        values[slot] = exact_balls(value)
     for slot, array in zip(program.inputs, inputs, strict=True):
-        values[slot] = exactly(array)
-    return run(program, RULES, sizes, values)
+        values[slot] = exact_balls(array)
+    return run_program(program, RULES, sizes, values)
 
 
-def at_precision(program: Program, inputs: list[Array], sizes: Sizes, bits: int) -> list[Array]:
-    """`evaluate` at a working precision of so many bits."""
+def evaluate_at_precision(program: Program, inputs: list[Array], sizes: Sizes, bits: int) -> list[Array]:
+    """`evaluate_in_balls` at a working precision of so many bits."""
     with flint.ctx.workprec(bits):
-        return evaluate(program, inputs, sizes)
+        return evaluate_in_balls(program, inputs, sizes)
 
 
 def certified(
@@ -85,7 +85,7 @@ def certified(
     Parameters
     ----------
     program, inputs, sizes
-        As for `evaluate`.
+        As for `evaluate_in_balls`.
     dtype
         The format of the results.
     enough
@@ -98,7 +98,7 @@ def certified(
     precision = FIRST_PRECISION
     while True:
         start = time.monotonic()
-        balls = at_precision(program, inputs, sizes, precision)
+        balls = evaluate_at_precision(program, inputs, sizes, precision)
         slower = _SLOWER * (time.monotonic() - start)
         if precision >= LAST_PRECISION or narrow(balls) or (budget is not None and slower > budget.left):
             return balls
@@ -112,7 +112,7 @@ _SECONDS_A_PRODUCT = 6e-7
 """What one product of two balls takes at the first precision, with its share of everything else."""
 
 
-def seconds_of(sizes: Sizes) -> float:
+def evaluation_seconds(sizes: Sizes) -> float:
     """About how long the first evaluation of a network's derivative takes: three products of matrices a layer."""
     widths = [sizes[f"n{i}"] for i in range(len(sizes) - 1)]
     return 3 * sizes["b"] * sum(a * b for a, b in itertools.pairwise(widths)) * _SECONDS_A_PRODUCT

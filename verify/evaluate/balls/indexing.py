@@ -9,7 +9,7 @@ import flint
 import numpy as np
 
 from verify.evaluate import indexing
-from verify.evaluate.balls.numbers import Array, Rule, Sizes, exactly, middle, radius
+from verify.evaluate.balls.numbers import Array, Rule, Sizes, exact_balls, middle, radius
 from verify.evaluate.program import shape
 
 
@@ -31,8 +31,8 @@ def _gather(sizes: Sizes, parameters: Mapping[str, Any], a: Array, indices: Arra
     if whole is None:
         return _unknown(shape(parameters["out_shape"], sizes))
     fill = parameters["fill_value"]
-    ball = exactly(np.asarray(np.nan if fill is None else fill, dtype=float))[()]
-    return indexing.gathered(sizes, parameters, a, whole, ball)
+    ball = exact_balls(np.asarray(np.nan if fill is None else fill, dtype=float))[()]
+    return indexing.gather_by_index(sizes, parameters, a, whole, ball)
 
 
 def _scatter(put: Callable[..., Array]) -> Rule:
@@ -68,8 +68,8 @@ def _dynamic_update_slice(sizes: Sizes, parameters: Any, a: Array, update: Array
 
 RULES: dict[str, Rule] = {
     "gather": _gather,
-    "scatter": _scatter(indexing.scattered),
-    "scatter-add": _scatter(indexing.scatter_added),
+    "scatter": _scatter(indexing.scatter_by_index),
+    "scatter-add": _scatter(indexing.scatter_add_by_index),
     "dynamic_slice": _dynamic_slice,
     "dynamic_update_slice": _dynamic_update_slice,
 }

@@ -20,7 +20,7 @@ FIRST_PRECISION, LAST_PRECISION = 192, 49_152
 """Bits. A softmax of logits a thousand apart needs 1,443 for its smallest probability to have a digit."""
 
 
-def each(function: Callable[..., Any]) -> Rule:
+def for_each_ball(function: Callable[..., Any]) -> Rule:
     """A function of balls as a function of arrays of balls."""
     ufunc = np.frompyfunc(function, function.__code__.co_argcount, 1)
     return lambda sizes, parameters, *arrays: np.asarray(ufunc(*arrays))
@@ -40,7 +40,7 @@ _as_float = np.frompyfunc(lambda ball: float(ball.mid()), 1, 1)
 _radius = np.frompyfunc(lambda ball: float(ball.rad()), 1, 1)
 
 
-def exactly(array: npt.ArrayLike) -> Array:
+def exact_balls(array: npt.ArrayLike) -> Array:
     """An array of floats (or truths) as an array of balls of radius zero; balls, and outcomes, as they are."""
     array = np.asarray(array)
     return array.astype(object) if array.dtype in (bool, object) else np.asarray(_ball(array), dtype=object)
@@ -58,7 +58,7 @@ def radius(tensor: Array) -> npt.NDArray[np.float64]:
 
 def distance(tensor: Array, result: Array) -> npt.NDArray[np.float64]:
     """An upper bound on the distance between each entry of a result and the true value its ball holds."""
-    return np.asarray(_distance(tensor, exactly(result)), dtype=float)
+    return np.asarray(_distance(tensor, exact_balls(result)), dtype=float)
 
 
 _distance = np.frompyfunc(lambda ball, value: float(abs(ball - value).upper()), 2, 1)

@@ -14,7 +14,7 @@ from verify.evaluate.balls.numbers import Array, Rule, Sizes
 from verify.evaluate.program import NoRule
 
 
-def one_of(number: Any, numbers: list[Any], leads: Any) -> bool | None:
+def is_largest(number: Any, numbers: list[Any], leads: Any) -> bool | None:
     """Tell whether a number is the largest (``leads(a, b)``: a > b) of some; None where it cannot be known."""
     if any(leads(other, number) for other in numbers):
         return False
@@ -39,7 +39,7 @@ def _is_largest(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array:
     rows, outcomes = (np.moveaxis(array, kept, range(len(kept))) for array in (a, result))
     for place in np.ndindex(*(a.shape[axis] for axis in kept)):
         numbers = list(rows[place].ravel())
-        of_row = [one_of(number, numbers, leads) for number in numbers]
+        of_row = [is_largest(number, numbers, leads) for number in numbers]
         outcomes[place] = np.array(of_row, dtype=object).reshape(np.shape(outcomes[place]))
     return result
 
@@ -58,7 +58,7 @@ def _argument(leads: Any) -> Rule:
     def first_of(numbers: list[Any]) -> list[Any]:
         """The index of the first that is surely the largest, or a ball that holds every index."""
         for i, number in enumerate(numbers):
-            outcome = one_of(number, numbers, leads)
+            outcome = is_largest(number, numbers, leads)
             if outcome is not False:
                 return [flint.arb(i) if outcome else _any_of([flint.arb(k) for k in range(len(numbers))])]
         return [_any_of([flint.arb(k) for k in range(len(numbers))])]

@@ -11,7 +11,7 @@ import numpy as np
 
 from verify.evaluate import windows
 from verify.evaluate.balls.numbers import Array, Rule, Sizes
-from verify.evaluate.balls.ordering import one_of
+from verify.evaluate.balls.ordering import is_largest
 from verify.evaluate.program import shape
 
 
@@ -19,7 +19,7 @@ def _reduced(
     sizes: Sizes, parameters: Mapping[str, Any], a: Array, fill: Any, of_row: Callable[..., Any]
 ) -> Array:
     """A function of each window's entries that are not the filling."""
-    rows = windows.entries(sizes, parameters, a, fill)
+    rows = windows.window_entries(sizes, parameters, a, fill)
     result = np.empty(rows.shape[:-1], dtype=object)
     for place in np.ndindex(result.shape):
         inside = [number for number in rows[place] if number is not fill]
@@ -45,12 +45,12 @@ def _extreme(sign: int) -> Rule:
 def _largest_in_window(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array:
     """Return which entry of each window is taken for its largest, the first of equal ones; None where balls overlap."""
     sign = -1 if parameters["smallest"] else 1
-    rows = windows.entries(sizes, parameters, a, _OUTSIDE)
+    rows = windows.window_entries(sizes, parameters, a, _OUTSIDE)
     result = np.full(rows.shape, False, dtype=object)
     for place in np.ndindex(rows.shape[:-1]):
         inside = [i for i, number in enumerate(rows[place]) if number is not _OUTSIDE]
         numbers = [sign * rows[place][i] for i in inside]
-        outcomes = [one_of(number, numbers, lambda a, b: bool(a > b)) for number in numbers]
+        outcomes = [is_largest(number, numbers, lambda a, b: bool(a > b)) for number in numbers]
         for i, outcome in zip(inside, outcomes, strict=True):
             result[place][i] = outcome
             if outcome:  # the first of those that are equal, or the only one
@@ -61,7 +61,7 @@ def _largest_in_window(sizes: Sizes, parameters: Mapping[str, Any], a: Array) ->
 def _add_to_windows(sizes: Sizes, parameters: Mapping[str, Any], source: Array, chosen: Array) -> Array:
     """Each number of the source added where it is chosen; where that is open, a ball that holds it and 0."""
     whole = shape(parameters["out_shape"], sizes)
-    where = windows.places(sizes, parameters, whole)
+    where = windows.window_places(sizes, parameters, whole)
     total = np.array([flint.arb(0)] * int(np.prod(whole)), dtype=object)
     for place in np.ndindex(chosen.shape):
         outcome: Any = chosen[place]

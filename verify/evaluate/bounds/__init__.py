@@ -5,6 +5,6 @@ One table of rules, by kind: `operations`, `functions`, `comparisons`, `ordering
 """
 
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
-from verify.evaluate.bounds.evaluation import RULES, evaluate, literal
+from verify.evaluate.bounds.evaluation import RULES, evaluate_literal, evaluate_with_bounds
 
-__all__ = ["EXACT", "RULES", "Arithmetic", "Array", "Pair", "evaluate", "literal"]
+__all__ = ["EXACT", "RULES", "Arithmetic", "Array", "Pair", "evaluate_literal", "evaluate_with_bounds"]

@@ -121,11 +121,11 @@ def full(v: Array, e: Array) -> Array:
     return e if e.shape == v.shape else np.broadcast_to(e, v.shape)
 
 
-def surely(e: Array) -> Array:
+def with_own_rounding(e: Array) -> Array:
     """An error with what its own arithmetic may have rounded off, for where it is subtracted or compared.
 
-    Elsewhere every term is positive and the slack in `verify.evaluate.bounds.evaluate` covers that, some thousands
-    of 2**-53.
+    Elsewhere every term is positive and the slack in `verify.evaluate.bounds.evaluate_with_bounds` covers that: some
+    thousands of 2**-53.
     """
     return e * (1 + 2.0**-30)
 
@@ -133,5 +133,8 @@ def surely(e: Array) -> Array:
 def ends(v: Array, e: Array) -> tuple[Array, Array]:
     """Numbers below and above all of an interval: v itself where the error is 0, also where it is less than an ulp."""
     inexact = e != 0
-    low, high = np.nextafter(v - surely(e), -np.inf), np.nextafter(v + surely(e), np.inf)
+    low, high = (
+        np.nextafter(v - with_own_rounding(e), -np.inf),
+        np.nextafter(v + with_own_rounding(e), np.inf),
+    )
     return np.where(inexact, low, v), np.where(inexact, high, v)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.evaluate.bounds.arithmetic import Arithmetic, Array, Pair, Rule, entering, full, surely
+from verify.evaluate.bounds.arithmetic import Arithmetic, Array, Pair, Rule, entering, full, with_own_rounding
 from verify.evaluate.program import NoRule
 
 RULES: dict[str, Rule] = {}
@@ -32,7 +32,7 @@ def _min(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # exact, as max
 
 def _extreme_error(lead: Array, ea: Array, eb: Array) -> Array:
     """The error of max(a, b) where a leads b by ``lead``: max moves no more than the argument that it may take."""
-    in_doubt = surely(ea + eb)
+    in_doubt = with_own_rounding(ea + eb)
     return np.where(lead > in_doubt, ea, np.where(-lead > in_doubt, eb, np.maximum(ea, eb)))
 
 
@@ -61,7 +61,7 @@ def _comparison(outcome: Callable[[Array, Array], Array]) -> Rule:
             return result, np.zeros_like(result)
         if a[0].dtype == bool:
             return result, a[1] | b[1]
-        doubt = surely(a[1] + b[1])
+        doubt = with_own_rounding(a[1] + b[1])
         return result, ~(abs(a[0] - b[0]) > doubt) & (doubt != 0)
 
     return compare
@@ -130,7 +130,7 @@ def _select_n(at: Arithmetic, _: Any, which: Pair, *branches: Pair) -> Pair:
 
 @rule("sign")
 def _sign(at: Arithmetic, _: Any, a: Pair) -> Pair:  # in doubt (by 2) where the interval reaches 0
-    return np.sign(a[0]), np.where(~(abs(a[0]) > surely(a[1])) & (a[1] != 0), 2.0, 0.0)
+    return np.sign(a[0]), np.where(~(abs(a[0]) > with_own_rounding(a[1])) & (a[1] != 0), 2.0, 0.0)
 
 
 @rule("is_finite")

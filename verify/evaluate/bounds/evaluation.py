@@ -22,12 +22,12 @@ from verify.evaluate.bounds.arithmetic import (
     Pair,
     Rule,
     full,
-    surely,
+    with_own_rounding,
 )
 from verify.evaluate.bounds.operations import truncate
-from verify.evaluate.program import Program, require_rules, run
+from verify.evaluate.program import Program, require_rules, run_program
 
-__all__ = ["EXACT", "RULES", "Arithmetic", "Array", "Pair", "evaluate", "literal"]
+__all__ = ["EXACT", "RULES", "Arithmetic", "Array", "Pair", "evaluate_literal", "evaluate_with_bounds"]
 
 
 def _moved(move: moves.Move) -> Rule:
@@ -107,7 +107,7 @@ def _infinite(a: Pair) -> Array:
 
 def _finite(a: Pair, surely_not_zero: bool) -> Array:
     finite = np.asarray(np.isfinite(a[0]) & np.isfinite(a[1]))
-    return finite & (abs(a[0]) > surely(a[1])) if surely_not_zero else finite
+    return finite & (abs(a[0]) > with_own_rounding(a[1])) if surely_not_zero else finite
 
 
 _OF_INFINITIES = ("add", "add_any", "sub", "mul", "div")
@@ -131,7 +131,7 @@ _TABLES = {
 RULES_OF_SHIFTS = _TABLES[True, False]
 
 
-def literal(at: Arithmetic, value: Any) -> Pair:
+def evaluate_literal(at: Arithmetic, value: Any) -> Pair:
     """A constant of the formula: exact where the judged format holds it, else off by its rounding.
 
     [u abs(c) + eta], infinite where it overflows. Constants below the smallest normal number may be flushed to 0.
@@ -153,16 +153,16 @@ def literal(at: Arithmetic, value: Any) -> Pair:
 @functools.lru_cache(maxsize=1024)
 def _literals(program: Program, at: Arithmetic) -> list[tuple[int, Pair]]:
     """The program's constants by slot; they are the same for every size."""
-    return [(slot, literal(at, value)) for slot, value in program.constants]
+    return [(slot, evaluate_literal(at, value)) for slot, value in program.constants]
 
 
-def evaluate(program: Program, inputs: list[Array], at: Arithmetic) -> list[Pair]:
+def evaluate_with_bounds(program: Program, inputs: list[Array], at: Arithmetic) -> list[Pair]:
     """The loss and the gradient's tensors, in the program's order, as pairs (value, bound).
 
     Parameters
     ----------
     program
-        JAX's derivative: `verify.reference.derivative.traced`, `verify.evaluate.backward.traced_backward`.
+        JAX's derivative: `verify.reference.derivative.traced_derivative`, `verify.evaluate.backward.traced_backward`.
     inputs
         What the judged code was given, held in float64 without rounding, in the program's order: weight, bias, weight,
         bias, ..., x, y for a network. Integers are float64 here too, truths are bool.
@@ -186,12 +186,12 @@ def evaluate(program: Program, inputs: list[Array], at: Arithmetic) -> list[Pair
     for slot, array in zip(program.inputs, inputs, strict=True):
         values[slot] = (array, _NO_DOUBT if array.dtype == bool else EXACT)
     with np.errstate(all="ignore"):
-        pairs = run(program, rules_for(program, inputs), at, values)
+        pairs = run_program(program, rules_of_evaluation(program, inputs), at, values)
         slack = 1 / (1 - _bound_roundings(program, values) * REFERENCE_ROUNDOFF)
         return [_finished(value, bound, slack) for value, bound in pairs]
 
 
-def rules_for(program: Program, inputs: list[Array]) -> dict[str, Rule]:
+def rules_of_evaluation(program: Program, inputs: list[Array]) -> dict[str, Rule]:
     """The table that a program is carried out with: whether its shifts cancel, and whether there are infinities."""
     infinities = _has_infinities(program) or any(np.isinf(array).any() for array in inputs)
     return _TABLES[program.shifts_cancel, infinities]
@@ -208,7 +208,7 @@ _NO_DOUBT = np.zeros((), dtype=bool)
 def _bound_roundings(program: Program, values: list[Any]) -> int:
     """Return how often the arithmetic of a bound itself can round, one after the other.
 
-    Every term of a bound is positive (where one is subtracted, `surely` looks after it), so k roundings change it
+    Every term of a bound is positive (where one is subtracted, see `with_own_rounding`), so k roundings change it
     by a factor of at most 1 / (1 - k u). A rule has at most 64, counting eight for a function of NumPy's; a sum or
     a product of matrices as many more as it has terms, which are entries of an array of the program.
     """

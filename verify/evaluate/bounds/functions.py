@@ -22,7 +22,7 @@ from verify.evaluate.bounds.arithmetic import (
     Rule,
     ends,
     entering,
-    surely,
+    with_own_rounding,
 )
 
 RULES: dict[str, Rule] = {}
@@ -55,7 +55,7 @@ def _log1p(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [-log(1 - ea/(1+a))], as
 
 
 def _log_error(a: Array, ea: Array) -> Array:
-    share = surely(ea) / a
+    share = with_own_rounding(ea) / a
     return np.where(share < 1, -np.log1p(-share), np.inf)  # where a < 0, the value is not a number
 
 
@@ -63,14 +63,14 @@ def _log_error(a: Array, ea: Array) -> Array:
 def _sqrt(at: Arithmetic, _: Any, a: Pair) -> Pair:
     """[ea / sqrt(a)]: sqrt(a+d) - sqrt(a) = d / (sqrt(a+d) + sqrt(a)); infinite if a may be below 0."""
     v = np.sqrt(a[0])
-    error = np.where(surely(a[1]) <= a[0], a[1] / v, np.inf)
+    error = np.where(with_own_rounding(a[1]) <= a[0], a[1] / v, np.inf)
     return at.rounded(v, np.where(a[1] == 0, 0.0, error))
 
 
 @rule("rsqrt")
 def _rsqrt(at: Arithmetic, _: Any, a: Pair) -> Pair:
     """[1/sqrt(a-ea) - 1/sqrt(a)], as ea / (sqrt(a) sqrt(a-ea) (sqrt(a) + sqrt(a-ea))); infinite if a may be 0."""
-    room = a[0] - surely(a[1])
+    room = a[0] - with_own_rounding(a[1])
     root, least = np.sqrt(a[0]), np.sqrt(np.maximum(room, 0.0))
     error = np.where(room > 0, a[1] / (root * least * (root + least)), np.inf)
     return at.rounded(1 / root, error, LIBRARY_ULPS)
@@ -113,7 +113,7 @@ def _cos(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [ea, at most 2], as sin
 
 def _normal_error(a: Array, ea: Array) -> Array:
     """[2/sqrt(pi) exp(-m**2) ea, at most 2], m the least of |a+d|: the largest slope of erf in the interval."""
-    least = np.maximum(abs(a) - surely(ea), 0.0)
+    least = np.maximum(abs(a) - with_own_rounding(ea), 0.0)
     slope = 2 / math.sqrt(math.pi) * np.exp(-least * least)
     return np.where(ea == 0, 0.0, np.minimum(slope * ea, 2.0))
 

@@ -41,8 +41,8 @@ def _filling(parameters: Mapping[str, Any], a: Array) -> Any:
 def _gather(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, indices: Pair) -> Pair:
     """Exact; unknown where the index vector is in doubt."""
     whole = _whole(indices[0])
-    v = indexing.gathered(at.sizes, parameters, a[0], whole, _filling(parameters, a[0]))
-    e = indexing.gathered(at.sizes, parameters, full(*a), whole, a[1].dtype.type(0))
+    v = indexing.gather_by_index(at.sizes, parameters, a[0], whole, _filling(parameters, a[0]))
+    e = indexing.gather_by_index(at.sizes, parameters, full(*a), whole, a[1].dtype.type(0))
     if _certain(indices):
         return v, e
     doubt = full(*indices).any(axis=-1).ravel()
@@ -54,7 +54,7 @@ def _gather(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, indices: Pai
 def _scatter(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, indices: Pair, updates: Pair) -> Pair:
     """Exact; of several updates for one place the last is taken, which JAX does not promise."""
     v, e = (
-        indexing.scattered(parameters, whole, _whole(indices[0]), part)
+        indexing.scatter_by_index(parameters, whole, _whole(indices[0]), part)
         for whole, part in ((a[0], updates[0]), (full(*a).copy(), full(*updates)))
     )
     return (v, e) if _certain(indices) else _unknown((v, e))
@@ -67,7 +67,7 @@ def _scatter_add(
     """[sum e], and (n - 1) u sum(|v| + e), where n numbers meet: the updates of a place, and what is there but 0."""
 
     def total(whole: Array, parts: Array) -> Array:
-        return indexing.scatter_added(parameters, whole, _whole(indices[0]), parts)
+        return indexing.scatter_add_by_index(parameters, whole, _whole(indices[0]), parts)
 
     v, e = total(a[0], updates[0]), total(full(*a), full(*updates))
     if not _certain(indices):

@@ -21,7 +21,7 @@ from verify.evaluate.bounds.arithmetic import (
     ends,
     entering,
     full,
-    surely,
+    with_own_rounding,
 )
 
 RULES: dict[str, Rule] = {}
@@ -72,7 +72,7 @@ def _div(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pai
     quotient = a[0] / b[0]
     if integral(parameters):
         return truncate(quotient, np.where((a[1] > 0) | (b[1] > 0), np.inf, 0.0))
-    room = abs(b[0]) - surely(b[1])
+    room = abs(b[0]) - with_own_rounding(b[1])
     error = np.where(room > 0, (a[1] + abs(quotient) * b[1]) / room, np.inf)
     return at.rounded(quotient, error)
 

@@ -11,7 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair, Rule, entering, full, surely
+from verify.evaluate.bounds.arithmetic import (
+    EXACT,
+    Arithmetic,
+    Array,
+    Pair,
+    Rule,
+    entering,
+    full,
+    with_own_rounding,
+)
 from verify.evaluate.program import NoRule
 
 RULES: dict[str, Rule] = {}
@@ -28,8 +37,8 @@ def may_be_largest(v: Array, e: Array, axes: tuple[int, ...]) -> tuple[Array, Ar
     largest = v == top
     if e is EXACT or not e.any():
         return largest, np.zeros((), dtype=bool)
-    low = (v - surely(e)).max(axis=axes, keepdims=True)
-    candidates = ~(v + surely(e) < low)
+    low = (v - with_own_rounding(e)).max(axis=axes, keepdims=True)
+    candidates = ~(v + with_own_rounding(e) < low)
     alone = candidates.sum(axis=axes, keepdims=True) == 1
     exact = np.where(candidates, e == 0, True).all(axis=axes, keepdims=True)
     return largest, candidates & ~alone & ~exact
@@ -72,7 +81,7 @@ def _ordered(key: Pair, payload: Pair, axis: int, order: Array) -> Pair:
     if payload is key:
         return v, np.broadcast_to(most, v.shape)
     gaps = np.diff(np.take_along_axis(key[0], order, axis), axis=axis)
-    close = abs(gaps) <= 2 * surely(most)
+    close = abs(gaps) <= 2 * with_own_rounding(most)
     edge = np.zeros_like(most, dtype=bool)
     doubt = np.concatenate([edge, close], axis) | np.concatenate([close, edge], axis)
     widest = np.ptp(payload[0], axis=axis, keepdims=True) + full(*payload).max(axis=axis, keepdims=True)

@@ -28,17 +28,20 @@ def _convolution(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair
     A are the windows of the first operand and B the kernels, n the products whose window entry lies inside. It is a
     bound for the sum itself, not for algorithms that compute other products (Winograd, FFT).
     """
-    A, B = windows.rows(at.sizes, parameters, a[0], b[0].shape), windows.columns(parameters, b[0])
-    n = windows.terms(at.sizes, parameters, a[0].shape, b[0].shape)
+    A, B = (
+        windows.window_rows(at.sizes, parameters, a[0], b[0].shape),
+        windows.window_kernels(parameters, b[0]),
+    )
+    n = windows.window_terms(at.sizes, parameters, a[0].shape, b[0].shape)
     size_a, size_b = abs(A), abs(B)
     error: Array = np.zeros((), dtype=float)
     largest_a, largest_b = size_a, size_b
     if b[1] is not EXACT:
-        Eb = windows.columns(parameters, full(*b))
+        Eb = windows.window_kernels(parameters, full(*b))
         largest_b = size_b + Eb
         error = size_a @ Eb
     if a[1] is not EXACT:
-        Ea = windows.rows(at.sizes, parameters, full(*a), b[0].shape)
+        Ea = windows.window_rows(at.sizes, parameters, full(*a), b[0].shape)
         largest_a = size_a + Ea
         error = error + Ea @ largest_b
     error = error + (at.share(largest_a @ largest_b, n * at.u) + n * at.eta)
@@ -52,7 +55,7 @@ def _window_sum(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
 
     def total(array: Array) -> Array:
         view = windows.windows(at.sizes, parameters, array, 0)
-        return np.asarray(view.sum(axis=windows.within(view)))
+        return np.asarray(view.sum(axis=windows.window_axes(view)))
 
     value = total(a[0])
     error = np.zeros_like(value) if a[1] is EXACT else total(full(*a))
@@ -67,11 +70,11 @@ def _window_extreme(sign: int) -> Rule:
     def extreme(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
         """Exact; no extreme moves more than the entry of its window that moves most."""
         view = windows.windows(at.sizes, parameters, sign * a[0], -np.inf)
-        value = sign * view.max(axis=windows.within(view))
+        value = sign * view.max(axis=windows.window_axes(view))
         if a[1] is EXACT:
             return value, EXACT
         errors = windows.windows(at.sizes, parameters, full(*a), 0)
-        return value, errors.max(axis=windows.within(errors))
+        return value, errors.max(axis=windows.window_axes(errors))
 
     return extreme
 
@@ -86,8 +89,8 @@ def _largest_in_window(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -
     In doubt as `may_be_largest` says: equal numbers that are exact are in none.
     """
     sign = -1.0 if parameters["smallest"] else 1.0
-    v = windows.entries(at.sizes, parameters, sign * a[0], -np.inf)
-    e = EXACT if a[1] is EXACT else windows.entries(at.sizes, parameters, full(*a), 0)
+    v = windows.window_entries(at.sizes, parameters, sign * a[0], -np.inf)
+    e = EXACT if a[1] is EXACT else windows.window_entries(at.sizes, parameters, full(*a), 0)
     _, doubt = may_be_largest(v, e, (v.ndim - 1,))
     first = np.arange(v.shape[-1]) == v.argmax(axis=-1)[..., np.newaxis]
     return first, doubt
@@ -103,7 +106,7 @@ def _add_to_windows(
     for the n numbers that may be there. Where windows are ``shared``, each of their entries may have a part of it.
     """
     whole = shape(parameters["out_shape"], at.sizes)
-    where = windows.places(at.sizes, parameters, whole).ravel()
+    where = windows.window_places(at.sizes, parameters, whole).ravel()
     count = int(np.prod(whole))
 
     def total(numbers: Array) -> Array:

@@ -3,6 +3,6 @@
 `deviating` has values with samples, `passing` a rule for each primitive; `evaluation` puts them together.
 """
 
-from verify.evaluate.rounding.evaluation import SAMPLES, evaluate, reach
+from verify.evaluate.rounding.evaluation import SAMPLES, evaluate_under_rounding, reach
 
-__all__ = ["SAMPLES", "evaluate", "reach"]
+__all__ = ["SAMPLES", "evaluate_under_rounding", "reach"]

@@ -21,7 +21,7 @@ _KEPT = 2**21
 
 
 class Generator(Protocol):
-    """What draws the samples: a generator of NumPy's, or a `Draws`."""
+    """The source of the samples: a generator of NumPy's, or a `Draws`."""
 
     def standard_normal(self, size: tuple[int, ...], dtype: Any) -> Array:
         """Normal numbers."""

@@ -31,9 +31,9 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate import windows
-from verify.evaluate.bounds import RULES, literal
+from verify.evaluate.bounds import RULES, evaluate_literal
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
-from verify.evaluate.bounds.evaluation import RULES_OF_SHIFTS, rules_for
+from verify.evaluate.bounds.evaluation import RULES_OF_SHIFTS, rules_of_evaluation
 from verify.evaluate.program import Operation, Program, require_rules
 from verify.evaluate.rounding.deviating import Deviating, Draws, Sampling
 from verify.evaluate.rounding.passing import PASSING
@@ -55,7 +55,7 @@ def reach(probability: float, samples: int = SAMPLES) -> float:
     return float(np.sqrt(samples * np.expm1(2 / samples * np.log(2 / probability))))
 
 
-def evaluate(
+def evaluate_under_rounding(
     program: Program,
     inputs: list[Array],
     at: Arithmetic,
@@ -135,9 +135,9 @@ Carried = dict[int, tuple[Array, Array | None]]
 def _carried_out(program: Program, inputs: list[Array], at: Arithmetic) -> Carried:
     """The values of all slots that the gradient needs, with the rounding of each operation alone."""
     carried: Carried = {}
-    rules = rules_for(program, inputs)
+    rules = rules_of_evaluation(program, inputs)
     for slot, constant in program.constants:
-        value, error = literal(at, constant)
+        value, error = evaluate_literal(at, constant)
         carried[slot] = value, error / at.u if error.any() else None
     for slot, array in zip(program.inputs, inputs, strict=True):
         carried[slot] = array, None
@@ -245,8 +245,8 @@ def _own(
         n = int(np.prod([pairs[0][0].shape[axis] for axis in inner]))
     elif name == "conv_general_dilated":
         (lhs, _), (rhs, _) = pairs
-        rows = windows.terms(at.sizes, parameters, lhs.shape, rhs.shape)
-        columns = windows.columns(parameters, rhs)
+        rows = windows.window_terms(at.sizes, parameters, lhs.shape, rhs.shape)
+        columns = windows.window_kernels(parameters, rhs)
         n = windows.convolved(
             at.sizes, parameters, np.broadcast_to(rows, (len(columns), len(rows), columns.shape[2]))
         )

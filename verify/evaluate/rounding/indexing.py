@@ -37,12 +37,12 @@ def _jointly(function: Callable[..., Array], *numbers: int) -> Passing:
 
 
 PASSING: dict[str, Passing] = {
-    "gather": _jointly(lambda sizes, p, a, indices: indexing.gathered(sizes, p, a, indices, 0), 0),
+    "gather": _jointly(lambda sizes, p, a, indices: indexing.gather_by_index(sizes, p, a, indices, 0), 0),
     "scatter": _jointly(
-        lambda sizes, p, a, updates, indices: indexing.scattered(p, a, indices, updates), 0, 2
+        lambda sizes, p, a, updates, indices: indexing.scatter_by_index(p, a, indices, updates), 0, 2
     ),
     "scatter-add": _jointly(
-        lambda sizes, p, a, updates, indices: indexing.scatter_added(p, a, indices, updates), 0, 2
+        lambda sizes, p, a, updates, indices: indexing.scatter_add_by_index(p, a, indices, updates), 0, 2
     ),
     "dynamic_slice": _jointly(
         lambda sizes, p, a, *starts: indexing.dynamic_slice(sizes, p, a, [int(start) for start in starts]), 0

@@ -21,13 +21,13 @@ from verify.evaluate.rounding.deviating import Deviating, Sampling
 from verify.evaluate.rounding.samplewise import each_in_turn, ordered
 from verify.evaluate.rounding.slopes import (
     Passing,
-    compared,
-    jumping,
-    linear,
+    linear_slope,
     lined_up,
-    power,
-    secant,
-    wave,
+    power_slope,
+    secant_slope,
+    slope_of_comparison,
+    slope_of_jump,
+    wave_slope,
 )
 
 
@@ -35,14 +35,14 @@ def _quotient(sampling: Sampling, _: Any, result: Array, operands: list[Deviatin
     """(da - q db) / b, by the smallest b that its band reaches; nothing is known where that is 0."""
     b, eb = operands[1].excursion(sampling)
     room = np.where(abs(b) > eb, (abs(b) - eb) * np.sign(b), 0.0)
-    return linear(lambda q, a, b: 1 / room, lambda q, a, b: -q / room)(sampling, _, result, operands)
+    return linear_slope(lambda q, a, b: 1 / room, lambda q, a, b: -q / room)(sampling, _, result, operands)
 
 
 def _root(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
     """The chord of the square root, from the smallest a that its band reaches; nothing is known below 0."""
     a, ea = operands[0].excursion(sampling)
     slope = np.where(ea <= a, 1 / (result + np.sqrt(np.maximum(a - ea, 0))), np.inf)
-    return linear(lambda r, a: slope)(sampling, _, result, operands)
+    return linear_slope(lambda r, a: slope)(sampling, _, result, operands)
 
 
 def _chosen(first: Callable[[Array, Array], Array]) -> Passing:
@@ -235,7 +235,7 @@ def _exact(sampling: Sampling, _: Any, result: Array, operands: list[Deviating])
 
 
 def _sum_of_two(sign: float) -> Passing:
-    return linear(lambda r, a, b: 1.0, lambda r, a, b: sign)
+    return linear_slope(lambda r, a, b: 1.0, lambda r, a, b: sign)
 
 
 def _integer_power(
@@ -243,26 +243,29 @@ def _integer_power(
 ) -> Array | None:
     y = parameters["y"]
     with np.errstate(all="ignore"):
-        return linear(lambda r, a: y * a ** float(y - 1))(sampling, parameters, result, operands)
+        return linear_slope(lambda r, a: y * a ** float(y - 1))(sampling, parameters, result, operands)
 
 
 PASSING: dict[str, Passing] = {
     "add": _sum_of_two(1.0),
     "add_any": _sum_of_two(1.0),
     "sub": _sum_of_two(-1.0),
-    "mul": linear(lambda r, a, b: b, lambda r, a, b: a),
+    "mul": linear_slope(lambda r, a, b: b, lambda r, a, b: a),
     "div": _quotient,
-    "neg": linear(lambda r, a: -1.0),
-    "abs": linear(lambda r, a: np.where(a < 0, -1.0, 1.0)),
-    "square": linear(lambda r, a: 2 * a),
-    "one_minus_square": linear(lambda r, a: -2 * a),
+    "neg": linear_slope(lambda r, a: -1.0),
+    "abs": linear_slope(lambda r, a: np.where(a < 0, -1.0, 1.0)),
+    "square": linear_slope(lambda r, a: 2 * a),
+    "one_minus_square": linear_slope(lambda r, a: -2 * a),
     "integer_pow": _integer_power,
-    **{name: secant(name) for name in ("exp", "exp2", "expm1", "log", "log1p", "logistic", "tanh", "erf")},
-    **{name: secant(name, -1) for name in ("rsqrt", "erfc")},
-    "pow": power,
-    "sin": wave(np.cos),
-    "cos": wave(lambda a: -np.sin(a)),
-    **{name: jumping(name) for name in ("floor", "ceil", "round", "rem", "argmax", "argmin")},
+    **{
+        name: secant_slope(name)
+        for name in ("exp", "exp2", "expm1", "log", "log1p", "logistic", "tanh", "erf")
+    },
+    **{name: secant_slope(name, -1) for name in ("rsqrt", "erfc")},
+    "pow": power_slope,
+    "sin": wave_slope(np.cos),
+    "cos": wave_slope(lambda a: -np.sin(a)),
+    **{name: slope_of_jump(name) for name in ("floor", "ceil", "round", "rem", "argmax", "argmin")},
     "sqrt": _root,
     "max": _chosen(np.greater_equal),
     "min": _chosen(np.less_equal),
@@ -271,7 +274,10 @@ PASSING: dict[str, Passing] = {
     "reduce_max": _extreme(1),
     "reduce_min": _extreme(-1),
     "dot_general": _product,
-    **{name: compared(name) for name in ("gt", "ge", "lt", "le", "eq", "ne", "is_largest", "is_smallest")},
+    **{
+        name: slope_of_comparison(name)
+        for name in ("gt", "ge", "lt", "le", "eq", "ne", "is_largest", "is_smallest")
+    },
     "and": _logical(np.logical_and),
     "or": _logical(np.logical_or),
     "not": _logical(np.logical_not),
@@ -284,7 +290,7 @@ PASSING: dict[str, Passing] = {
     "top_k": ordered("top_k"),
     "select_n": _selected,
     "convert_element_type": _converted,
-    "sign": jumping("sign"),
+    "sign": slope_of_jump("sign"),
     "is_finite": _exact,
     **{name: _moved(name) for name in moves.MOVES},
 }

@@ -10,7 +10,7 @@ import numpy as np
 from verify.evaluate.bounds import Array
 from verify.evaluate.moves import Move
 from verify.evaluate.rounding.deviating import Deviating, Sampling
-from verify.evaluate.rounding.slopes import Passing, jumping
+from verify.evaluate.rounding.slopes import Passing, slope_of_jump
 
 
 def each_in_turn(function: Move) -> Passing:
@@ -44,7 +44,7 @@ def ordered(name: str) -> Passing:
         sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
     ) -> Array | None:
         if parameters["which_result"]:
-            return jumping(name)(sampling, parameters, result, operands)
+            return slope_of_jump(name)(sampling, parameters, result, operands)
         samples = operands[0].drawn(sampling)
         if samples is None:
             return None

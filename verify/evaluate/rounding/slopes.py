@@ -20,7 +20,7 @@ def lined_up(samples: Array, ndim: int) -> Array:
     return samples.reshape(len(samples), *[1] * lacking, *samples.shape[1:]) if lacking else samples
 
 
-def linear(*partials: Callable[..., Any]) -> Passing:
+def linear_slope(*partials: Callable[..., Any]) -> Passing:
     """A function's total differential: for each operand, its partial derivative ``(result, *values)``."""
 
     def passing(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
@@ -38,7 +38,7 @@ def linear(*partials: Callable[..., Any]) -> Passing:
     return passing
 
 
-def secant(name: str, sign: int = 1) -> Passing:
+def secant_slope(name: str, sign: int = 1) -> Passing:
     """A function that increases (or, with sign -1, decreases): its largest slope as far as the band reaches."""
 
     def passing(
@@ -56,7 +56,7 @@ def secant(name: str, sign: int = 1) -> Passing:
     return passing
 
 
-def power(
+def power_slope(
     sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
 ) -> Array | None:
     """a**b: its largest slopes as far as the bands reach, by one operand and then by the other."""
@@ -68,10 +68,12 @@ def power(
     for i, sign in enumerate(signs):
         _, reached = RULES["pow"](sampling.at, {}, *(pairs[j] if j == i else exact[j] for j in (0, 1)))
         slopes.append(np.where(pairs[i][1] > 0, sign * (reached - still) / pairs[i][1], 0.0))
-    return linear(*(lambda r, a, b, slope=slope: slope for slope in slopes))(sampling, {}, result, operands)
+    return linear_slope(*(lambda r, a, b, slope=slope: slope for slope in slopes))(
+        sampling, {}, result, operands
+    )
 
 
-def wave(slope: Callable[[Array], Array]) -> Passing:
+def wave_slope(slope: Callable[[Array], Array]) -> Passing:
     """sin and cos: the slope, and what it may gain as far as the band reaches."""
 
     def passing(
@@ -80,12 +82,12 @@ def wave(slope: Callable[[Array], Array]) -> Passing:
         a, ea = operands[0].excursion(sampling)
         here = slope(a)
         largest = np.copysign(np.minimum(abs(here) + ea, 1.0), here)
-        return linear(lambda r, a: largest)(sampling, parameters, result, operands)
+        return linear_slope(lambda r, a: largest)(sampling, parameters, result, operands)
 
     return passing
 
 
-def compared(name: str) -> Passing:
+def slope_of_comparison(name: str) -> Passing:
     """A comparison: in doubt, each sample has either outcome."""
 
     def passing(
@@ -101,7 +103,7 @@ def compared(name: str) -> Passing:
     return passing
 
 
-def jumping(name: str) -> Passing:
+def slope_of_jump(name: str) -> Passing:
     """A function that only jumps: in doubt, half of the samples are off by all that the worst case allows."""
 
     def passing(

@@ -17,7 +17,7 @@ from verify.evaluate.rounding.slopes import Passing
 
 def _window_sum(sizes: Mapping[str, int], parameters: Mapping[str, Any], a: Array) -> Array:
     view = windows.windows(sizes, parameters, a, 0)
-    return np.asarray(view.sum(axis=windows.within(view)))
+    return np.asarray(view.sum(axis=windows.window_axes(view)))
 
 
 def _extreme(sign: int) -> Passing:
@@ -30,10 +30,10 @@ def _extreme(sign: int) -> Passing:
         if samples is None:
             return None
         sizes = sampling.at.sizes
-        entries = windows.entries(sizes, parameters, sign * operands[0].value, -np.inf)
+        entries = windows.window_entries(sizes, parameters, sign * operands[0].value, -np.inf)
         behind = ((entries - sign * result[..., np.newaxis]) / sampling.at.u).astype(sampling.dtype)
         moved = [
-            sign * (behind + windows.entries(sizes, parameters, sign * sample, 0)).max(axis=-1)
+            sign * (behind + windows.window_entries(sizes, parameters, sign * sample, 0)).max(axis=-1)
             for sample in samples
         ]
         return np.asarray(moved)
@@ -66,7 +66,7 @@ def _added(
     if samples is None and flips is None:
         return None
     whole = shape(parameters["out_shape"], sampling.at.sizes)
-    where = windows.places(sampling.at.sizes, parameters, whole).ravel()
+    where = windows.window_places(sampling.at.sizes, parameters, whole).ravel()
     value = source.value[..., np.newaxis] / sampling.at.u
     results = []
     for k in range(sampling.samples):

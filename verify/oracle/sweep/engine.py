@@ -59,7 +59,7 @@ class Engine(Generic[W]):
         if executor is None:
             count = workers or os.cpu_count() or 1
             context = multiprocessing.get_context("spawn")  # a fork of a process with JAX's threads may hang
-            self._make = lambda: ProcessPoolExecutor(count, context, worker.start)
+            self._make = lambda: ProcessPoolExecutor(count, context, worker.start_worker)
         self._executor = executor if isinstance(executor, Executor) else self._made()
         self._under_way: dict[Future[Any], W] = {}
         self.workers: int | None = workers or getattr(self._executor, "_max_workers", None)

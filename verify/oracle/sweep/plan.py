@@ -73,7 +73,7 @@ class Shard:
         return replace(self, stop=middle), replace(self, start=middle)
 
     def name(self, environment: dict[str, str]) -> str:
-        """Return the digest that names it, for results judged by ``environment``."""
+        """Return the digest that names it, for results judged by ``plan_environment``."""
         text = json.dumps([asdict(self), environment], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -95,7 +95,7 @@ class Plan:
     size
         The cases of a shard.
     environment
-        What else the results depend on: see `environment`.
+        What else the results depend on: see `plan_environment`.
     """
 
     target: str
@@ -150,7 +150,7 @@ def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
     ]
 
 
-def environment() -> dict[str, str]:
+def plan_environment() -> dict[str, str]:
     """Return what a result depends on besides its shard: versions, and a digest of this project's own code."""
     packages = ("numpy", "jax", "jaxlib", "hypothesis", "python-flint")
     return {

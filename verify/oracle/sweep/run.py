@@ -10,8 +10,8 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from verify.case.draw import cases as drawn_from
-from verify.case.recipe import DTYPES, REGIMES
+from verify.case.case import DTYPES, REGIMES
+from verify.case.cases import cases as drawn_from
 from verify.checks.finding import Finding
 from verify.checks.table import FOLLOW_UPS
 from verify.oracle.report import Report
@@ -19,7 +19,16 @@ from verify.oracle.search import Progress
 from verify.oracle.sweep import worker
 from verify.oracle.sweep.engine import Deadly, Engine
 from verify.oracle.sweep.ledger import SPLIT, Ledger
-from verify.oracle.sweep.plan import SHARD, Job, Plan, Shard, digest_of, digest_of_program, environment, fixed
+from verify.oracle.sweep.plan import (
+    SHARD,
+    Job,
+    Plan,
+    Shard,
+    digest_of,
+    digest_of_program,
+    fixed,
+    plan_environment,
+)
 from verify.oracle.sweep.standing import Standing, Watch, results
 from verify.oracle.sweep.totals import Kind, Totals
 from verify.reference.judge import VERDICTS
@@ -31,7 +40,7 @@ class Refused(RuntimeError):
     """A worker has another version of the target, or of what judges it, than the process that made the plan."""
 
 
-class Place(NamedTuple):
+class SweepPlace(NamedTuple):
     """A target that every process can load by name, and a Spec that it is judged by."""
 
     where: str
@@ -112,7 +121,7 @@ def sweep(
     where = _named(gradient)
     listed = [specs] if specs is None or isinstance(specs, Spec) else list(specs)
     return sweep_places(
-        [Place(where, spec) for spec in listed],
+        [SweepPlace(where, spec) for spec in listed],
         where.rpartition(":")[2],
         cases=cases,
         ledger=ledger,
@@ -128,7 +137,7 @@ def sweep(
 
 
 def sweep_places(
-    places: Sequence[Place],
+    places: Sequence[SweepPlace],
     name: str,
     *,
     cases: int,
@@ -145,7 +154,7 @@ def sweep_places(
     """Sweep several targets as one: see `sweep`, whose arguments these are."""
     start = time.perf_counter()
     jobs = tuple(_job(place, options) for place in places)
-    plan = Plan(name, jobs, cases, seed, tuple(checks), shard, environment())
+    plan = Plan(name, jobs, cases, seed, tuple(checks), shard, plan_environment())
     interrupted = False
     findings: list[Finding] = []
     with Ledger(ledger) as book, Engine[Shard](executor, workers) as engine:
@@ -201,7 +210,7 @@ def _named(gradient: Any) -> str:
     return f"{Path(source).resolve()}:{name}" if source.endswith(".py") else where
 
 
-def _job(place: Place, options: dict[str, Any]) -> tuple[Job, tuple[tuple[str, Any], ...]]:
+def _job(place: SweepPlace, options: dict[str, Any]) -> tuple[Job, tuple[tuple[str, Any], ...]]:
     """The job of a place, and the options of `verify.cases` with what its target takes."""
     loaded = load(place.where)
     target = as_target(loaded, spec=place.spec)

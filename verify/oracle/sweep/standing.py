@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.oracle.sweep.ledger import SPLIT, Ledger
-from verify.oracle.sweep.plan import Plan, Shard, differences, digest_of, environment
+from verify.oracle.sweep.plan import Plan, Shard, differences, digest_of, plan_environment
 from verify.oracle.sweep.totals import Totals, Verdicts
 
 LATELY = 60.0
@@ -152,7 +152,7 @@ def _results(shard: Shard, plan: Plan, book: Ledger) -> Iterator[tuple[Shard, An
 
 def changed(plan: Plan) -> list[str]:
     """Return in what the code and the versions here differ from those of a plan."""
-    here = environment()
+    here = plan_environment()
     for job, _ in plan.jobs:
         try:
             here[job.where] = digest_of(job.where)

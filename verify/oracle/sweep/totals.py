@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, NamedTuple
 
-from verify.case.recipe import REGIMES, Case
+from verify.case.case import REGIMES, Case
 from verify.checks.finding import Finding
 from verify.diagnosis.reproduce import reproduction
 from verify.oracle.sweep.plan import Shard

@@ -1,6 +1,6 @@
 """The work of a sweep's process: judge the cases of one shard, or complete one finding.
 
-Nothing that uses several threads is imported before `start` has run: each process has one core.
+Nothing that uses several threads is imported before `start_worker` has run: each process has one core.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from verify.case.recipe import Case
+    from verify.case.case import Case
     from verify.checks.finding import Finding
     from verify.oracle.sweep.plan import Job, Shard
 
@@ -22,7 +22,7 @@ DIED = "the process that called the gradient died"
 """What is said of a case that kills the process that judges it."""
 
 
-def start() -> None:
+def start_worker() -> None:
     """Prepare a process of a pool: it uses one thread, since others like it run beside it, and ends with its parent.
 
     Ctrl-C in a terminal reaches every process there: the parent alone answers it.
@@ -109,14 +109,14 @@ def simplest_finding(shard: Shard, check: str, verdict: str) -> Finding | None:
     import contextlib
     import functools
 
-    from verify.case.draw import cases
-    from verify.case.recipe import REGIMES
+    from verify.case.case import REGIMES
+    from verify.case.cases import cases
     from verify.case.run import run_cases
     from verify.checks.examine import examine_case
-    from verify.checks.finding import finding_of
+    from verify.checks.finding import as_finding
     from verify.diagnosis.diagnose import with_diagnosis
     from verify.diagnosis.recognise import with_recognition
-    from verify.oracle.check import complete
+    from verify.oracle.check import complete_finding
     from verify.oracle.search import follow_up_of
     from verify.subject.call import Failed
 
@@ -129,7 +129,7 @@ def simplest_finding(shard: Shard, check: str, verdict: str) -> Finding | None:
             examine_case(target, spec, case, follow_up_of(case, shard.checks))
         except Failed as failure:
             if (failure.check, failure.verdict) == (check, verdict):
-                simplest = finding_of(failure, case)
+                simplest = as_finding(failure, case)
                 raise
 
     options = dict(shard.options)
@@ -139,7 +139,7 @@ def simplest_finding(shard: Shard, check: str, verdict: str) -> Finding | None:
         return None
     regimes = options.pop("regimes", tuple(REGIMES))
     draw = functools.partial(cases, spec, **options)
-    finding = complete(target, spec, simplest, draw, regimes, shard.seed)
+    finding = complete_finding(target, spec, simplest, draw, regimes, shard.seed)
     return with_diagnosis(with_recognition([finding], target, spec), target, spec, options.get("labels"))[0]
 
 
@@ -157,7 +157,7 @@ def _prepared(shard: Shard) -> tuple[Any, Any, list[Case]]:
 def _prepared_cases(shard: Shard, target: Any = None) -> list[Case]:
     import warnings
 
-    from verify.case.draw import cases
+    from verify.case.cases import cases
     from verify.case.run import drawn_cases
 
     spec = shard.job.spec if target is None else target.judged_as(shard.job.spec)
@@ -187,7 +187,7 @@ def _environment() -> dict[str, str]:
     if not _KNOWN:
         from verify.oracle.sweep import plan
 
-        _KNOWN.update(plan.environment())
+        _KNOWN.update(plan.plan_environment())
     return _KNOWN
 
 

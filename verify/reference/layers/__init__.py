@@ -3,6 +3,6 @@
 `named` finds one; `NAMES` lists them.
 """
 
-from verify.reference.layers.table import NAMES, REFERENCES, named
+from verify.reference.layers.table import NAMES, REFERENCES, reference_in_table
 
-__all__ = ["NAMES", "REFERENCES", "named"]
+__all__ = ["NAMES", "REFERENCES", "reference_in_table"]

@@ -133,7 +133,7 @@ NAMES = tuple(REFERENCES)
 """The names of the references."""
 
 
-def named(name: str) -> Reference:
+def reference_in_table(name: str) -> Reference:
     """The reference of a name.
 
     Raises

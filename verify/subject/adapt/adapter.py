@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from verify.case.recipe import DTYPES
+from verify.case.case import DTYPES
 from verify.reference.truth import SpecLike
 from verify.subject.adapt import inference
 from verify.subject.adapt.description import Description

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from verify.case.recipe import LABELS as LABELS_OF
-from verify.case.recipe import Case
+from verify.case.case import LABELS as LABELS_OF
+from verify.case.case import Case
 from verify.reference.judge import judge
 from verify.reference.spec import Spec
-from verify.reference.truth import SpecLike, Truth, flat
+from verify.reference.truth import SpecLike, Truth, tensors_of
 from verify.subject.adapt.description import Description
 from verify.subject.adapt.network import AdaptedNetwork
 from verify.subject.adapt.places import slots
@@ -36,7 +36,7 @@ from verify.subject.adapt.reading import (
     SAMPLES,
     Reading,
 )
-from verify.subject.call import Failed, widen
+from verify.subject.call import Failed, widen_by_recovery
 
 Array = npt.NDArray[Any]
 WIDTHS = (8, 5, 3, 12, 14, 17, 20, 23, 26, 29, 32)
@@ -44,7 +44,7 @@ WIDTHS = (8, 5, 3, 12, 14, 17, 20, 23, 26, 29, 32)
 BATCH = 11
 
 
-class Inferred(NamedTuple):
+class InferredReading(NamedTuple):
     """A reading, the dtypes that it allows (None: any), and what the report says of it."""
 
     reading: Reading
@@ -52,7 +52,7 @@ class Inferred(NamedTuple):
     notes: tuple[str, ...]
 
 
-def infer(described: Description, spec: SpecLike) -> Inferred:
+def infer(described: Description, spec: SpecLike) -> InferredReading:
     """The reading under which a network is judged: what the user said, and the best of the rest.
 
     A network of batches also runs with one sample at a time, and mistakes about the batch do not show then. So what
@@ -73,7 +73,7 @@ def infer(described: Description, spec: SpecLike) -> Inferred:
             *notes,
             f"{dtype} only: parameters are set in place, in arrays that the network made {dtype}",
         )
-    return Inferred(reading, only, notes)
+    return InferredReading(reading, only, notes)
 
 
 def _dtype(described: Description, depth: int) -> str | None:
@@ -133,7 +133,7 @@ def _candidates(described: Description, probe: Case, spec: SpecLike) -> Iterator
             yield replace(reading, ones=True)
 
 
-class Fit(NamedTuple):
+class InferenceFit(NamedTuple):
     """The fit of a reading, the better the larger.
 
     ``batches``: it takes a batch at once, and the gradients of the weights have their shapes. ``matched``: how
@@ -148,7 +148,9 @@ class Fit(NamedTuple):
     runs: bool
 
 
-def _tried(described: Description, reading: Reading, probe: Case, spec: SpecLike) -> tuple[Fit, Reading]:
+def _tried(
+    described: Description, reading: Reading, probe: Case, spec: SpecLike
+) -> tuple[InferenceFit, Reading]:
     """Return how well a reading fits, and the reading with the form of its gradients found."""
     if reading.labels != "rows":
         probe = replace(probe, labels=reading.labels)
@@ -167,19 +169,23 @@ def _tried(described: Description, reading: Reading, probe: Case, spec: SpecLike
                 added = AdaptedNetwork(described, replace(reading, each="sum"), sums).gradient(params, x, y)
                 if _distance(added, truth) < _distance(gradient, truth):
                     reading, gradient = replace(reading, each="sum"), added
-        matched = [a.shape == b.shape for a, b in zip(flat(gradient), flat(params), strict=True)]
+        matched = [a.shape == b.shape for a, b in zip(tensors_of(gradient), tensors_of(params), strict=True)]
         batches = all(matched[::2]) and not reading.samples.startswith("single")
         if not all(matched):
-            return Fit(batches, sum(matched), -1.0, right=False, runs=True), reading
+            return InferenceFit(batches, sum(matched), -1.0, right=False, runs=True), reading
         truth = Truth.of(spec, probe.inputs(), probe.dtype)
-        cosine = _cosine(flat(gradient), flat(truth.gradient))
-        right = judge(widen(truth, gradient), flat(gradient), probe.dtype).verdict == "verified"
-        return Fit(batches, len(matched), cosine, right, runs=True), reading
+        cosine = _cosine(tensors_of(gradient), tensors_of(truth.gradient))
+        right = (
+            judge(widen_by_recovery(truth, gradient), tensors_of(gradient), probe.dtype).verdict == "verified"
+        )
+        return InferenceFit(batches, len(matched), cosine, right, runs=True), reading
     except Failed as failure:
         # Parameters that cannot be set are the worst: what was run was another network.
-        return Fit(False, -2 if failure.check == "parameters" else -1, -1.0, right=False, runs=False), reading
+        return InferenceFit(
+            False, -2 if failure.check == "parameters" else -1, -1.0, right=False, runs=False
+        ), reading
     except Exception:  # this reading is not the network's
-        return Fit(False, -1, -1.0, right=False, runs=False), reading
+        return InferenceFit(False, -1, -1.0, right=False, runs=False), reading
 
 
 def _formed(described: Description, reading: Reading, result: Any, params: Any) -> Reading:
@@ -196,7 +202,7 @@ def _formed(described: Description, reading: Reading, result: Any, params: Any) 
             layers = candidate.layers(*candidate.taken_apart(result, len(params)))
         except Exception:  # not of this form
             continue
-        matched = sum(t.shape == shape for t, shape in zip(flat(layers), expected, strict=True))
+        matched = sum(t.shape == shape for t, shape in zip(tensors_of(layers), expected, strict=True))
         if matched > most:
             best, most = candidate, matched
     if most <= 0 and reading.samples in ("rows", "columns") and not reading.each:
@@ -211,12 +217,12 @@ def _fits(reading: Reading, result: Any, params: Any) -> bool:
         layers = reading.layers(*reading.taken_apart(result, len(params)))
     except Exception:  # not of this form
         return False
-    return all(a.shape == b.shape for a, b in zip(flat(layers), flat(params), strict=True))
+    return all(a.shape == b.shape for a, b in zip(tensors_of(layers), tensors_of(params), strict=True))
 
 
 def _distance(gradient: Any, truth: Truth) -> float:
     """Return how far a gradient is from the reference's: that of samples averaged, or added up, is the nearer."""
-    pairs = zip(flat(gradient), flat(truth.gradient), strict=True)
+    pairs = zip(tensors_of(gradient), tensors_of(truth.gradient), strict=True)
     return float(sum(np.linalg.norm(np.ravel(a).astype(np.float64) - np.ravel(b)) for a, b in pairs))
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
-from verify.reference.tensor import tensors_of
+from verify.reference.tensor import tensor_names
 from verify.reference.truth import Gradient, GradientFunction
 from verify.subject.adapt import recovery
 from verify.subject.adapt.description import Description
 from verify.subject.adapt.places import Slot, slots
-from verify.subject.adapt.reading import Reading, shapes
+from verify.subject.adapt.reading import Reading, reading_shapes
 from verify.subject.call import Failed, Recovered
 
 Array = npt.NDArray[Any]
@@ -93,7 +93,7 @@ class AdaptedNetwork:
         divisor = self._divisor(len(parts))
         recovered = [part for part in parts if isinstance(part, Recovered)]
         if recovered:
-            return recovery.mean(recovered, divisor)
+            return recovery.recovered_mean(recovered, divisor)
         return [
             Layer(*(sum(t[1:], start=t[0]) / divisor for t in zip(*layer, strict=True)))
             for layer in zip(*parts, strict=True)
@@ -113,7 +113,7 @@ class AdaptedNetwork:
                 tensors = self.reading.taken_apart(result, len(params))
             except ValueError as error:
                 weights, biases = self.reading.tensors(params)
-                wanted = shapes(list(zip(weights, biases, strict=True)) if biases else weights)
+                wanted = reading_shapes(list(zip(weights, biases, strict=True)) if biases else weights)
                 raise ValueError(f"{error}; wanted are {wanted}, or the same in lists") from error
         self._require_kept(
             network, given, "the call changed the {} of the network, which it was to differentiate"
@@ -132,7 +132,7 @@ class AdaptedNetwork:
             self.described.update(network, x, y, rate)
             after = self.reading.layers(*self._tensors(network, len(params)))
             before = self.reading.layers(*self.reading.tensors(params))
-            found = recovery.recovered(before, after, rate, found)
+            found = recovery.recovered_gradient(before, after, rate, found)
         assert found is not None
         return found
 
@@ -171,7 +171,7 @@ class AdaptedNetwork:
     def _require_kept(self, network: Any, given: list[Array], detail: str) -> None:
         """Fail where the network's parameters are not what was set, to the bit."""
         count = len(given) if self.described.biases is None else len(given) // 2
-        weights, biases = tensors_of(count)[::2], tensors_of(count)[1::2]
+        weights, biases = tensor_names(count)[::2], tensor_names(count)[1::2]
         names = weights if self.described.biases is None else weights + biases
         for name, array, place in zip(names, given, self._places(network, count), strict=True):
             now = np.asarray(place.get())
@@ -187,7 +187,7 @@ class AdaptedNetwork:
             raise Failed("inputs" if "changed" in detail else "parameters", "wrong", detail.format(name))
 
     def _require_apart(self, network: Any, gradient: Gradient) -> None:
-        names = tensors_of(len(gradient))
+        names = tensor_names(len(gradient))
         kept = [np.asarray(place.get()) for place in self._places(network, len(gradient))]
         for name, tensor in zip(names, (tensor for layer in gradient for tensor in layer), strict=True):
             if any(np.may_share_memory(tensor, array) and np.shares_memory(tensor, array) for array in kept):

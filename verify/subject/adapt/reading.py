@@ -155,12 +155,12 @@ class Reading:
             )
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"the call's result is not {FORMS[self.form]}; it has the shapes {shapes(result)}"
+                f"the call's result is not {FORMS[self.form]}; it has the shapes {reading_shapes(result)}"
             ) from error
         if len(weights) != count or len(biases) not in (0, count):
             raise ValueError(
                 f"the call's result holds {len(weights)} layers; the network has {count}; "
-                f"it has the shapes {shapes(result)}"
+                f"it has the shapes {reading_shapes(result)}"
             )
         return (weights[::-1], biases[::-1]) if self.backwards else (weights, biases)
 
@@ -184,16 +184,18 @@ def _without_scalars(items: list[Any]) -> list[Any]:
     return list(kept[0].values()) if isinstance(kept[0], Mapping) else list(kept[0])
 
 
-def shapes(result: Any, depth: int = 3) -> str:
+def reading_shapes(result: Any, depth: int = 3) -> str:
     """The shapes of the arrays in a result, as they are nested: ``[((3, 4), (4,)), ((4, 2), (2,))]``."""
     if hasattr(result, "shape"):
         return str(tuple(result.shape)) if result.shape else "a number"
     if np.isscalar(result):
         return "a number" if not isinstance(result, str) else "a text"
     if isinstance(result, Mapping) and depth:
-        return "{" + ", ".join(f"{key}: {shapes(item, depth - 1)}" for key, item in result.items()) + "}"
+        return (
+            "{" + ", ".join(f"{key}: {reading_shapes(item, depth - 1)}" for key, item in result.items()) + "}"
+        )
     if isinstance(result, (list, tuple)) and depth:
-        inside = ", ".join(shapes(item, depth - 1) for item in result[:8]) + (
+        inside = ", ".join(reading_shapes(item, depth - 1) for item in result[:8]) + (
             ", ..." if len(result) > 8 else ""
         )
         return f"[{inside}]" if isinstance(result, list) else f"({inside})"

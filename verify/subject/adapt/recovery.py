@@ -14,7 +14,7 @@ from verify.subject.call import Failed, Recovered
 Array = npt.NDArray[Any]
 
 
-def recovered(
+def recovered_gradient(
     start: Sequence[Layer], end: Sequence[Layer], rate: float, other: Recovered | None = None
 ) -> Recovered:
     """The gradient that took parameters from ``start`` to ``end`` at a learning rate, with the recovery's error.
@@ -58,7 +58,7 @@ def _tensor(name: str, before: Array, after: Array, rate: float) -> tuple[Array,
     return value.astype(after.dtype), error
 
 
-def mean(parts: Sequence[Recovered], divisor: int) -> Recovered:
+def recovered_mean(parts: Sequence[Recovered], divisor: int) -> Recovered:
     """The sum of gradients recovered sample by sample, divided: the errors likewise, plus that of the sum."""
     layers, errors = [], []
     for i in range(len(parts[0])):
@@ -66,7 +66,7 @@ def mean(parts: Sequence[Recovered], divisor: int) -> Recovered:
         layers.append(Layer(*(value for value, _ in summed)))
         errors.append(Layer(*(error for _, error in summed)))
     others = [part.other for part in parts if part.other is not None]
-    return Recovered(layers, errors, mean(others, divisor) if others else None, parts[0].rates)
+    return Recovered(layers, errors, recovered_mean(others, divisor) if others else None, parts[0].rates)
 
 
 def _mean(parts: list[tuple[Array, Array]], divisor: int) -> tuple[Array, Array]:

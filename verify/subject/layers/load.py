@@ -7,9 +7,9 @@ from typing import Any
 
 import jax
 
-from verify.case.layers.draw import refusal
+from verify.case.layers.cases import refusal
 from verify.reference.backward import Reference, Setting
-from verify.reference.layers import named
+from verify.reference.layers import reference_in_table
 from verify.reference.shapes import Shape
 from verify.subject.layers.frameworks import JaxLayer, TorchLayer, jax_layer, torch_layer
 from verify.subject.layers.functions import of_functions
@@ -39,7 +39,7 @@ def as_reference(
     if reference is None:
         raise ValueError("reference must be a JAX function or a name from verify.reference.layers.NAMES")
     if isinstance(reference, str):
-        reference = named(reference)
+        reference = reference_in_table(reference)
     if not isinstance(reference, Reference):
         if shapes is None:
             raise ValueError('shapes must say the shape of each input of the reference, as {"x": "n d"}')

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from verify.case.case import DTYPES
 from verify.case.layers.values import REGIMES
-from verify.case.recipe import DTYPES
-from verify.subject.load import found_at
+from verify.subject.load import load_object
 from verify.subject.target import TargetError
 
 _OF_NETWORKS = (
@@ -45,14 +45,14 @@ def judged_layer(where: str | None, given: Mapping[str, Any]) -> tuple[Any, dict
         raise ValueError("TARGET must be named: module:name or path/to/file.py:name of a backward pass")
     arguments: dict[str, Any] = {"reference": given["reference"], "seed": given["seed"]}
     if given["forward_function"] is not None:
-        arguments["forward"] = found_at(given["forward_function"])
+        arguments["forward"] = load_object(given["forward_function"])
     for name, known in (("dtypes", DTYPES), ("regimes", REGIMES)):
         if given[name] is not None:
             items = tuple(item.strip() for item in given[name].split(",") if item.strip())
             if not items or any(item not in known for item in items):
                 raise ValueError(f"--{name} takes names from {', '.join(known)}; got {given[name]!r}")
             arguments[name] = items
-    found = found_at(where)
+    found = load_object(where)
     if not callable(found) and not hasattr(found, "target"):
         raise TargetError(f"{where} is of type {type(found).__name__}, not a backward pass")
     return found, arguments

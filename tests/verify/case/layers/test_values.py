@@ -1,22 +1,22 @@
 import numpy as np
 import pytest
 
-from verify.case.layers.values import REGIMES, fill_arrays
+from verify.case.layers.values import REGIMES, fill_layer_values
 from verify.reference.backward import Reference
-from verify.reference.layers import named
+from verify.reference.layers import reference_in_table
 
-AFFINE = named("affine")
+AFFINE = reference_in_table("affine")
 
 
 def arrays(regime, reference=AFFINE, seed=3):
     setting = reference.at(dict.fromkeys(reference.symbols, 4), {})
-    return fill_arrays(setting, "float64", regime, seed)
+    return fill_layer_values(setting, "float64", regime, seed)
 
 
 @pytest.mark.parametrize("regime", REGIMES)
 def test_a_seed_gives_the_same_numbers_and_no_cotangent_is_uniform(regime):
     inputs, [cotangent] = arrays(regime)
-    fill_arrays.cache_clear()
+    fill_layer_values.cache_clear()
     again, _ = arrays(regime)
     assert all(np.array_equal(inputs[name], again[name]) for name in inputs)
     assert len(np.unique(cotangent)) == cotangent.size

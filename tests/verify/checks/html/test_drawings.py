@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from verify.checks.entries import summarised
+from verify.checks.entries import summarise_entries
 from verify.checks.html.drawings import (
     SHADES,
     histogram,
@@ -30,7 +30,7 @@ def tensors(*off, shapes=((2, 3), (3,), (3, 1), (1,)), value=1.0):
     got = [np.full(shape, value) for shape in shapes]
     for tensor, index in off:
         got[tensor][index] += 1
-    return [asdict(tensor) for tensor in summarised(judge(truth, got, "float64").entries)]
+    return [asdict(tensor) for tensor in summarise_entries(judge(truth, got, "float64").entries)]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_tint_has_the_size_and_the_sign(share, colour):
 def test_a_transposed_gradient_shows_in_the_maps_of_values():
     truth = [(np.array([[1.0, 0.0], [-1.0, 1.0]]), np.full((2, 2), 1e-3)), (np.zeros(2), np.full(2, 1e-3))]
     got = [truth[0][0].T, np.full(2, 5.0)]
-    weight, bias = (asdict(t) for t in summarised(judge(truth, got, "float64").entries))
+    weight, bias = (asdict(t) for t in summarise_entries(judge(truth, got, "float64").entries))
     expected, returned = values_of(weight)
     assert dict(expected["paths"])["n3"] == "M0 1h1v1h-1z"
     assert dict(returned["paths"])["n3"] == "M1 0h1v1h-1z"
@@ -88,7 +88,7 @@ def test_a_transposed_gradient_shows_in_the_maps_of_values():
 
 def test_binned_values_are_means():
     truth = [(np.arange(64.0).reshape(64, 1), np.ones((64, 1))), (np.zeros(1), np.ones(1))]
-    weight = summarised(judge(truth, [truth[0][0], np.zeros(1)], "float64").entries)[0]
+    weight = summarise_entries(judge(truth, [truth[0][0], np.zeros(1)], "float64").entries)[0]
     assert weight.valued == (4, 1)
     assert weight.expected[:2] == ((1.5,), (5.5,))
     assert weight.got == weight.expected
@@ -98,7 +98,7 @@ def test_binned_values_are_means():
 def test_a_factor_is_drawn_as_a_line_with_its_slope(factor, words):
     truth = [(np.arange(1.0, 7).reshape(2, 3), np.full((2, 3), 1e-9)), (np.ones(3), np.full(3, 1e-9))]
     got = [factor * truth[0][0], np.ones(3)]
-    weight, bias = (asdict(t) for t in summarised(judge(truth, got, "float64").entries))
+    weight, bias = (asdict(t) for t in summarise_entries(judge(truth, got, "float64").entries))
     drawn = scatter(weight)
     assert drawn["slope"] == words
     x0, y0, x1, y1 = drawn["fit"]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import verify
-from verify.case.recipe import Case
-from verify.checks.entries import summarised
+from verify.case.case import Case
+from verify.checks.entries import summarise_entries
 from verify.checks.finding import Example
 from verify.checks.html import page
 from verify.diagnosis.mistakes import CATALOGUE, wrong_gradient
@@ -144,7 +144,7 @@ def test_the_largest_report_is_small(reports):
             value + rng.normal(size=value.shape) * 10.0 ** rng.integers(-15, 5, value.shape)
             for value, _ in truth
         ]
-        entries = summarised(judge(truth, got, "float64").entries)
+        entries = summarise_entries(judge(truth, got, "float64").entries)
         case = Case((1000,) * (len(shapes) // 2 + 1), 3)
         finding = dataclasses.replace(
             reports["wrong"].findings[0], entries=entries, case=case, larger=Example(case, entries)

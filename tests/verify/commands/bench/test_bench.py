@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from verify.commands.bench import cells, machine, peers
-from verify.commands.bench.cells import Cell, Task
-from verify.commands.bench.crew import PeerFailed, cores_for, crew, environment
-from verify.commands.bench.measure import Effort, Spread, geometric_mean, ratios, take_turns
+from verify.commands.bench.cells import Cell
+from verify.commands.bench.crew import PeerFailed, crew, crew_cores, crew_environment
+from verify.commands.bench.measure import Effort, Spread, geometric_mean, measured_ratios, take_turns
 from verify.commands.bench.peers import EPOCHS, GRADIENTS, OURS, PREDICTIONS, Peer, Unsupported, manual
-from verify.commands.bench.rows import measured
-from verify.commands.bench.scale import exponent, size_of
-from verify.commands.bench.truth import BOUNDED, SCALED, Classes, truth_of
+from verify.commands.bench.rows import measure_row
+from verify.commands.bench.scale import scale_exponent, scale_size
+from verify.commands.bench.task import Task
+from verify.commands.bench.truth import BOUNDED, SCALED, TrueClasses, truth_of
 from verify.commands.bench.worker import Worker
 
 SMALL = Cell((5, 4, 3), 6)
@@ -146,7 +147,7 @@ def test_wrong_classes_are_named(change, fault):
 
 
 def test_a_class_may_be_any_whose_logit_is_the_largest_but_for_rounding():
-    truth = Classes(np.array([[1.0, 1.0 - 1e-5, 0.9]]))
+    truth = TrueClasses(np.array([[1.0, 1.0 - 1e-5, 0.9]]))
     assert truth.fault(0.0, [np.array([1])], "float32") is None
     assert truth.fault(0.0, [np.array([1])], "float64") is not None
     assert truth.fault(0.0, [np.array([2])], "float32") is not None
@@ -280,7 +281,7 @@ def test_a_worker_that_dies_is_a_peer_that_failed_and_starts_anew():
 
 
 def test_threads_are_limited_in_every_library():
-    limits = environment(2)
+    limits = crew_environment(2)
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
     assert {limits[name] for name in names} == {"2"}
     assert "intra_op_parallelism_threads=2" in limits["XLA_FLAGS"]
@@ -288,7 +289,7 @@ def test_threads_are_limited_in_every_library():
 
 def test_nobody_inherits_the_kernels_of_another_processor(monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
-    assert "OPENBLAS_CORETYPE" not in environment(1)
+    assert "OPENBLAS_CORETYPE" not in crew_environment(1)
     pytest.importorskip("threadpoolctl")
     with crew("gradient", [OURS], threads=1) as members:
         kernels = members[OURS].ask("kernels")
@@ -314,7 +315,7 @@ def test_kernels_below_the_processor_leave_its_avx512_unused(monkeypatch, kernel
 @pytest.mark.parametrize("threads", [0, -1, 10**6])
 def test_more_threads_than_cores_are_refused(threads):
     with pytest.raises(ValueError, match=rf"threads must be between 1 and \d+, .*; got {threads}"):
-        cores_for(threads)
+        crew_cores(threads)
 
 
 def test_a_wrong_or_impossible_peer_is_noted_and_not_timed():
@@ -338,7 +339,7 @@ def test_a_wrong_or_impossible_peer_is_noted_and_not_timed():
         "sklearn": Fake("sklearn", Unsupported("no such network")),
         "autograd": Fake("autograd", PeerFailed("autograd", "MemoryError: full")),
     }
-    row = measured(task, truth, members, Effort(seconds=0.01), threads=1)
+    row = measure_row(task, truth, members, Effort(seconds=0.01), threads=1)
     assert set(row.seconds) == {OURS}
     assert row.notes["torch"].startswith("wrong: weight of layer 1[")
     assert row.notes["sklearn"] == "not possible: no such network"
@@ -385,7 +386,7 @@ def test_threads_that_were_woken_get_untimed_calls_before_they_are_timed():
 
 def test_ratios_are_formed_within_a_round():
     """A machine that slows down by half for one round changes no ratio."""
-    found = ratios({"ours": [1.0, 2.0, 1.0], "theirs": [3.0, 6.0, 3.0]}, "ours")
+    found = measured_ratios({"ours": [1.0, 2.0, 1.0], "theirs": [3.0, 6.0, 3.0]}, "ours")
     assert found == {"theirs": Spread(3.0, 3.0, 3.0)}
 
 
@@ -400,8 +401,8 @@ def test_the_mean_of_ratios_is_geometric():
 
 def test_an_exponent_comes_from_the_larger_half():
     sizes = [1, 10, 100, 1000, 10_000]
-    assert exponent(sizes, [7, 7, 3e4, 3e6, 3e8]) == pytest.approx(2.0)
+    assert scale_exponent(sizes, [7, 7, 3e4, 3e6, 3e8]) == pytest.approx(2.0)
 
 
 def test_axes_are_read_off_a_cell():
-    assert [size_of(axis, Cell((8, 8, 8), 3)) for axis in ("batch", "width", "depth")] == [3, 8, 2]
+    assert [scale_size(axis, Cell((8, 8, 8), 3)) for axis in ("batch", "width", "depth")] == [3, 8, 2]

@@ -12,7 +12,7 @@ from verify.commands.bench.measure import Spread
 from verify.commands.bench.peers import OURS
 from verify.commands.bench.results import Results
 from verify.commands.bench.rows import Row
-from verify.commands.bench.scale import Line
+from verify.commands.bench.scale import ScaleLine
 from verify.commands.bench.startup import Startup
 from verify.commands.bench.truth import BOUNDED
 
@@ -35,7 +35,7 @@ def results(ours_wrong=False):
         )
         for kind, peer in (("gradient", "jax_jit"), ("epoch", "jax_scan"), ("prediction", "onnxruntime"))
     ]
-    line = Line("batch", "rows", [1, 10, 100], [one] * 3, [one] * 3, [900] * 3, [1_000, 10_000, 100_000])
+    line = ScaleLine("batch", "rows", [1, 10, 100], [one] * 3, [one] * 3, [900] * 3, [1_000, 10_000, 100_000])
     return Results(
         {"date": "today", "processor": "a fast one"},
         rows[:1],
@@ -47,7 +47,7 @@ def results(ours_wrong=False):
 
 
 def test_the_page_shows_ratios_first_and_the_machine():
-    text = page.render(results(), Path("somewhere/picture.png"))
+    text = page.render_page(results(), Path("somewhere/picture.png"))
     assert "![Ratios as a heat map](picture.png)" in text
     assert "1.25 ±0.05" in text
     assert text.index("1.25 ±0.05") < text.index("10 µs") < text.index("a fast one")
@@ -89,7 +89,7 @@ def test_results_of_two_machines_are_not_mixed(tmp_path):
 def test_the_picture_is_drawn(tmp_path):
     pytest.importorskip("matplotlib")
     path = tmp_path / "picture.png"
-    plot.draw(results().gradients, path)
+    plot.plot_ratios(results().gradients, path)
     assert path.read_bytes().startswith(b"\x89PNG")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from verify.commands.vectors.choose import RELEASE, candidates, chosen, mistakes_of
+from verify.commands.vectors.choose import RELEASE, choose_vectors, mistakes_of, vectors_to_choose_from
 from verify.commands.vectors.vector import failed
 from verify.diagnosis.mistakes import wrong_gradient
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
@@ -12,7 +12,7 @@ SPEC = Spec("relu")
 
 @pytest.fixture(scope="module")
 def group():
-    return chosen(SPEC, "float64", 40, 0)
+    return choose_vectors(SPEC, "float64", 40, 0)
 
 
 def test_the_release_set_has_every_activation_output_loss_and_reduction():
@@ -22,8 +22,12 @@ def test_the_release_set_has_every_activation_output_loss_and_reduction():
 
 
 def test_candidates_are_small_and_the_same_for_the_same_seed():
-    cases = candidates(SPEC, "float32", 40, 3)
-    assert cases == candidates(SPEC, "float32", 40, 3) != candidates(SPEC, "float32", 40, 4)
+    cases = vectors_to_choose_from(SPEC, "float32", 40, 3)
+    assert (
+        cases
+        == vectors_to_choose_from(SPEC, "float32", 40, 3)
+        != vectors_to_choose_from(SPEC, "float32", 40, 4)
+    )
     assert max(max(case.layer_sizes) for case in cases) <= 5
     assert len({case.regime for case in cases}) == 11
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from verify.commands.vectors import files
-from verify.commands.vectors.choose import chosen
+from verify.commands.vectors.choose import choose_vectors
 from verify.reference.spec import Spec
 
 SPECS = (Spec("relu"), Spec("leaky_relu", "sigmoid", "binary_cross_entropy", "sum", l2=0.1))
@@ -14,7 +14,12 @@ SPECS = (Spec("relu"), Spec("leaky_relu", "sigmoid", "binary_cross_entropy", "su
 
 @pytest.fixture(scope="module")
 def vectors():
-    return [each for spec in SPECS for dtype in ("float64", "float32") for each in chosen(spec, dtype, 12, 0)]
+    return [
+        each
+        for spec in SPECS
+        for dtype in ("float64", "float32")
+        for each in choose_vectors(spec, dtype, 12, 0)
+    ]
 
 
 def same(one, other):
@@ -79,10 +84,13 @@ def test_hexadecimal_floats_are_short_and_exact(number, text):
 
 def test_the_same_files_are_written_every_time(vectors, tmp_path):
     again = [
-        each for spec in SPECS for dtype in ("float64", "float32") for each in chosen(spec, dtype, 12, 0)
+        each
+        for spec in SPECS
+        for dtype in ("float64", "float32")
+        for each in choose_vectors(spec, dtype, 12, 0)
     ]
-    first = files.written(vectors, tmp_path / "a" / "b", for_hardware=True)
-    second = files.written(again, tmp_path / "c", for_hardware=True)
+    first = files.write_files(vectors, tmp_path / "a" / "b", for_hardware=True)
+    second = files.write_files(again, tmp_path / "c", for_hardware=True)
     assert [file.name for file in first] == [file.name for file in second]
     assert len(first) == 7
     for one, other in zip(first, second, strict=True):

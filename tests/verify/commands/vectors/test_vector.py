@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from mlp_ref import loss_and_gradient
-from verify.case.recipe import Case
+from verify.case.case import Case
 from verify.commands.vectors.vector import failed, vector, with_flags
 from verify.evaluate import balls, xla
-from verify.reference.derivative import loss_function, traced
+from verify.reference.derivative import loss_function, traced_derivative
 from verify.reference.spec import Spec
-from verify.reference.truth import Truth, flat
+from verify.reference.truth import Truth, tensors_of
 
 CASES = [
     Case((3, 4, 2), 5, dtype, regime, seed=7)
@@ -37,9 +37,11 @@ def right(params, x, y):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_expected_is_the_exact_gradient_correctly_rounded(case):
     found, _ = made(case)
-    certain = balls.certified(traced(found.spec, case.sizes), case.inputs(), case.sizes, "float64")[1:]
+    certain = balls.certified(
+        traced_derivative(found.spec, case.sizes), case.inputs(), case.sizes, "float64"
+    )[1:]
     u = np.finfo(case.dtype).eps / 2
-    for tensor, ball in zip(flat(found.layers(found.expected)), certain, strict=True):
+    for tensor, ball in zip(tensors_of(found.layers(found.expected)), certain, strict=True):
         distance = balls.distance(ball, tensor.astype(np.float64))
         assert (distance <= u * abs(tensor) * (1 + 1e-6) + np.finfo(case.dtype).smallest_subnormal).all()
 
@@ -63,7 +65,7 @@ def test_right_gradients_pass(case):
     assert failed([found], right) == [False]
 
     def by_xla(params, x, y):
-        return xla.evaluate(loss_function(found.spec), params, x, y)[1]
+        return xla.evaluate_by_xla(loss_function(found.spec), params, x, y)[1]
 
     assert failed([found], by_xla) == [False]
 
@@ -106,7 +108,7 @@ def test_each_is_called_twice_and_judged_at_the_end():
         found = right(params, x, y)
         if kept is None:
             kept = found
-        for mine, new in zip(flat(kept), flat(found), strict=True):
+        for mine, new in zip(tensors_of(kept), tensors_of(found), strict=True):
             mine[...] = new
         return kept
 

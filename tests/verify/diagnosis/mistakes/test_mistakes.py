@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import verify
-from verify.case.recipe import Case
+from verify.case.case import Case
 from verify.commands.mistakes import command as mistakes_command
 from verify.commands.mistakes import criteria
 from verify.commands.mistakes.score import CONFIGURATIONS, caught_after, certified_equal, small_cases
@@ -18,7 +18,7 @@ from verify.diagnosis.mistakes.backprop import RIGHT, gradient
 from verify.diagnosis.observation import layers_of
 from verify.reference.judge import judge
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
-from verify.reference.truth import Truth, flat
+from verify.reference.truth import Truth, tensors_of
 
 NAMED = {mistake.name: mistake for mistake in CATALOGUE}
 SPECS = [
@@ -54,7 +54,10 @@ def test_without_a_mistake_the_backpropagation_is_right(spec):
     for seed, dtype in enumerate(("float64", "float32")):
         case = Case((3, 4, 3), 4, dtype, labels=usual_labels(spec), seed=seed)
         truth = Truth.of(spec, case.inputs(), dtype)
-        assert judge(truth.tensors, flat(wrong_gradient(spec)(*case.arrays())), dtype).verdict == "verified"
+        assert (
+            judge(truth.tensors, tensors_of(wrong_gradient(spec)(*case.arrays())), dtype).verdict
+            == "verified"
+        )
 
 
 @pytest.mark.parametrize(
@@ -64,13 +67,15 @@ def test_without_a_mistake_the_backpropagation_is_right(spec):
 def test_a_bounded_prediction_holds_the_plain_result_and_not_the_right_one(name, dtype):
     spec, case = Spec(), Case((3, 4, 3), 4, dtype, seed=5)
     function = wrong_gradient(spec, NAMED[name])
-    predicted = flat(in_bounds(function, case))
-    assert all(p.contains(got) for p, got in zip(predicted, flat(function(*case.arrays())), strict=True))
+    predicted = tensors_of(in_bounds(function, case))
+    assert all(
+        p.contains(got) for p, got in zip(predicted, tensors_of(function(*case.arrays())), strict=True)
+    )
     if name == "single_deltas" and dtype == "float32":
         return  # rounding float32 to float32 changes nothing
     if name == "gradient_clipped":
         return  # this case has no entry beyond the limit
-    right = flat(gradient(RIGHT, spec, *case.arrays()))
+    right = tensors_of(gradient(RIGHT, spec, *case.arrays()))
     assert not all(p.contains(got) for p, got in zip(predicted, right, strict=True))
 
 
@@ -81,12 +86,12 @@ def test_every_prediction_holds_what_the_mistake_computes(spec):
     for mistake in CATALOGUE:
         if mistake.counts(spec) and not mistake.draws and mistake.name != "weight_random":
             try:
-                got = flat(wrong_gradient(spec, mistake)(*case.arrays()))
+                got = tensors_of(wrong_gradient(spec, mistake)(*case.arrays()))
             except ValueError:  # shapes that do not fit: so must it be with bounds
                 with pytest.raises((ValueError, IndexError)):
                     in_bounds(wrong_gradient(spec, mistake), case)
                 continue
-            predicted = flat(in_bounds(wrong_gradient(spec, mistake), case))
+            predicted = tensors_of(in_bounds(wrong_gradient(spec, mistake), case))
             assert all(p.contains(t) for p, t in zip(predicted, got, strict=True)), mistake.name
             tried += 1
     assert tried > 80
@@ -180,10 +185,12 @@ def test_two_names_for_one_gradient_are_certified():
 def test_a_criterion_accepts_what_is_right_and_rejects_what_is_not(name):
     spec, case = Spec(), Case((3, 4, 2), 3)
     criterion = criteria.CRITERIA[name]
-    assert not criteria.rejects(criterion, wrong_gradient(spec), spec, [case])
-    assert criteria.rejects(criterion, wrong_gradient(spec, NAMED["swapped_sign"]), spec, [case])
+    assert not criteria.criterion_rejects(criterion, wrong_gradient(spec), spec, [case])
+    assert criteria.criterion_rejects(criterion, wrong_gradient(spec, NAMED["swapped_sign"]), spec, [case])
     # What the tolerance forgives: a delta that went through float32.
-    assert not criteria.rejects(criterion, wrong_gradient(spec, NAMED["single_deltas"]), spec, [case])
+    assert not criteria.criterion_rejects(
+        criterion, wrong_gradient(spec, NAMED["single_deltas"]), spec, [case]
+    )
 
 
 @pytest.mark.parametrize("spec", CONFIGURATIONS, ids=str)

@@ -7,19 +7,19 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from verify.case.recipe import Case
+from verify.case.case import Case
 from verify.evaluate import balls
 from verify.evaluate.balls import evaluation
 from verify.evaluate.budget import Budget
 from verify.evaluate.program import NoRule
-from verify.reference.derivative import traced
+from verify.reference.derivative import traced_derivative
 from verify.reference.spec import Spec
-from verify.reference.truth import sizes_of
+from verify.reference.truth import sizes_of_inputs
 
 
 def certified(spec, inputs, dtype="float64"):
-    sizes = sizes_of(inputs)
-    return balls.certified(traced(spec, sizes), inputs, sizes, dtype)
+    sizes = sizes_of_inputs(inputs)
+    return balls.certified(traced_derivative(spec, sizes), inputs, sizes, dtype)
 
 
 def test_a_tiny_network_equals_its_derivative_by_hand():
@@ -55,8 +55,8 @@ def test_a_kink_that_no_precision_decides_gives_the_hull_of_both_slopes():
         return jnp.sum(jnp.where(jnp.sqrt(x) ** 2 > x, 3.0, 5.0) * (x @ params[0][0])) + jnp.sum(0 * y)
 
     inputs = [np.ones((1, 1)), np.zeros(1), np.array([[2.0]]), np.array([[0.0]])]
-    sizes = sizes_of(inputs)
-    _, dweight, _ = balls.evaluate(traced(loss, sizes), inputs, sizes)
+    sizes = sizes_of_inputs(inputs)
+    _, dweight, _ = balls.evaluate_in_balls(traced_derivative(loss, sizes), inputs, sizes)
     assert dweight[0, 0].contains(flint.arb(6))
     assert dweight[0, 0].contains(flint.arb(10))
     assert not dweight[0, 0].contains(flint.arb(11))
@@ -96,7 +96,7 @@ def test_a_rule_at_exact_numbers_is_the_primitive(name):
         operands[0] = operands[0] > 0
     with jax.enable_x64(True):
         expected = np.asarray(primitive(*operands))
-    exact = [balls.exactly(operand) for operand in operands]
+    exact = [balls.exact_balls(operand) for operand in operands]
     for got, number in zip(balls.RULES[name]({}, {}, *exact), expected, strict=True):
         if expected.dtype == bool:
             assert got is bool(number)
@@ -109,7 +109,7 @@ def test_a_rule_at_exact_numbers_is_the_primitive(name):
 
 @pytest.mark.parametrize(("name", "expected"), [("reduce_max", [2.0, 5.0]), ("reduce_min", [-1.0, 0.5])])
 def test_an_extreme_of_balls(name, expected):
-    rows = balls.exactly(np.array([[-1.0, 2.0, 1.0], [5.0, 0.5, 3.0]]))
+    rows = balls.exact_balls(np.array([[-1.0, 2.0, 1.0], [5.0, 0.5, 3.0]]))
     assert balls.RULES[name](None, {"axes": (1,)}, rows).tolist() == expected
 
 
@@ -215,7 +215,7 @@ def test_sizes_are_balls_so_that_their_quotient_is_certified():
         return (x.shape[0] / (x.shape[1] * 1.0)) * jnp.sum(params[0][0]) + jnp.sum(0 * y)
 
     case = Case((3, 1), 2, labels="real")
-    _, dweight, _ = balls.certified(traced(loss, case.sizes), case.inputs(), case.sizes, "float64")
+    _, dweight, _ = balls.certified(traced_derivative(loss, case.sizes), case.inputs(), case.sizes, "float64")
     with flint.ctx.workprec(200):
         assert dweight[0, 0].contains(flint.arb(2) / 3) or dweight[0, 0] == 2 / 3
 
@@ -243,7 +243,7 @@ def test_the_sigmoid_of_any_number_is_a_ball_between_0_and_1(z):
 
 def test_a_long_double_is_exact():
     value = np.longdouble(1) / 3
-    [ball] = balls.exactly(np.array([value]))
+    [ball] = balls.exact_balls(np.array([value]))
     with flint.ctx.workprec(300):
         assert float(ball.rad()) == 0
         leading = float(value)
@@ -266,17 +266,17 @@ def test_every_float_of_every_width_at_every_exponent_is_exact(dtype):
         for sign in (1, -1):
             numbers = np.array([sign * power * (one + info.eps), sign * power * (2 - info.eps)], dtype=dtype)
             for ball, mantissa in zip(
-                balls.exactly(numbers), (2**digits + 1, 2 ** (digits + 1) - 1), strict=True
+                balls.exact_balls(numbers), (2**digits + 1, 2 ** (digits + 1) - 1), strict=True
             ):
                 assert ball == flint.arb((sign * mantissa, exponent - digits)), (exponent, sign)
                 assert float(ball.rad()) == 0
-    [ball] = balls.exactly(np.array([smallest]))
+    [ball] = balls.exact_balls(np.array([smallest]))
     assert ball == flint.arb((1, int(info.minexp) - digits))
 
 
 @pytest.mark.parametrize("dtype", FORMATS, ids=lambda dtype: np.dtype(dtype).name)
 def test_floats_that_are_no_numbers_and_zeros_are_balls_too(dtype):
-    zero, minus_zero, infinity, nan = balls.exactly(np.array([0, -0.0, np.inf, np.nan], dtype=dtype))
+    zero, minus_zero, infinity, nan = balls.exact_balls(np.array([0, -0.0, np.inf, np.nan], dtype=dtype))
     assert zero == 0
     assert minus_zero == 0
     assert infinity == flint.arb("inf")
@@ -285,8 +285,8 @@ def test_floats_that_are_no_numbers_and_zeros_are_balls_too(dtype):
 
 def thousand_apart():
     inputs = [np.array([[500.0, -500.0]]), np.zeros(2), np.ones((1, 1)), np.array([[1.0, 0.0]])]
-    sizes = sizes_of(inputs)
-    return traced(Spec(), sizes), inputs, sizes, "float64"
+    sizes = sizes_of_inputs(inputs)
+    return traced_derivative(Spec(), sizes), inputs, sizes, "float64"
 
 
 def test_a_budget_that_is_spent_leaves_the_first_balls():
@@ -307,9 +307,9 @@ def test_balls_of_which_less_is_asked_are_made_once():
 
 def test_a_larger_network_is_expected_to_take_longer():
     small, large = Case((3, 4, 3), 5).sizes, Case((784, 300, 10), 64).sizes
-    assert 0 < balls.seconds_of(small) < balls.seconds_of(large)
-    assert balls.seconds_of({"b": 2, "n0": 3, "n1": 5, "n2": 7}) == pytest.approx(
-        balls.seconds_of({"b": 1, "n0": 3, "n1": 5}) * 2 * (15 + 35) / 15
+    assert 0 < balls.evaluation_seconds(small) < balls.evaluation_seconds(large)
+    assert balls.evaluation_seconds({"b": 2, "n0": 3, "n1": 5, "n2": 7}) == pytest.approx(
+        balls.evaluation_seconds({"b": 1, "n0": 3, "n1": 5}) * 2 * (15 + 35) / 15
     )
 
 
@@ -342,4 +342,4 @@ def test_a_primitive_without_a_rule_is_named():
 
     case = Case((3, 2), 2)
     with pytest.raises(NoRule, match=r"uses sinh, cosh, for which the certified evaluator has no rule"):
-        balls.evaluate(traced(loss, case.sizes), case.inputs(), case.sizes)
+        balls.evaluate_in_balls(traced_derivative(loss, case.sizes), case.inputs(), case.sizes)

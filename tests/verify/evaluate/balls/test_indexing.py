@@ -18,12 +18,12 @@ def test_at_exact_indices(name):
     ]
     fixed = [np.asarray(index, dtype=float) for index in indices]
     order = [*numbers, *fixed] if name.startswith("dynamic") else [numbers[0], *fixed, *numbers[1:]]
-    got = balls.RULES[name]({}, parameters, *map(balls.exactly, order))
+    got = balls.RULES[name]({}, parameters, *map(balls.exact_balls, order))
     at = Arithmetic.judging("float64", {})
     expected, _ = bounds.RULES[name](at, parameters, *((array, EXACT) for array in order))
     np.testing.assert_array_equal(balls.middle(got), expected)
     place = next(i for i, array in enumerate(order) if array is fixed[0])
-    wide = [balls.exactly(array) for array in order]
+    wide = [balls.exact_balls(array) for array in order]
     wide[place] = np.asarray(wide[place] + flint.arb(0, 1), dtype=object)
     unknown = balls.RULES[name]({}, parameters, *wide)
     assert unknown.shape == expected.shape

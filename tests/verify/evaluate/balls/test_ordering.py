@@ -15,10 +15,10 @@ WIDE = np.array([flint.arb(1), flint.arb(1.25, 0.5), flint.arb(-3)])
 @pytest.mark.parametrize("smallest", [False, True])
 def test_which_is_the_largest(axis, smallest):
     parameters = {"axes": (axis,), "smallest": smallest}
-    got = balls.RULES["is_largest"](None, parameters, balls.exactly(NUMBERS))
+    got = balls.RULES["is_largest"](None, parameters, balls.exact_balls(NUMBERS))
     extreme = (NUMBERS.min if smallest else NUMBERS.max)(axis=axis, keepdims=True)
     np.testing.assert_array_equal(got.astype(bool), extreme == NUMBERS)
-    assert balls.RULES["is_largest"](None, parameters, balls.exactly(NUMBERS)).tolist() == got.tolist()
+    assert balls.RULES["is_largest"](None, parameters, balls.exact_balls(NUMBERS)).tolist() == got.tolist()
 
 
 def test_balls_that_overlap_may_both_be_the_largest():
@@ -34,7 +34,7 @@ def test_balls_that_overlap_may_both_be_the_largest():
 @pytest.mark.parametrize("name", ["argmax", "argmin"])
 @pytest.mark.parametrize("axis", [0, 1])
 def test_where_the_largest_is(name, axis):
-    got = balls.RULES[name](None, {"axes": (axis,)}, balls.exactly(NUMBERS))
+    got = balls.RULES[name](None, {"axes": (axis,)}, balls.exact_balls(NUMBERS))
     np.testing.assert_array_equal(balls.middle(got), getattr(np, name)(NUMBERS, axis=axis))
 
 
@@ -50,17 +50,17 @@ def test_a_sorted_sequence(which):
     places = np.broadcast_to(np.arange(4.0), NUMBERS.shape)
     order = np.argsort(NUMBERS, axis=1, kind="stable")
     parameters = {"dimension": 1, "num_keys": 1, "which_result": which}
-    got = balls.RULES["sort"](None, parameters, balls.exactly(NUMBERS), balls.exactly(places))
+    got = balls.RULES["sort"](None, parameters, balls.exact_balls(NUMBERS), balls.exact_balls(places))
     np.testing.assert_array_equal(balls.middle(got), order if which else np.sort(NUMBERS, axis=1))
     descending = np.argsort(-NUMBERS, axis=1, kind="stable")[:, :2]
-    got = balls.RULES["top_k"](None, {"axis": 1, "k": 2, "which_result": which}, balls.exactly(NUMBERS))
+    got = balls.RULES["top_k"](None, {"axis": 1, "k": 2, "which_result": which}, balls.exact_balls(NUMBERS))
     expected = descending if which else np.take_along_axis(NUMBERS, descending, 1)
     np.testing.assert_array_equal(balls.middle(got), expected)
 
 
 def test_an_order_that_is_open_gives_balls_that_hold_the_whole_payload():
     parameters = {"dimension": 0, "num_keys": 1, "which_result": 1}
-    got = balls.RULES["sort"](None, parameters, WIDE, balls.exactly(np.array([5.0, 6.0, 9.0])))
+    got = balls.RULES["sort"](None, parameters, WIDE, balls.exact_balls(np.array([5.0, 6.0, 9.0])))
     assert all(ball.contains(flint.arb(number)) for ball in got for number in (5, 6, 9))
     with pytest.raises(NoRule, match="sorts by 2 keys"):
         balls.RULES["sort"](None, {**parameters, "num_keys": 2}, WIDE, WIDE)
@@ -68,14 +68,14 @@ def test_an_order_that_is_open_gives_balls_that_hold_the_whole_payload():
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_a_cumulative_sum(reverse):
-    got = balls.RULES["cumsum"](None, {"axis": 1, "reverse": reverse}, balls.exactly(NUMBERS))
+    got = balls.RULES["cumsum"](None, {"axis": 1, "reverse": reverse}, balls.exact_balls(NUMBERS))
     expected = np.flip(np.cumsum(np.flip(NUMBERS, 1), 1), 1) if reverse else np.cumsum(NUMBERS, 1)
     np.testing.assert_array_equal(balls.middle(got), expected)
 
 
 @pytest.mark.parametrize(("away", "expected"), [(True, [-3, -2, 1, 2, 3]), (False, [-2, -2, 0, 2, 2])])
 def test_the_nearest_integer(away, expected):
-    numbers = balls.exactly(np.array([-2.5, -1.5, 0.5, 1.5, 2.5]))
+    numbers = balls.exact_balls(np.array([-2.5, -1.5, 0.5, 1.5, 2.5]))
     parameters = {"rounding_method": int(not away)}
     assert balls.RULES["round"](None, parameters, numbers).tolist() == expected
     [open_] = balls.RULES["round"](None, parameters, np.array([flint.arb(0.5, 0.125)]))

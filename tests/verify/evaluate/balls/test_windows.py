@@ -19,7 +19,7 @@ def integers(shape, seed=0):
 @pytest.mark.parametrize(("lhs", "rhs", "parameters"), CONVOLUTIONS)
 def test_a_convolution(lhs, rhs, parameters):
     arrays = integers(lhs), integers(rhs, 1)
-    got = balls.RULES["conv_general_dilated"]({}, parameters, *map(balls.exactly, arrays))
+    got = balls.RULES["conv_general_dilated"]({}, parameters, *map(balls.exact_balls, arrays))
     expected, _ = bounds.RULES["conv_general_dilated"](AT, parameters, *((array, EXACT) for array in arrays))
     np.testing.assert_array_equal(balls.middle(got), expected)
 
@@ -28,7 +28,7 @@ def test_a_convolution(lhs, rhs, parameters):
 @pytest.mark.parametrize(("whole", "parameters"), WINDOWS)
 def test_windows(name, whole, parameters):
     array = integers(whole)
-    got = balls.RULES[name]({}, parameters, balls.exactly(array))
+    got = balls.RULES[name]({}, parameters, balls.exact_balls(array))
     expected, _ = bounds.RULES[name](AT, parameters, (array, EXACT))
     np.testing.assert_array_equal(balls.middle(got), expected)
 
@@ -37,12 +37,14 @@ def test_windows(name, whole, parameters):
 @pytest.mark.parametrize(("whole", "parameters"), WINDOWS[:3])
 def test_the_entry_that_is_taken_and_what_is_added_to_it(whole, parameters, smallest):
     array = integers(whole) // 3  # ties
-    chosen = balls.RULES["largest_in_window"]({}, {**parameters, "smallest": smallest}, balls.exactly(array))
+    chosen = balls.RULES["largest_in_window"](
+        {}, {**parameters, "smallest": smallest}, balls.exact_balls(array)
+    )
     expected, _ = bounds.RULES["largest_in_window"](AT, {**parameters, "smallest": smallest}, (array, EXACT))
     np.testing.assert_array_equal(chosen.astype(bool), expected)
     source = integers(chosen.shape[:-1], 1)
     added = balls.RULES["add_to_windows"](
-        {}, {**parameters, "out_shape": whole}, balls.exactly(source), chosen
+        {}, {**parameters, "out_shape": whole}, balls.exact_balls(source), chosen
     )
     total, _ = bounds.RULES["add_to_windows"](
         AT, {**parameters, "out_shape": whole}, (source, EXACT), (expected, np.zeros((), bool))

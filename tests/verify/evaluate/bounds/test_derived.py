@@ -10,13 +10,20 @@ import flint
 import numpy as np
 import pytest
 
-from verify.case.recipe import Case
+from verify.case.case import Case
 from verify.evaluate import bounds
-from verify.evaluate.balls import exactly
+from verify.evaluate.balls import exact_balls
 from verify.evaluate.bounds import evaluation
-from verify.evaluate.bounds.arithmetic import EXACT, LIBRARY_ULPS, SIGMOID_ULPS, SMALLEST, Arithmetic, surely
-from verify.evaluate.program import run
-from verify.reference.derivative import traced
+from verify.evaluate.bounds.arithmetic import (
+    EXACT,
+    LIBRARY_ULPS,
+    SIGMOID_ULPS,
+    SMALLEST,
+    Arithmetic,
+    with_own_rounding,
+)
+from verify.evaluate.program import run_program
+from verify.reference.derivative import traced_derivative
 from verify.reference.spec import Spec
 
 OWN_ROUNDINGS = flint.arb(2) ** -40
@@ -53,9 +60,9 @@ def assert_is(pair: bounds.Pair, value: Any, error: Any) -> None:
     value, error = np.asarray(value, dtype=object), np.asarray(error, dtype=object)
     v, e = (np.broadcast_to(part, value.shape) for part in pair)
     for index in np.ndindex(value.shape):
-        off = abs(exactly(v)[index] - value[index])
+        off = abs(exact_balls(v)[index] - value[index])
         assert off <= flint.arb(2) ** -47 * abs(value[index]) + SMALLEST, (index, v[index], value[index])
-        off = abs(exactly(e)[index] - error[index])
+        off = abs(exact_balls(e)[index] - error[index])
         assert off <= OWN_ROUNDINGS * error[index] + 1e-320, (index, e[index], error[index])
 
 
@@ -85,11 +92,11 @@ def test_what_a_library_may_be_off_by():
 def test_a_rounding_takes_its_ulps_of_the_largest_result(at):
     a = a_pair(9, 1e-3, 1e3)
     for ulps in (0.5, 4):
-        assert_is(at.rounded(*a, ulps), exactly(a[0]), rounded(at, *map(exactly, a), ulps))
+        assert_is(at.rounded(*a, ulps), exact_balls(a[0]), rounded(at, *map(exact_balls, a), ulps))
 
 
 def test_an_error_is_a_billionth_larger_where_it_is_compared():
-    assert surely(np.array([1.0, 4.0])).tolist() == [1 + 2.0**-30, 4 + 2.0**-28]
+    assert with_own_rounding(np.array([1.0, 4.0])).tolist() == [1 + 2.0**-30, 4 + 2.0**-28]
 
 
 def test_two_arithmetics_differ_by_all_but_their_sizes():
@@ -104,7 +111,7 @@ def test_two_arithmetics_differ_by_all_but_their_sizes():
 @pytest.mark.parametrize("name", ["add", "add_any", "sub", "mul", "div"])
 def test_two_operands(name, exact, at):
     pairs = [a_pair(40, 1e-3, 1e3, seed, seed in exact) for seed in (0, 1)]
-    (a, ea), (b, eb) = ([exactly(np.broadcast_to(part, 40)) for part in pair] for pair in pairs)
+    (a, ea), (b, eb) = ([exact_balls(np.broadcast_to(part, 40)) for part in pair] for pair in pairs)
     value, error = {
         "add": (a + b, ea + eb),
         "add_any": (a + b, ea + eb),
@@ -114,7 +121,7 @@ def test_two_operands(name, exact, at):
     }[name]
     pair = bounds.RULES[name](at, {}, *pairs)
     # A sum that cancels keeps few digits of its value; its error is what it was.
-    v = exactly(pair[0]) if name in ("add", "add_any", "sub") else value
+    v = exact_balls(pair[0]) if name in ("add", "add_any", "sub") else value
     assert_is(pair, v, rounded(at, value, error))
 
 
@@ -127,7 +134,7 @@ def test_what_does_not_round_keeps_its_error(name, at):
 
 def test_a_square_and_one_minus_it(at):
     a = a_pair(40, 1e-3, 1e3)
-    v, e = map(exactly, a)
+    v, e = map(exact_balls, a)
     assert_is(bounds.RULES["square"](at, {}, a), v * v, rounded(at, v * v, 2 * abs(v) * e + e * e))
     minus, plus = rounded(at, 1 - v, e), rounded(at, 1 + v, e)
     error = abs(1 - v) * plus + minus * abs(1 + v) + minus * plus
@@ -140,7 +147,7 @@ def test_a_square_and_one_minus_it(at):
 @pytest.mark.parametrize("magnitudes", [(1e-3, 1e3), (1e-9, 1e-7)])
 def test_a_power(y, magnitudes, at):
     a = a_pair(30, *magnitudes)
-    v, e = map(exactly, a)
+    v, e = map(exact_balls, a)
     n = abs(y)
     largest = abs(v) + e
     value, error = v**n, largest**n - abs(v) ** n
@@ -173,28 +180,30 @@ def test_a_power_of_0_or_1_is_exact(at):
 )
 def test_a_sum(shape, axes, n, exact, at):
     a = a_pair(shape, 1e-3, 1e3, exact=exact)
-    v, e = exactly(a[0]), exactly(np.broadcast_to(a[1], shape))
+    v, e = exact_balls(a[0]), exact_balls(np.broadcast_to(a[1], shape))
     error = e.sum(axis=axes)
     if n > 1:
         error = error + (n - 1) * at.u * (abs(v).sum(axis=axes) + error) + (n - 1) * at.eta
     pair = bounds.RULES["reduce_sum"](at, {"axes": axes}, a)
-    assert_is(pair, exactly(pair[0]), error)
+    assert_is(pair, exact_balls(pair[0]), error)
 
 
 @pytest.mark.parametrize("exact", [(), (0,), (1,), (0, 1)])
 @pytest.mark.parametrize("magnitudes", [(1e-3, 1e3), (1e-21, 1e-18)])
 def test_a_product_of_matrices(exact, magnitudes, at):
     pairs = [a_pair(shape, *magnitudes, seed, seed in exact) for seed, shape in enumerate([(3, 5), (5, 2)])]
-    (a, ea), (b, eb) = ([exactly(np.broadcast_to(part, pair[0].shape)) for part in pair] for pair in pairs)
+    (a, ea), (b, eb) = (
+        [exact_balls(np.broadcast_to(part, pair[0].shape)) for part in pair] for pair in pairs
+    )
     error = abs(a) @ eb + ea @ (abs(b) + eb) + 5 * at.u * (abs(a) + ea) @ (abs(b) + eb) + 5 * at.eta
     pair = bounds.RULES["dot_general"](at, {"dimension_numbers": (((1,), (0,)), ((), ()))}, *pairs)
-    assert_is(pair, exactly(pair[0]), error)
+    assert_is(pair, exact_balls(pair[0]), error)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_a_cumulative_sum(reverse, at):
     a = a_pair((2, 5), 1e-3, 1e3)
-    v, e = map(exactly, a)
+    v, e = map(exact_balls, a)
     total, bound = bounds.RULES["cumsum"](at, {"axis": 1, "reverse": reverse}, a)
     for k in range(5):
         terms = slice(k, None) if reverse else slice(k + 1)
@@ -202,7 +211,7 @@ def test_a_cumulative_sum(reverse, at):
         error = e[:, terms].sum(axis=1)
         if n > 1:
             error = error + (n - 1) * at.u * (abs(v[:, terms]).sum(axis=1) + error) + (n - 1) * at.eta
-        assert_is((total[:, k], bound[:, k]), exactly(total[:, k]), error)
+        assert_is((total[:, k], bound[:, k]), exact_balls(total[:, k]), error)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -212,7 +221,7 @@ def test_a_power_of_any_exponent(sign, at):
     a = (sign * abs(a[0]), a[1])
     if sign < 0:
         b = (np.rint(b[0]), np.where(np.arange(40) < 30, 0.0, 0.25))
-    (x, ex), (y, ey) = (map(exactly, pair) for pair in (a, b))
+    (x, ex), (y, ey) = (map(exact_balls, pair) for pair in (a, b))
     power = np.frompyfunc(lambda a, b: a**b if a > 0 else a ** int(float(b)), 2, 1)(x, y)
     billionth = 1 + flint.arb(2) ** -30
     log = np.frompyfunc(lambda a: abs(a).log(), 1, 1)(x)
@@ -306,7 +315,9 @@ def test_a_function(name, at):
     v, e = a_pair(60, 1e-3, 20.0)
     if name in ("log", "log1p", "sqrt", "rsqrt"):
         v = abs(v)
-    results = [slope_times(name, *pair, flint.arb(at.u)) for pair in zip(exactly(v), exactly(e), strict=True)]
+    results = [
+        slope_times(name, *pair, flint.arb(at.u)) for pair in zip(exact_balls(v), exact_balls(e), strict=True)
+    ]
     value, error = np.array([r[0] for r in results]), np.array([r[1] for r in results])
     assert_is(bounds.RULES[name](at, {}, (v, e)), value, rounded(at, value, error, results[0][2]))
 
@@ -327,7 +338,7 @@ def test_a_saturated_function_is_taken_to_have_the_smallest_slope(name, factor, 
     """In the 800th part of e, 1 - v is below every number of the format."""
     v, e = bounds.RULES[name](at, {}, (np.array([sign * 800.0]), np.array([700.0 / factor])))
     slope = factor * SMALLEST * flint.arb(700).expm1()
-    assert_is((v, e), exactly(v), [rounded(at, exactly(v)[0], slope, ulps)])
+    assert_is((v, e), exact_balls(v), [rounded(at, exact_balls(v)[0], slope, ulps)])
 
 
 @pytest.mark.parametrize(
@@ -378,7 +389,7 @@ def test_a_divisor_that_may_be_0_leaves_no_bound(at):
 @pytest.mark.parametrize("value", [0.1, -1e30, 1e-39, 1.2e-38, 0.0, 1.0, 2.5e-38])
 def test_a_constant_has_one_rounding_where_float32_does_not_hold_it(value):
     at = Arithmetic.judging("float32", {})
-    v, e = bounds.literal(at, value)
+    v, e = bounds.evaluate_literal(at, value)
     held = float(np.float32(value)) == value and (value == 0 or abs(value) >= at.eta)
     assert v == value
     assert e == (0.0 if held else at.u * abs(value) + at.eta)
@@ -387,13 +398,13 @@ def test_a_constant_has_one_rounding_where_float32_does_not_hold_it(value):
 
 def test_constants_that_are_held_stay_exact_beside_those_that_are_not():
     at = Arithmetic.judging("float32", {})
-    _, e = bounds.literal(at, np.array([0.0, 0.1, 1.0, at.eta, at.eta / 2]))
+    _, e = bounds.evaluate_literal(at, np.array([0.0, 0.1, 1.0, at.eta, at.eta / 2]))
     assert (e > 0).tolist() == [False, True, False, False, True]
 
 
 def test_an_outcome_among_the_constants_is_in_no_doubt():
     at = Arithmetic.judging("float64", {})
-    v, doubt = bounds.literal(at, np.array([True, False]))
+    v, doubt = bounds.evaluate_literal(at, np.array([True, False]))
     assert v.tolist() == [True, False]
     assert doubt.dtype == bool
     assert not doubt.any()
@@ -410,7 +421,7 @@ def test_a_size_that_the_format_does_not_hold_is_rounded():
 
 def test_a_conversion_to_a_narrower_float_rounds_to_it(at):
     a = (np.array([0.75, -1000.0]), np.array([0.0, 0.5]))
-    v, e = map(exactly, a)
+    v, e = map(exact_balls, a)
     narrow = bounds.RULES["convert_element_type"](at, {"new_dtype": np.dtype("float32")}, a)
     assert_is(narrow, v, rounded(at, v, e + flint.arb(2) ** -24 * abs(v)))
     wide = bounds.RULES["convert_element_type"](at, {"new_dtype": np.dtype("float64")}, a)
@@ -436,16 +447,16 @@ def test_what_remains_of_a_shift_that_cancels(at):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_programs_bound_has_the_slack_of_its_own_roundings_and_no_more(dtype):
     case = Case((3, 7, 2), 5, dtype, seed=1)
-    program, inputs = traced(Spec(), case.sizes), case.inputs()
+    program, inputs = traced_derivative(Spec(), case.sizes), case.inputs()
     at = Arithmetic.judging(dtype, case.sizes)
     values: list[Any] = [None] * program.slots
     for slot, constant in program.constants:
-        values[slot] = bounds.literal(at, constant)
+        values[slot] = bounds.evaluate_literal(at, constant)
     for slot, array in zip(program.inputs, inputs, strict=True):
         values[slot] = (array, EXACT)
-    plain = run(program, {**bounds.RULES, "stop_gradient": evaluation._cancelling_shift}, at, values)
+    plain = run_program(program, {**bounds.RULES, "stop_gradient": evaluation._cancelling_shift}, at, values)
     roundings = len(program.operations) * (64 + 5 * 7)  # the hidden layer has the most entries
-    for (_, own), (_, bound) in zip(plain, bounds.evaluate(program, inputs, at), strict=True):
+    for (_, own), (_, bound) in zip(plain, bounds.evaluate_with_bounds(program, inputs, at), strict=True):
         slack = bound / own - 1
         assert np.all(abs(slack - roundings * 2.0**-53) <= 2.0**-50)
 
@@ -459,8 +470,8 @@ def test_without_a_claim_that_shifts_cancel_they_carry_their_error():
         return (jax.lax.stop_gradient(params[0].weight * x).sum() * params[0].bias).sum()
 
     case = Case((1, 1), 1, seed=1)
-    loss, *_ = bounds.evaluate(
-        traced(scaled, case.sizes), case.inputs(), Arithmetic.judging("float64", case.sizes)
+    loss, *_ = bounds.evaluate_with_bounds(
+        traced_derivative(scaled, case.sizes), case.inputs(), Arithmetic.judging("float64", case.sizes)
     )
     weight, bias, x, _ = (float(array.ravel()[0]) for array in case.inputs())
     u = 2.0**-53

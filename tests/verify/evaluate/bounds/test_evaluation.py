@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verify.evaluate import bounds, moves
-from verify.evaluate.balls import exactly
+from verify.evaluate.balls import exact_balls
 from verify.evaluate.bounds import evaluation, indexing, ordering, windows
 from verify.evaluate.bounds.arithmetic import EXACT, LIBRARY_ULPS, SIGMOID_ULPS, Arithmetic
 
-# A rule's own arithmetic may round 64 times; `bounds.evaluate` adds this slack once for the whole program.
+# A rule's own arithmetic may round 64 times; `bounds.evaluate_with_bounds` adds this slack once for the whole program.
 SLACK = 1 / (1 - 64 * 2.0**-53)
 SEEDS = st.integers(0, 2**32 - 1)
 DTYPES = st.sampled_from(["float64", "float32"])
@@ -101,7 +101,7 @@ def perturbed(rng: np.random.Generator, pair: bounds.Pair) -> Any:
     """Exact numbers within the errors of a pair, most of them at its ends."""
     v, e = (np.broadcast_to(part, pair[0].shape) for part in pair)
     share = rng.choice([-1.0, 0.0, 1.0, 0.3], size=v.shape)
-    return exactly(v) + exactly(share) * exactly(e)
+    return exact_balls(v) + exact_balls(share) * exact_balls(e)
 
 
 def finished(pair: bounds.Pair) -> bounds.Pair:
@@ -227,7 +227,7 @@ def test_cumsum(seed, reverse):
     for k in range(4):
         terms = operand[:, k:] if reverse else operand[:, : k + 1]
         worst = terms.sum(axis=1) + (terms.shape[1] - 1) * u * abs(terms).sum(axis=1)
-        for off, allowed in zip(abs(worst - exactly(v[:, k])), e[:, k], strict=True):
+        for off, allowed in zip(abs(worst - exact_balls(v[:, k])), e[:, k], strict=True):
             assert off <= flint.arb(float(allowed))
 
 
@@ -274,7 +274,7 @@ def test_reduce_sum(shape, axes, seed, dtype):
     # The worst sum in any order: (n - 1) u of the magnitudes away.
     u = flint.arb(float(np.finfo(dtype).eps)) / 2
     worst = operand.sum(axis=axes) + (n - 1) * u * abs(operand).sum(axis=axes)
-    for off, allowed in zip(np.ravel(abs(worst - exactly(v))), np.ravel(e), strict=True):
+    for off, allowed in zip(np.ravel(abs(worst - exact_balls(v))), np.ravel(e), strict=True):
         assert off <= flint.arb(float(allowed))
 
 
@@ -315,7 +315,7 @@ def test_dot_general(left, right, numbers, seed, dtype, exact_left):
     u = flint.arb(float(np.finfo(dtype).eps)) / 2
     worst = np.asarray(np.einsum(equation, pa, pb) + n * u * np.einsum(equation, abs(pa), abs(pb)))
     assert v.shape == worst.shape
-    for off, allowed in zip(np.ravel(abs(worst - exactly(v))), np.ravel(e), strict=True):
+    for off, allowed in zip(np.ravel(abs(worst - exact_balls(v))), np.ravel(e), strict=True):
         assert off <= flint.arb(float(allowed))
 
 
@@ -353,8 +353,8 @@ def test_comparisons_are_in_doubt_exactly_where_the_intervals_overlap(name, seed
     outcome, doubt = bounds.RULES[name](Arithmetic.judging("float64", {}), {}, a, b)
     np.testing.assert_array_equal(outcome, COMPARISONS[name](a[0], b[0]))
     for i in range(8):
-        distance = abs(exactly(a[0])[i] - exactly(b[0])[i])
-        room = exactly(a[1])[i] + exactly(b[1])[i]
+        distance = abs(exact_balls(a[0])[i] - exact_balls(b[0])[i])
+        room = exact_balls(a[1])[i] + exact_balls(b[1])[i]
         if room > 0 and distance <= room:
             assert doubt[i], (a[0][i], a[1][i], b[0][i], b[1][i])
         if not room > 0 or distance > room * (1 + 2.0**-20):
@@ -544,10 +544,10 @@ def test_conversions():
     ],
 )
 def test_a_constant_is_off_by_its_rounding(value, dtype, least, most):
-    v, e = bounds.literal(Arithmetic.judging(dtype, {}), value)
+    v, e = bounds.evaluate_literal(Arithmetic.judging(dtype, {}), value)
     assert v == value
     assert least <= e <= most
-    assert bounds.literal(Arithmetic.judging(dtype, {}), True)[0].dtype == bool
+    assert bounds.evaluate_literal(Arithmetic.judging(dtype, {}), True)[0].dtype == bool
 
 
 @given(SEEDS, DTYPES)

@@ -9,7 +9,7 @@ import pytest
 from jax import lax
 
 from verify.evaluate import bounds
-from verify.evaluate.balls import exactly
+from verify.evaluate.balls import exact_balls
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic
 
 from .test_derived import a_pair, assert_is
@@ -56,21 +56,21 @@ def test_a_sum_at_a_place(exact, at):
     a[1:3, :2] = 0.0
     ea = np.where(a == 0, 0.0, ea)
     value, bound = carried_out("scatter-add", at, [(a, ea), (b, np.broadcast_to(eb, b.shape))])
-    error = exactly(ea)
-    n, magnitudes = np.where((a == 0) & (ea == 0), 0, 1), abs(exactly(a)) + exactly(ea)
-    total = exactly(a)
+    error = exact_balls(ea)
+    n, magnitudes = np.where((a == 0) & (ea == 0), 0, 1), abs(exact_balls(a)) + exact_balls(ea)
+    total = exact_balls(a)
     for row, place in enumerate((2, 0, 2)):
-        error[place] = error[place] + exactly(np.broadcast_to(eb, b.shape))[row]
+        error[place] = error[place] + exact_balls(np.broadcast_to(eb, b.shape))[row]
         magnitudes[place] = (
-            magnitudes[place] + abs(exactly(b))[row] + exactly(np.broadcast_to(eb, b.shape))[row]
+            magnitudes[place] + abs(exact_balls(b))[row] + exact_balls(np.broadcast_to(eb, b.shape))[row]
         )
-        total[place] = total[place] + exactly(b)[row]
+        total[place] = total[place] + exact_balls(b)[row]
         n[place] += 1
     additions = np.maximum(n - 1, 0)
     for i in np.ndindex(5, 4):
         error[i] = error[i] + int(additions[i]) * (at.u * magnitudes[i] + at.eta)
-        assert abs(total[i] - exactly(value)[i]) <= flint.arb(2) ** -48 * magnitudes[i]
-    assert_is((value, bound), exactly(value), error)
+        assert abs(total[i] - exact_balls(value)[i]) <= flint.arb(2) ** -48 * magnitudes[i]
+    assert_is((value, bound), exact_balls(value), error)
 
 
 @pytest.mark.parametrize("name", sorted(INDEXED))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from verify.evaluate import bounds
-from verify.evaluate.balls import exactly
+from verify.evaluate.balls import exact_balls
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic
 
 from .test_derived import a_pair, assert_is
@@ -83,7 +83,9 @@ def placed(index: tuple[int, ...], spec: tuple[int, ...]) -> tuple[int, ...]:
 @pytest.mark.parametrize(("lhs", "rhs", "parameters"), CONVOLUTIONS)
 def test_a_convolution(lhs, rhs, parameters, exact, at):
     pairs = [a_pair(shape, 1e-3, 1e3, seed, seed in exact) for seed, shape in enumerate((lhs, rhs))]
-    (a, ea), (b, eb) = ([exactly(np.broadcast_to(part, pair[0].shape)) for part in pair] for pair in pairs)
+    (a, ea), (b, eb) = (
+        [exact_balls(np.broadcast_to(part, pair[0].shape)) for part in pair] for pair in pairs
+    )
     value, bound = bounds.RULES["conv_general_dilated"](at, parameters, *pairs)
     assert value.shape == parameters["out_shape"]
     error = np.empty(value.shape, dtype=object)
@@ -94,8 +96,8 @@ def test_a_convolution(lhs, rhs, parameters, exact, at):
             magnitudes += (abs(a[i]) + ea[i]) * (abs(b[j]) + eb[j])
         error[place] = total + len(terms) * (at.u * magnitudes + at.eta)
         sum_of = sum((a[i] * b[j] for i, j in terms), flint.arb(0))
-        assert abs(exactly(value)[place] - sum_of) <= flint.arb(2) ** -45 * magnitudes
-    assert_is((value, bound), exactly(value), error)
+        assert abs(exact_balls(value)[place] - sum_of) <= flint.arb(2) ** -45 * magnitudes
+    assert_is((value, bound), exact_balls(value), error)
 
 
 WINDOWS = [
@@ -145,7 +147,7 @@ def members(whole: Any, p: dict[str, Any]) -> dict[tuple[int, ...], list[Any]]:
 @pytest.mark.parametrize(("whole", "parameters"), WINDOWS)
 def test_a_sum_over_windows(whole, parameters, exact, at):
     a = a_pair(whole, 1e-3, 1e3, exact=exact)
-    v, e = exactly(a[0]), exactly(np.broadcast_to(a[1], whole))
+    v, e = exact_balls(a[0]), exact_balls(np.broadcast_to(a[1], whole))
     value, bound = bounds.RULES["reduce_window_sum"](at, parameters, a)
     error = np.empty(value.shape, dtype=object)
     for place, entries in members(whole, parameters).items():
@@ -154,8 +156,11 @@ def test_a_sum_over_windows(whole, parameters, exact, at):
         n = max(len(inside) - 1, 0)
         magnitudes = sum((abs(v[i]) for i in inside), own)
         error[place] = own + n * at.u * magnitudes + n * at.eta
-        assert abs(exactly(value)[place] - sum((v[i] for i in inside), flint.arb(0))) <= 2.0**-48 * magnitudes
-    assert_is((value, bound), exactly(value), error)
+        assert (
+            abs(exact_balls(value)[place] - sum((v[i] for i in inside), flint.arb(0)))
+            <= 2.0**-48 * magnitudes
+        )
+    assert_is((value, bound), exact_balls(value), error)
 
 
 @pytest.mark.parametrize("name", ["reduce_window_max", "reduce_window_min"])
@@ -205,7 +210,7 @@ def test_what_is_added_to_the_entries_that_are_taken(whole, parameters, exact, a
     windows = members(whole, parameters)
     shape = tuple(np.array(list(windows)).max(axis=0) + 1)
     source = a_pair(shape, 1e-3, 1e3, exact=exact)
-    v, e = exactly(source[0]), exactly(np.broadcast_to(source[1], shape))
+    v, e = exact_balls(source[0]), exact_balls(np.broadcast_to(source[1], shape))
     count = int(np.prod(parameters["window_dimensions"]))
     outcome, doubt = rng.random((*shape, count)) < 0.4, rng.random((*shape, count)) < 0.3
     value, bound = bounds.RULES["add_to_windows"](
@@ -225,8 +230,8 @@ def test_what_is_added_to_the_entries_that_are_taken(whole, parameters, exact, a
     for i in np.ndindex(whole):
         additions = n[i] - 1 if n[i] > 0 else flint.arb(0)
         error[i] = own[i] + additions * (at.u * magnitudes[i] + at.eta)
-        assert abs(total[i] - exactly(value)[i]) <= 2.0**-48 * magnitudes[i]
-    assert_is((value, bound), exactly(value), error)
+        assert abs(total[i] - exact_balls(value)[i]) <= 2.0**-48 * magnitudes[i]
+    assert_is((value, bound), exact_balls(value), error)
 
 
 def test_what_overflows_the_judged_format_has_no_bound():

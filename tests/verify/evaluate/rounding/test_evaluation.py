@@ -7,20 +7,22 @@ import pytest
 
 from mlp_ref import loss_and_gradient
 from tests.verify.evaluate.working import evaluate as in_working_precision
-from verify.case.recipe import Case
+from verify.case.case import Case
 from verify.evaluate.bounds import EXACT, RULES, Arithmetic
 from verify.evaluate.program import NoRule
-from verify.evaluate.rounding import SAMPLES, evaluate, evaluation, reach
-from verify.reference.derivative import traced
+from verify.evaluate.rounding import SAMPLES, evaluate_under_rounding, evaluation, reach
+from verify.reference.derivative import traced_derivative
 from verify.reference.spec import Spec
-from verify.reference.truth import flat
+from verify.reference.truth import tensors_of
 
 DEFAULT = Spec()
 
 
 def bands(case, spec=DEFAULT, quantile=10.0, **options):
     at = Arithmetic.judging(case.dtype, case.sizes)
-    return evaluate(traced(spec, case.sizes), case.inputs(), at, quantile, **options)
+    return evaluate_under_rounding(
+        traced_derivative(spec, case.sizes), case.inputs(), at, quantile, **options
+    )
 
 
 # --- the quantile
@@ -95,7 +97,7 @@ def test_a_single_rounding_has_the_size_that_the_bound_gives_it():
 def test_random_roundings_spread_as_far_as_it_says(hidden, output):
     """Each operation's value, off by a normal number of its size, in 1000 runs of plain NumPy."""
     spec, case = Spec(hidden, *output), Case((5, 4, 3), 4, "float32", labels="soft")
-    program, at = traced(spec, case.sizes), Arithmetic.judging("float32", case.sizes)
+    program, at = traced_derivative(spec, case.sizes), Arithmetic.judging("float32", case.sizes)
     rng = np.random.default_rng(0)
     runs = []
     for _ in range(1000):
@@ -126,7 +128,7 @@ def test_random_roundings_spread_as_far_as_it_says(hidden, output):
 def test_right_gradients_are_within_few_sigma(sizes, dtype):
     case = Case(sizes, 16, dtype)
     _, grads = loss_and_gradient(*case.arrays())
-    for tensor, (value, sigma) in zip(flat(grads), bands(case), strict=True):
+    for tensor, (value, sigma) in zip(tensors_of(grads), bands(case), strict=True):
         assert abs(tensor - value).max() > 0
         assert np.all(abs(tensor - value) <= 2 * sigma)
         assert np.all(sigma > 0)
@@ -136,7 +138,7 @@ def test_right_gradients_are_within_few_sigma(sizes, dtype):
 def test_it_speaks_for_jaxs_formula_in_working_precision():
     case = Case((30, 20, 10), 8, "float32")
     at = Arithmetic.alone("float32", case.sizes)
-    _, *results = in_working_precision(traced(Spec(), case.sizes), case.inputs(), at)
+    _, *results = in_working_precision(traced_derivative(Spec(), case.sizes), case.inputs(), at)
     for result, (value, sigma) in zip(results, bands(case), strict=True):
         assert np.all(abs(result - value) <= 2 * sigma)
 
@@ -174,11 +176,11 @@ def test_parts_of_the_samples_add_up(monkeypatch):
 
 def test_large_products_of_deviations_are_counted_in_coarse_arithmetic(monkeypatch):
     case = Case((8, 6, 3), 4, "float32")
-    program = traced(Spec(), case.sizes)
+    program = traced_derivative(Spec(), case.sizes)
     at = Arithmetic.of("float16", case.sizes, 2.0**-53)
-    found = evaluate(program, case.inputs(), at, 10.0, SAMPLES, False)
+    found = evaluate_under_rounding(program, case.inputs(), at, 10.0, SAMPLES, False)
     monkeypatch.setattr(evaluation, "_second_order", lambda *_: None)
-    without = evaluate(program, case.inputs(), at, 10.0, SAMPLES, False)
+    without = evaluate_under_rounding(program, case.inputs(), at, 10.0, SAMPLES, False)
     for (_, counted), (_, left_out) in zip(found, without, strict=True):
         assert 1 < np.median(counted / left_out) < 1.5
 
@@ -187,7 +189,7 @@ def test_nothing_is_known_where_the_format_overflows():
     case = Case((3, 2), 2, "float32")
     inputs = [1e38 * array for array in case.inputs()[:-1]] + case.inputs()[-1:]
     at = Arithmetic.judging("float32", case.sizes)
-    pairs = evaluate(traced(Spec(), case.sizes), inputs, at, 10.0)
+    pairs = evaluate_under_rounding(traced_derivative(Spec(), case.sizes), inputs, at, 10.0)
     assert all(np.isinf(sigma).any() for _, sigma in pairs)
 
 
@@ -200,4 +202,9 @@ def test_a_primitive_without_a_rule_is_named():
 
     case = Case((3, 2), 2)
     with pytest.raises(NoRule, match="sinh"):
-        evaluate(traced(loss, case.sizes), case.inputs(), Arithmetic.judging("float64", case.sizes), 10.0)
+        evaluate_under_rounding(
+            traced_derivative(loss, case.sizes),
+            case.inputs(),
+            Arithmetic.judging("float64", case.sizes),
+            10.0,
+        )

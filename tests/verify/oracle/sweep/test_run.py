@@ -15,7 +15,7 @@ import pytest
 import verify
 from verify.oracle.sweep import plan as planning
 from verify.oracle.sweep.ledger import Ledger
-from verify.oracle.sweep.plan import environment
+from verify.oracle.sweep.plan import plan_environment
 
 from . import targets
 
@@ -227,7 +227,7 @@ def test_a_function_of_a_module_is_loaded_by_its_name(tmp_path):
 
 
 def test_a_shard_is_named_by_what_it_computes():
-    here = environment()
+    here = plan_environment()
     job = planning.Job("m:f", "digest", verify.Spec())
     options = planning.fixed({"dtypes": ("float64",), "labels": None})
     plan = planning.Plan("f", ((job, options),), 30, 0, ("gradient",), 20, here)

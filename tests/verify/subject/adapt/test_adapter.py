@@ -10,7 +10,7 @@ import verify
 from mlp_ref import loss_and_gradient
 from mlp_ref.params import Layer
 from verify.subject.adapt.places import slots
-from verify.subject.adapt.recovery import mean, recovered
+from verify.subject.adapt.recovery import recovered_gradient, recovered_mean
 
 QUICK = {"cases": 30, "xla": 0, "certified": 0, "diagnose": False, "regimes": ("ordinary", "batch_1", "tiny")}
 
@@ -386,7 +386,7 @@ def test_the_error_of_a_recovery_holds_the_gradient_that_was_stepped(dtype, rate
     gradient = gradient.astype(dtype)
     after = before - rate * gradient
     assert after.dtype == dtype
-    [layer] = found = recovered([Layer(before, before[0])], [Layer(after, after[0])], rate)
+    [layer] = found = recovered_gradient([Layer(before, before[0])], [Layer(after, after[0])], rate)
     exact = gradient.astype(np.longdouble)
     error = abs(layer.weight.astype(np.longdouble) - exact)
     assert np.all(error <= found.error[0].weight)
@@ -396,8 +396,10 @@ def test_the_error_of_a_recovery_holds_the_gradient_that_was_stepped(dtype, rate
 
 def test_gradients_recovered_one_by_one_are_averaged_with_their_errors():
     layer = Layer(np.array([[1.0, 2.0]]), np.array([3.0]))
-    parts = [recovered([layer], [Layer(layer.weight - g, layer.bias - g)], 1.0) for g in (0.25, 0.75)]
-    average = mean(parts, 2)
+    parts = [
+        recovered_gradient([layer], [Layer(layer.weight - g, layer.bias - g)], 1.0) for g in (0.25, 0.75)
+    ]
+    average = recovered_mean(parts, 2)
     np.testing.assert_array_equal(average[0].weight, [[0.5, 0.5]], strict=True)
     assert np.all(average.error[0].weight >= sum(part.error[0].weight for part in parts) / 2)
 

@@ -7,7 +7,7 @@ import pytest
 
 import verify
 from verify.reference.spec import Spec
-from verify.subject.adapt.reading import Reading, shapes
+from verify.subject.adapt.reading import Reading, reading_shapes
 
 SIGMOID = Spec("sigmoid", "sigmoid", "squared_error", "half_sum")
 QUICK = {"cases": 25, "xla": 0, "certified": 0, "regimes": ["ordinary", "batch_1"]}
@@ -99,9 +99,9 @@ def test_where_nothing_fits_the_shapes_are_said():
 
 
 def test_shapes_are_said_as_they_are_nested():
-    assert shapes([(np.zeros((3, 4)), np.zeros(4))]) == "[((3, 4), (4,))]"
-    assert shapes({"W": np.zeros((2, 1)), "loss": 0.5}) == "{W: (2, 1), loss: a number}"
-    assert shapes(None) == "NoneType"
+    assert reading_shapes([(np.zeros((3, 4)), np.zeros(4))]) == "[((3, 4), (4,))]"
+    assert reading_shapes({"W": np.zeros((2, 1)), "loss": 0.5}) == "{W: (2, 1), loss: a number}"
+    assert reading_shapes(None) == "NoneType"
 
 
 def test_what_holds_no_scalar_is_taken_as_it_is():

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from verify.commands.bench.cells import Task
+    from verify.commands.bench.task import Task
 
 Step = Callable[[], Any]
 

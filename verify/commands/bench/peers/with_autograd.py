@@ -8,8 +8,9 @@ from typing import Any
 import autograd
 import autograd.numpy as anp
 
-from verify.commands.bench.cells import Task, one_hot
+from verify.commands.bench.cells import one_hot
 from verify.commands.bench.peers import Step
+from verify.commands.bench.task import Task
 
 HIDDEN: dict[str, Callable[..., Any]] = {
     "sigmoid": lambda z: 1 / (1 + anp.exp(-z)),

@@ -9,8 +9,8 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from verify.commands.bench.cells import Task
 from verify.commands.bench.peers import Step, Unsupported
+from verify.commands.bench.task import Task
 
 OPERATORS = {"sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "identity": "Identity"}
 TYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}

@@ -10,8 +10,9 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from verify.commands.bench.cells import Arrays, Task, one_hot
+from verify.commands.bench.cells import Arrays, one_hot
 from verify.commands.bench.peers import Step, Unsupported
+from verify.commands.bench.task import Task
 
 ACTIVATIONS = {"sigmoid": "logistic", "tanh": "tanh", "relu": "relu", "identity": "identity"}
 

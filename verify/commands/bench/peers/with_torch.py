@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from verify.commands.bench.cells import Task
 from verify.commands.bench.peers import Step
+from verify.commands.bench.task import Task
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.lax import stop_gradient
 
-from verify.diagnosis.mistakes.layers.mistake import LayerMistake, Wrong, through, with_rule
+from verify.diagnosis.mistakes.layers.mistake import LayerMistake, Wrong, mistake_of_forward, with_rule
 
 ALL = ("attention", "causal_attention", "multi_head_attention")
 ONE = ("attention", "causal_attention")
@@ -77,7 +77,7 @@ def _both(weights: Weights, cut: str = "") -> Wrong:
         joined = attention(split(of["q"] @ wq), split(of["k"] @ wk), split(of["v"] @ wv), causal=causal)
         return joined.transpose(0, 2, 1, 3).reshape(n, length, width) @ wo
 
-    one, several = through(attention), through(heads)
+    one, several = mistake_of_forward(attention), mistake_of_forward(heads)
 
     def wrong(right: Any, dout: Any, *inputs: Any, **options: Any) -> Any:
         return (several if "heads" in options else one)(right, dout, *inputs, **options)

@@ -10,7 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from verify.diagnosis.mistakes.layers.mistake import LayerMistake, Wrong, changed, through
+from verify.diagnosis.mistakes.layers.mistake import (
+    LayerMistake,
+    Wrong,
+    mistake_of_change,
+    mistake_of_forward,
+)
 from verify.reference.layers.convolution import conv2d, conv_transpose2d, padded, places, windows
 
 CONVOLUTIONS = ("conv2d", "dilated_conv2d", "grouped_conv2d")
@@ -164,7 +169,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dx with w",
         "flipped once too often; right for kernels of one place",
         lambda right, dout, x, w, b, **options: (
-            through(conv2d)(right, dout, x, _flipped(w), b, **options)[0],
+            mistake_of_forward(conv2d)(right, dout, x, _flipped(w), b, **options)[0],
             *right(dout)[1:],
         ),
     ),
@@ -174,7 +179,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dw[:, :, ::-1, ::-1]",
         "dw",
         "a convolution's derivative where a cross-correlation was computed",
-        changed(1, lambda d, *rest, **options: _flipped(d)),
+        mistake_of_change(1, lambda d, *rest, **options: _flipped(d)),
     ),
     LayerMistake(
         "conv_kernel_turned",
@@ -183,7 +188,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dx with w",
         "one axis is flipped, the other is not",
         lambda right, dout, x, w, b, **options: (
-            through(conv2d)(right, dout, x, w[:, :, ::-1], b, **options)[0],
+            mistake_of_forward(conv2d)(right, dout, x, w[:, :, ::-1], b, **options)[0],
             *right(dout)[1:],
         ),
     ),
@@ -195,7 +200,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "= for += in the loop over the batch; right for one image",
         lambda right, dout, x, w, b, **options: (
             right(dout)[0],
-            through(conv2d)(right, dout[-1:], x[-1:], w, b, **options)[1],
+            mistake_of_forward(conv2d)(right, dout[-1:], x[-1:], w, b, **options)[1],
             right(dout)[2],
         ),
     ),
@@ -205,7 +210,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dw = ... of each place",
         "dw += ... of each place",
         "= for += in the loop over the places",
-        changed(1, _last_place),
+        mistake_of_change(1, _last_place),
     ),
     LayerMistake(
         "conv_dw_mean",
@@ -213,7 +218,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dw / n",
         "dw",
         "the mean of the loss is taken a second time; right for one image",
-        changed(1, lambda d, dout, x, *rest, **options: d / x.shape[0]),
+        mistake_of_change(1, lambda d, dout, x, *rest, **options: d / x.shape[0]),
     ),
     LayerMistake(
         "conv_db_mean",
@@ -221,7 +226,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "mean(dout, axis=(0, 2, 3))",
         "sum(dout, axis=(0, 2, 3))",
         "a mean where the sum belongs",
-        changed(2, lambda d, dout, *rest, **options: d * dout.shape[1] / dout.size),
+        mistake_of_change(2, lambda d, dout, *rest, **options: d * dout.shape[1] / dout.size),
     ),
     LayerMistake(
         "conv_db_one_place",
@@ -229,7 +234,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "sum(dout[:, :, 0, 0], axis=0)",
         "sum(dout, axis=(0, 2, 3))",
         "the places are not summed; right for one place",
-        changed(2, lambda d, dout, *rest, **options: jnp.sum(dout[:, :, 0, 0], axis=0)),
+        mistake_of_change(2, lambda d, dout, *rest, **options: jnp.sum(dout[:, :, 0, 0], axis=0)),
     ),
     LayerMistake(
         "conv_stride_lost",
@@ -256,7 +261,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dx in the order of the last group first",
         "dx group by group",
         "groups are counted the other way round; right for one group",
-        changed(
+        mistake_of_change(
             0,
             lambda d, dout, x, w, b, *, stride, pad, groups: jnp.flip(
                 d.reshape(d.shape[0], groups, -1, *d.shape[2:]), axis=1
@@ -270,7 +275,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dx with w",
         "flipped once too often; right for kernels of one place",
         lambda right, dout, x, w, b, **options: (
-            through(conv_transpose2d)(right, dout, x, _flipped(w), b, **options)[0],
+            mistake_of_forward(conv_transpose2d)(right, dout, x, _flipped(w), b, **options)[0],
             *right(dout)[1:],
         ),
     ),
@@ -280,7 +285,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dw[:, :, ::-1, ::-1]",
         "dw",
         "flipped once too often",
-        changed(1, lambda d, *rest, **options: _flipped(d)),
+        mistake_of_change(1, lambda d, *rest, **options: _flipped(d)),
     ),
     LayerMistake(
         "transposed_db_mean",
@@ -288,7 +293,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "mean(dout, axis=(0, 2, 3))",
         "sum(dout, axis=(0, 2, 3))",
         "a mean where the sum belongs",
-        changed(2, lambda d, dout, *rest, **options: d * dout.shape[1] / dout.size),
+        mistake_of_change(2, lambda d, dout, *rest, **options: d * dout.shape[1] / dout.size),
     ),
     LayerMistake(
         "transposed_dw_last_image",
@@ -298,7 +303,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "= for += in the loop over the batch; right for one image",
         lambda right, dout, x, w, b, **options: (
             right(dout)[0],
-            through(conv_transpose2d)(right, dout[-1:], x[-1:], w, b, **options)[1],
+            mistake_of_forward(conv_transpose2d)(right, dout[-1:], x[-1:], w, b, **options)[1],
             right(dout)[2],
         ),
     ),

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from verify.diagnosis.mistakes.layers.mistake import LayerMistake, changed
+from verify.diagnosis.mistakes.layers.mistake import LayerMistake, mistake_of_change
 
 
 def _last_one(table: Any, ids: Any) -> Any:
@@ -54,7 +54,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "x.T @ dout / n",
         "x.T @ dout",
         "the mean of the loss is taken a second time; right for one row",
-        changed(1, lambda d, dout, x, w, b: d / x.shape[0]),
+        mistake_of_change(1, lambda d, dout, x, w, b: d / x.shape[0]),
     ),
     LayerMistake(
         "affine_db_mean",
@@ -62,7 +62,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "mean(dout, axis=0)",
         "sum(dout, axis=0)",
         "right for one row",
-        changed(2, lambda d, dout, x, w, b: d / x.shape[0]),
+        mistake_of_change(2, lambda d, dout, x, w, b: d / x.shape[0]),
     ),
     LayerMistake(
         "affine_db_first_row",
@@ -70,7 +70,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dout[0]",
         "sum(dout, axis=0)",
         "the bias gradient is not summed; right for one row",
-        changed(2, lambda d, dout, x, w, b: dout[0]),
+        mistake_of_change(2, lambda d, dout, x, w, b: dout[0]),
     ),
     LayerMistake(
         "affine_db_over_all",
@@ -78,7 +78,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "sum(dout)",
         "sum(dout, axis=0)",
         "the axis is forgotten, and the number broadcast; right for one output",
-        changed(2, lambda d, dout, x, w, b: jnp.broadcast_to(jnp.sum(dout), d.shape)),
+        mistake_of_change(2, lambda d, dout, x, w, b: jnp.broadcast_to(jnp.sum(dout), d.shape)),
     ),
     LayerMistake(
         "affine_dw_last_row",
@@ -86,7 +86,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dw = outer(x[i], dout[i])",
         "dw += outer(x[i], dout[i])",
         "= for += in a loop over the rows; right for one row",
-        changed(1, lambda d, dout, x, w, b: x[-1][:, jnp.newaxis] * dout[-1][jnp.newaxis, :]),
+        mistake_of_change(1, lambda d, dout, x, w, b: x[-1][:, jnp.newaxis] * dout[-1][jnp.newaxis, :]),
     ),
     LayerMistake(
         "affine_bias_in_dx",
@@ -94,7 +94,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dout @ w.T + sum(b)",
         "dout @ w.T",
         "the bias is taken along",
-        changed(0, lambda d, dout, x, w, b: d + jnp.sum(b)),
+        mistake_of_change(0, lambda d, dout, x, w, b: d + jnp.sum(b)),
     ),
     LayerMistake(
         "embedding_assigned",
@@ -102,7 +102,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dtable[ids] = dout",
         "np.add.at(dtable, ids, dout)",
         "right where no id comes twice",
-        changed(0, lambda d, dout, table, ids: _last_one(table, ids).T @ _flat(dout)),
+        mistake_of_change(0, lambda d, dout, table, ids: _last_one(table, ids).T @ _flat(dout)),
     ),
     LayerMistake(
         "embedding_mean",
@@ -110,7 +110,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "the mean over an id's uses",
         "the sum over an id's uses",
         "right where no id comes twice",
-        changed(0, lambda d, dout, table, ids: d / _counts(table, ids)),
+        mistake_of_change(0, lambda d, dout, table, ids: d / _counts(table, ids)),
     ),
     LayerMistake(
         "residual_skip_lost",
@@ -203,7 +203,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "mean(dz, axis=0)",
         "sum(dz, axis=0)",
         "right for one row",
-        changed(2, lambda d, dout, x, *rest: d / x.shape[0]),
+        mistake_of_change(2, lambda d, dout, x, *rest: d / x.shape[0]),
     ),
     LayerMistake(
         "mlp_dw2_of_pre_activation",
@@ -211,6 +211,6 @@ TABLE: tuple[LayerMistake, ...] = (
         "dw2 = z.T @ dout",
         "dw2 = a.T @ dout",
         "the pre-activation is cached",
-        changed(3, lambda d, dout, x, w1, b1, w2, b2: (x @ w1 + b1[jnp.newaxis, :]).T @ dout),
+        mistake_of_change(3, lambda d, dout, x, w1, b1, w2, b2: (x @ w1 + b1[jnp.newaxis, :]).T @ dout),
     ),
 )

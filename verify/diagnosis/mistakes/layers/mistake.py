@@ -60,10 +60,10 @@ def right(
     reference: Reference, inputs: tuple[Any, ...], options: dict[str, Any], dout: Any
 ) -> tuple[Any, ...]:
     """The right gradients of the differentiated inputs."""
-    return pulled(functools.partial(reference.function, **options), reference, inputs, dout)
+    return _pulled(functools.partial(reference.function, **options), reference, inputs, dout)
 
 
-def pulled(
+def _pulled(
     function: Callable[..., Any], reference: Reference, inputs: tuple[Any, ...], dout: Any
 ) -> tuple[Any, ...]:
     """The vector-Jacobian product of a function of a reference's inputs, for those that are differentiated."""
@@ -79,7 +79,7 @@ def pulled(
     return tuple(pullback(dout))
 
 
-def through(function: Callable[..., Any]) -> Wrong:
+def mistake_of_forward(function: Callable[..., Any]) -> Wrong:
     """The mistake of a wrong forward formula: JAX's gradients of ``function(*inputs, **options)``."""
 
     def wrong(_: Any, dout: Any, *inputs: Any, **options: Any) -> Any:
@@ -99,7 +99,7 @@ def through(function: Callable[..., Any]) -> Wrong:
     return wrong
 
 
-def changed(place: int, change: Callable[..., Any]) -> Wrong:
+def mistake_of_change(place: int, change: Callable[..., Any]) -> Wrong:
     """The mistake that changes one right gradient: ``change(gradient, dout, *inputs, **options)``."""
 
     def wrong(right: Any, dout: Any, *inputs: Any, **options: Any) -> Any:

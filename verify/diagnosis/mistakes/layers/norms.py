@@ -8,7 +8,12 @@ from typing import Any
 import jax.numpy as jnp
 from jax.lax import stop_gradient
 
-from verify.diagnosis.mistakes.layers.mistake import LayerMistake, Wrong, changed, through
+from verify.diagnosis.mistakes.layers.mistake import (
+    LayerMistake,
+    Wrong,
+    mistake_of_change,
+    mistake_of_forward,
+)
 from verify.reference.layers.norms import moments
 
 TRAINED = ("batch_norm", "spatial_batch_norm", "layer_norm", "group_norm")
@@ -48,7 +53,7 @@ def _norm(hat: Callable[..., Any], rows: bool) -> Callable[..., Any]:
 
 def _of(hat: Callable[..., Any]) -> Wrong:
     """JAX's gradients of a norm of the wrong formula, whichever norm it is."""
-    of_columns, of_rows = through(_norm(hat, False)), through(_norm(hat, True))
+    of_columns, of_rows = mistake_of_forward(_norm(hat, False)), mistake_of_forward(_norm(hat, True))
 
     def wrong(right: Any, dout: Any, *inputs: Any, **options: Any) -> Any:
         return (of_rows if options.pop("rows", False) else of_columns)(right, dout, *inputs, **options)
@@ -125,7 +130,7 @@ def _rms(hat: Callable[..., Any]) -> Wrong:
         square = jnp.sum(x**2, axis=1, keepdims=True) / x.shape[1]
         return gamma[jnp.newaxis, :] * hat(x, square, eps)
 
-    return through(forward)
+    return mistake_of_forward(forward)
 
 
 TABLE: tuple[LayerMistake, ...] = (
@@ -221,7 +226,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dgamma = sum(dout * x)",
         "dgamma = sum(dout * hat)",
         "x is cached in place of the normalised x; right where x is normalised already",
-        changed(1, lambda d, dout, x, *rest, **options: _sum(dout * x)),
+        mistake_of_change(1, lambda d, dout, x, *rest, **options: _sum(dout * x)),
     ),
     LayerMistake(
         "norm_dgamma_of_output",
@@ -229,7 +234,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dgamma = sum(dout * out)",
         "dgamma = sum(dout * hat)",
         "out is cached in place of the normalised x; right where gamma is 1 and beta 0",
-        changed(1, lambda d, dout, x, gamma, beta, **options: gamma * d + beta * _sum(dout)),
+        mistake_of_change(1, lambda d, dout, x, gamma, beta, **options: gamma * d + beta * _sum(dout)),
     ),
     LayerMistake(
         "norm_dbeta_mean",
@@ -237,7 +242,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dbeta = mean(dout)",
         "dbeta = sum(dout)",
         "right for one row",
-        changed(2, lambda d, dout, *rest, **options: d / (dout.size // dout.shape[1])),
+        mistake_of_change(2, lambda d, dout, *rest, **options: d / (dout.size // dout.shape[1])),
     ),
     LayerMistake(
         "layer_norm_statistics_of_columns",

@@ -9,7 +9,13 @@ import jax
 import jax.numpy as jnp
 from jax.lax import stop_gradient
 
-from verify.diagnosis.mistakes.layers.mistake import LayerMistake, Wrong, changed, through, with_rule
+from verify.diagnosis.mistakes.layers.mistake import (
+    LayerMistake,
+    Wrong,
+    mistake_of_change,
+    mistake_of_forward,
+    with_rule,
+)
 from verify.reference.layers.recurrent import gru_step, lstm_step, rnn_step
 
 SEQUENCES = ("rnn", "lstm", "gru")
@@ -74,9 +80,9 @@ def _sequences(
 ) -> tuple[LayerMistake, ...]:
     carried = stop_gradient if stop else _same
     made: dict[str, Wrong] = {
-        layer: through(_unrolled(step, carried, seen)) for layer, step in _STEPS.items()
+        layer: mistake_of_forward(_unrolled(step, carried, seen)) for layer, step in _STEPS.items()
     }
-    made["lstm"] = through(
+    made["lstm"] = mistake_of_forward(
         _lstm((lambda h, c: (stop_gradient(h), stop_gradient(c))) if stop else lambda h, c: (h, c), seen)
     )
     return tuple(
@@ -125,7 +131,7 @@ def _cell(
         inner = stop_gradient(following) if cut == "h" else following
         return o * out_tanh(inner), stop_gradient(following) if cut == "dc" else following
 
-    return through(forward)
+    return mistake_of_forward(forward)
 
 
 def _gru(
@@ -141,7 +147,7 @@ def _gru(
         n = stop_gradient(n) if cut == "n" else n
         return (1 - z) * n + z * (stop_gradient(h) if cut == "h" else h)
 
-    return through(forward)
+    return mistake_of_forward(forward)
 
 
 def _states(right: Any, x: Any, h0: Any, wx: Any, wh: Any, b: Any) -> list[Any]:
@@ -202,7 +208,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dh0 = 0",
         "dh0 is what the first step hands back",
         "the first state is taken for a constant",
-        changed(1, lambda d, dout, *rest: 0.0 * d),
+        mistake_of_change(1, lambda d, dout, *rest: 0.0 * d),
     ),
     LayerMistake(
         "rnn_dwh_of_own_state",
@@ -218,7 +224,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dz = dout",
         "dz = dout * (1 - out**2)",
         "the activation is passed over",
-        through(_rnn(_tanh_none)),
+        mistake_of_forward(_rnn(_tanh_none)),
     ),
     LayerMistake(
         "rnn_step_slope_of_input",
@@ -226,7 +232,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dz = dout * (1 - z**2)",
         "dz = dout * (1 - out**2)",
         "the pre-activation is cached",
-        through(_rnn(_tanh_input)),
+        mistake_of_forward(_rnn(_tanh_input)),
     ),
     LayerMistake(
         "rnn_step_slope_of_output",
@@ -234,7 +240,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dz = dout * (1 - tanh(out)**2)",
         "dz = dout * (1 - out**2)",
         "the slope's function applies tanh itself, and is given the output",
-        through(_rnn(_tanh_again)),
+        mistake_of_forward(_rnn(_tanh_again)),
     ),
     LayerMistake(
         "rnn_step_square_lost",
@@ -242,7 +248,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "dz = dout * (1 - out)",
         "dz = dout * (1 - out**2)",
         "the square is lost",
-        through(_rnn(_tanh_half)),
+        mistake_of_forward(_rnn(_tanh_half)),
     ),
     LayerMistake(
         "rnn_step_db_mean",
@@ -250,7 +256,7 @@ TABLE: tuple[LayerMistake, ...] = (
         "mean(dz, axis=0)",
         "sum(dz, axis=0)",
         "right for one row",
-        changed(4, lambda d, dout, x, *rest: d / x.shape[0]),
+        mistake_of_change(4, lambda d, dout, x, *rest: d / x.shape[0]),
     ),
     LayerMistake(
         "lstm_step_gate_slope_of_output",

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from verify.case.layers.draw import layer_cases
+from verify.case.layers.cases import layer_cases
 from verify.case.run import drawn_cases
-from verify.checks.layers import program_inputs
+from verify.checks.layers import layer_program_inputs
 from verify.diagnosis.layers import wrong_program
-from verify.evaluate.bounds import Arithmetic, evaluate
-from verify.reference.layers import NAMES, named
+from verify.evaluate.bounds import Arithmetic, evaluate_with_bounds
+from verify.reference.layers import NAMES, reference_in_table
 
 CASES = 40
 
@@ -21,16 +21,16 @@ def require_different(table):
     @pytest.mark.parametrize(("mistake", "layer"), made, ids=ids)
     def test_another_gradient_than_the_right_one(mistake, layer):
         assert layer in NAMES
-        reference = named(layer)
+        reference = reference_in_table(layer)
         regimes = ("ordinary", "ties")
         for case in drawn_cases(layer_cases(reference, regimes=regimes, dtypes=("float64",)), CASES, 0):
             setting = case.setting(reference)
-            inputs = program_inputs(setting, case.arrays(reference))
+            inputs = layer_program_inputs(setting, case.arrays(reference))
             try:
                 program = wrong_program(mistake, setting)
             except (TypeError, ValueError, IndexError):  # it cannot be made at these sizes
                 continue
-            wrong = evaluate(program, inputs, Arithmetic.judging("float64", {}))
+            wrong = evaluate_with_bounds(program, inputs, Arithmetic.judging("float64", {}))
             right = setting.truth(inputs, "float64").gradient
             with np.errstate(all="ignore"):
                 if any(np.any(abs(a - b) > ea + eb) for (a, ea), (b, eb) in zip(wrong, right, strict=True)):

@@ -9,11 +9,11 @@ import jax
 import numpy as np
 import numpy.typing as npt
 
-from verify.case.layers.recipe import LayerCase
+from verify.case.layers.case import LayerCase
 from verify.case.layers.values import LayerArrays
-from verify.checks.adjudicate import decided
+from verify.checks.adjudicate import adjudicate_calls
 from verify.checks.cross_check import Disagreement
-from verify.checks.layers import given, outputs_of, program_inputs, tensors_of
+from verify.checks.layers import layer_arguments, layer_output_names, layer_program_inputs, layer_tensor_names
 from verify.evaluate import balls, xla
 from verify.reference.backward import Reference
 from verify.reference.judge import Judgement, judge, ratios
@@ -43,12 +43,12 @@ def cross_check_layer(
 def worst_xla_error(reference: Reference, case: LayerCase) -> float:
     """Run the vector-Jacobian product through XLA in the case's dtype; its worst error in units of the bound."""
     setting, arrays = case.setting(reference), case.arrays(reference)
-    truth = setting.truth(program_inputs(setting, arrays), case.dtype)
+    truth = setting.truth(layer_program_inputs(setting, arrays), case.dtype)
     cotangent = setting.cotangent(arrays.cotangents)
     results = setting.chosen(
-        xla.evaluate_backward(setting.backward, tuple(arrays.inputs.values()), cotangent)
+        xla.evaluate_backward_by_xla(setting.backward, tuple(arrays.inputs.values()), cotangent)
     )
-    names = [*outputs_of(len(truth.outputs)), *tensors_of(reference)]
+    names = [*layer_output_names(len(truth.outputs)), *layer_tensor_names(reference)]
     judgement = judge([*truth.outputs, *truth.gradient], results, case.dtype, names=names)
     if judgement.verdict == "wrong":
         raise Disagreement(f"XLA and the NumPy evaluator differ on {case}: {judgement}")
@@ -58,7 +58,7 @@ def worst_xla_error(reference: Reference, case: LayerCase) -> float:
 def worst_certified_error(reference: Reference, case: LayerCase) -> float:
     """Compare the NumPy evaluator with certified balls; its worst error in units of the bound."""
     setting = case.setting(reference)
-    inputs = program_inputs(setting, case.arrays(reference))
+    inputs = layer_program_inputs(setting, case.arrays(reference))
     truth = setting.truth(inputs, case.dtype)
     certain = setting.chosen(balls.certified(setting.backward.program, inputs, {}, case.dtype))
     worst = 0.0
@@ -69,7 +69,7 @@ def worst_certified_error(reference: Reference, case: LayerCase) -> float:
     return worst
 
 
-def adjudicated_layer(
+def adjudicate_layer(
     target: LayerTarget, reference: Reference, case: LayerCase, check: str, judgement: Judgement
 ) -> Judgement:
     """A judgement of "wrong", turned into "imprecise" where the error shrinks with the unit roundoff.
@@ -77,12 +77,12 @@ def adjudicated_layer(
     As `verify.checks.adjudicate`, of one tensor of the gradient or of the outputs.
     """
     setting = case.setting(reference)
-    names = outputs_of(len(setting.outputs)) if check == "forward" else tensors_of(reference)
+    names = layer_output_names(len(setting.outputs)) if check == "forward" else layer_tensor_names(reference)
     i = names.index(judgement.tensor)
 
     def again(dtype: np.dtype[Any]) -> Array | None:
         """The tensor in question, of another call; None where that fails, or gives another dtype or shape."""
-        arrays = widen(given(target, reference, case), dtype)
+        arrays = _widen(layer_arguments(target, reference, case), dtype)
         run = target.run
         try:
             with np.errstate(all="ignore"):
@@ -95,14 +95,14 @@ def adjudicated_layer(
             return None
 
     def certified(dtype: np.dtype[Any]) -> Any:
-        inputs = program_inputs(setting, given(target, reference, case))
+        inputs = layer_program_inputs(setting, layer_arguments(target, reference, case))
         certain = setting.chosen(balls.certified(setting.backward.program, inputs, {}, dtype))
         return certain[i if check == "forward" else len(setting.outputs) + i]
 
-    return decided(judgement, case.dtype, again, certified)
+    return adjudicate_calls(judgement, case.dtype, again, certified)
 
 
-def widen(arrays: LayerArrays, dtype: npt.DTypeLike) -> LayerArrays:
+def _widen(arrays: LayerArrays, dtype: npt.DTypeLike) -> LayerArrays:
     """The same numbers in another float dtype; integers as they are."""
 
     def convert(leaf: Any) -> Any:

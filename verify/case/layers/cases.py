@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from verify.case.layers.recipe import LayerCase
+from verify.case.case import DTYPES, LAYOUTS
+from verify.case.layers.case import LayerCase
 from verify.case.layers.values import REGIMES
-from verify.case.recipe import DTYPES, LAYOUTS
 from verify.reference.backward import Reference
-from verify.reference.shapes import Shape, leaves
+from verify.reference.shapes import Shape, shape_leaves
 
 _SIZES = (1, 2, 3, 4, 5, 3, 4, 2, 6, 7)
 """Sizes in the order in which a failing case is simplified."""
@@ -50,9 +50,9 @@ def layer_cases(
 
     @st.composite
     def cases(draw: Any) -> LayerCase:
-        # One string of bytes, as in `verify.case.draw`: each stands for one choice, and 0 for the simplest.
+        # One string of bytes, as in `verify.case.cases`: each stands for one choice, and 0 for the simplest.
         case = make(draw(st.binary(min_size=length, max_size=length)))
-        assume(possible(reference, case))
+        assume(_possible(reference, case))
         return case
 
     return cases()
@@ -89,7 +89,7 @@ def _option(value: Any, choice: int, sizes: dict[str, int]) -> Any:
     return Shape(value).at(sizes)[0] if isinstance(value, str) else value[choice % len(value)]
 
 
-def possible(reference: Reference, case: LayerCase) -> bool:
+def _possible(reference: Reference, case: LayerCase) -> bool:
     """Tell whether the reference can be called at the sizes and with the options of a case, and gives any number."""
     return refusal(reference, case.sizes, case.options) is None
 
@@ -109,4 +109,6 @@ def refusal(
 
 
 def _shapes(reference: Reference, sizes: dict[str, int]) -> list[tuple[int, ...]]:
-    return [shape.at(sizes) for name, tree in reference.shapes.items() for _, shape in leaves(tree, name)]
+    return [
+        shape.at(sizes) for name, tree in reference.shapes.items() for _, shape in shape_leaves(tree, name)
+    ]

@@ -1,13 +1,13 @@
 import numpy as np
 
-from verify.case.layers.recipe import LayerCase
-from verify.reference.layers import named
+from verify.case.layers.case import LayerCase
+from verify.reference.layers import reference_in_table
 
 CASE = LayerCase((("n", 2), ("d", 3), ("m", 4)), layout="strided", seed=1)
 
 
 def test_arrays_are_fresh_in_the_cases_layout():
-    first, second = CASE.arrays(named("affine")), CASE.arrays(named("affine"))
+    first, second = CASE.arrays(reference_in_table("affine")), CASE.arrays(reference_in_table("affine"))
     assert not first.inputs["x"].flags["C_CONTIGUOUS"]
     first.inputs["x"][...] = 0
     assert second.inputs["x"].any()
@@ -21,5 +21,7 @@ def test_a_case_is_described_and_its_repr_makes_it_again():
 
 
 def test_the_same_numbers_in_every_layout():
-    contiguous = LayerCase(CASE.sizes, seed=1).arrays(named("affine"))
-    np.testing.assert_array_equal(CASE.arrays(named("affine")).inputs["x"], contiguous.inputs["x"])
+    contiguous = LayerCase(CASE.sizes, seed=1).arrays(reference_in_table("affine"))
+    np.testing.assert_array_equal(
+        CASE.arrays(reference_in_table("affine")).inputs["x"], contiguous.inputs["x"]
+    )

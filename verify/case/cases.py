@@ -12,7 +12,7 @@ from verify.reference.spec import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-from verify.case.recipe import DTYPES, LAYOUTS, REGIMES, Case, labels_of
+from verify.case.case import DTYPES, LAYOUTS, REGIMES, Case, labels_of_case
 
 _SIZES = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)
 """Widths and batches."""
@@ -119,7 +119,7 @@ def cases(
         if isinstance(given, str) or not given or any(item not in known for item in given):
             raise ValueError(f"{name} must be a non-empty list from {', '.join(known)}; got {given!r}")
     targets = spec.targets if isinstance(spec, Spec) else "distribution"
-    kinds = labels_of(targets, labels)
+    kinds = labels_of_case(targets, labels)
     if layers is not None and (isinstance(layers, bool) or not isinstance(layers, int) or layers < 1):
         raise ValueError(f"layers must be a positive integer; got {layers!r}")
     possible = suitable_regimes(regimes, labels=labels, layers=layers)

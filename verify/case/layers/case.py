@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from verify.case.arrays import laid_out
-from verify.case.layers.values import LayerArrays, fill_arrays
+from verify.case.arrays import array_in_layout
+from verify.case.layers.values import LayerArrays, fill_layer_values
 from verify.reference.backward import Reference, Setting
 
 
@@ -25,7 +25,7 @@ class LayerCase:
     regime
         One of ``verify.case.layers.values.REGIMES``.
     layout
-        One of ``verify.case.recipe.LAYOUTS``.
+        One of ``verify.case.case.LAYOUTS``.
     seed
         Fills the arrays.
     """
@@ -43,7 +43,7 @@ class LayerCase:
 
     def arrays(self, reference: Reference) -> LayerArrays:
         """Fresh inputs and cotangents, in the layout of the case."""
-        inputs, cotangents = fill_arrays(self.setting(reference), self.dtype, self.regime, self.seed)
+        inputs, cotangents = fill_layer_values(self.setting(reference), self.dtype, self.regime, self.seed)
         return LayerArrays(
             {name: _laid_out(tree, self.layout) for name, tree in inputs.items()},
             [_laid_out(cotangent, self.layout) for cotangent in cotangents],
@@ -67,4 +67,4 @@ def _laid_out(tree: Any, layout: str) -> Any:
         return {key: _laid_out(item, layout) for key, item in tree.items()}
     if isinstance(tree, (list, tuple)):
         return type(tree)(_laid_out(item, layout) for item in tree)
-    return laid_out(tree, layout) if tree.ndim else tree
+    return array_in_layout(tree, layout) if tree.ndim else tree

@@ -1,6 +1,6 @@
 """The recipe of a case: the sizes, dtype, regime, labels, layout and seed of one call of a gradient.
 
-Hypothesis draws the recipe (`verify.case.draw`). A seeded generator fills the arrays from it,
+Hypothesis draws the recipe (`verify.case.cases`). A seeded generator fills the arrays from it,
 since floats drawn one by one are slow and come out mostly equal. A recipe gives the same bits every time.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
-from verify.case.arrays import Arrays, WeightedArrays, fill_arrays, laid_out, weights_of_rows
+from verify.case.arrays import Arrays, WeightedArrays, array_in_layout, fill_arrays, fill_row_weights
 
 Array = npt.NDArray[Any]
 
@@ -100,13 +100,13 @@ class Case:
 
         And ``sample_weight`` (batch,), where rows have weights.
         """
-        params, x, y = (laid_out(array, self.layout) for array in self._filled())
+        params, x, y = (array_in_layout(array, self.layout) for array in self._filled())
         if self.weights:
-            return WeightedArrays(params, x, y, laid_out(self._weights(), self.layout))
+            return WeightedArrays(params, x, y, array_in_layout(self._weights(), self.layout))
         return Arrays(params, x, y)
 
     def _weights(self) -> Array:
-        return weights_of_rows(self.batch, self.dtype, self.seed)
+        return fill_row_weights(self.batch, self.dtype, self.seed)
 
     def _filled(self) -> tuple[list[Layer], Array, Array]:
         return fill_arrays(self.layer_sizes, self.batch, self.dtype, self.regime, self.labels, self.seed)
@@ -142,7 +142,7 @@ DECLARED = ("rows", *SUITED["real"])
 """What may be said of the labels: ``rows`` of whatever suits the loss, or one kind of labels alone."""
 
 
-def labels_of(targets: str, declared: str = "rows") -> tuple[str, str]:
+def labels_of_case(targets: str, declared: str = "rows") -> tuple[str, str]:
     """The usual labels, and those of the regime ``soft_labels``, for a kind of target and what was said.
 
     Raises

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, Phase, find, given, seed, settings
 from hypothesis import strategies as st
 
 from mlp_ref.params import Layer
-from verify.case.draw import cases, suitable_regimes
-from verify.case.recipe import DTYPES, LABELS, REGIMES, SUITED, Case, labels_of
+from verify.case.case import DTYPES, LABELS, REGIMES, SUITED, Case, labels_of_case
+from verify.case.cases import cases, suitable_regimes
 from verify.case.run import drawn_cases
 from verify.reference.spec import Spec
 
@@ -194,9 +194,9 @@ def test_labels_must_suit_the_loss():
 
 @pytest.mark.parametrize("targets", SUITED)
 def test_declared_labels_are_the_only_ones(targets):
-    assert labels_of(targets) == LABELS[targets]
+    assert labels_of_case(targets) == LABELS[targets]
     for labels in SUITED[targets]:
-        assert labels_of(targets, labels) == (labels, labels)
+        assert labels_of_case(targets, labels) == (labels, labels)
 
 
 def test_class_labels_are_drawn_for_sigmoids_and_are_the_rows_that_the_reference_has():

@@ -1,8 +1,8 @@
 import pytest
 
-from verify.case.layers.recipe import LayerCase
-from verify.checks.layer_witnesses import worst_certified_error, worst_xla_error
-from verify.reference.layers import named
+from verify.case.layers.case import LayerCase
+from verify.checks.layer_cross_check import worst_certified_error, worst_xla_error
+from verify.reference.layers import reference_in_table
 
 CASES = {
     "affine": LayerCase((("n", 2), ("d", 3), ("m", 2)), dtype="float32"),
@@ -15,5 +15,5 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_xla_and_balls_agree_with_the_bounds(name):
-    assert worst_xla_error(named(name), CASES[name]) <= 1
-    assert worst_certified_error(named(name), CASES[name]) <= 1
+    assert worst_xla_error(reference_in_table(name), CASES[name]) <= 1
+    assert worst_certified_error(reference_in_table(name), CASES[name]) <= 1

@@ -1,14 +1,14 @@
 import pytest
 
-from verify.case.layers.draw import layer_cases, refusal
+from verify.case.layers.cases import layer_cases, refusal
 from verify.case.layers.values import REGIMES
 from verify.case.run import drawn_cases
 from verify.reference.backward import Reference
-from verify.reference.layers import named
+from verify.reference.layers import reference_in_table
 
 
 def test_every_regime_dtype_layout_and_option_is_drawn():
-    cases = drawn_cases(layer_cases(named("conv2d")), 300, 0)
+    cases = drawn_cases(layer_cases(reference_in_table("conv2d")), 300, 0)
     assert {case.regime for case in cases} == set(REGIMES)
     assert {case.dtype for case in cases} == {"float64", "float32"}
     assert len({case.layout for case in cases}) == 5
@@ -17,14 +17,14 @@ def test_every_regime_dtype_layout_and_option_is_drawn():
 
 
 def test_windows_overlap_and_do_not_divide():
-    cases = drawn_cases(layer_cases(named("max_pool2d")), 300, 0)
+    cases = drawn_cases(layer_cases(reference_in_table("max_pool2d")), 300, 0)
     found = [(dict(case.options), dict(case.sizes)) for case in cases]
     assert any(o["stride"] < o["size"] for o, _ in found)
     assert any((s["h"] - o["size"]) % o["stride"] for o, s in found)
 
 
 def test_sizes_at_which_the_reference_cannot_be_called_are_not_drawn():
-    reference = named("max_pool2d")
+    reference = reference_in_table("max_pool2d")
     assert "no window of 3 x 3" in refusal(
         reference, (("n", 1), ("c", 1), ("h", 2), ("w", 2)), (("size", 3), ("stride", 1))
     )
@@ -33,7 +33,7 @@ def test_sizes_at_which_the_reference_cannot_be_called_are_not_drawn():
 
 
 def test_an_option_may_be_a_symbol():
-    for case in drawn_cases(layer_cases(named("group_norm")), 30, 0):
+    for case in drawn_cases(layer_cases(reference_in_table("group_norm")), 30, 0):
         assert dict(case.options)["groups"] == dict(case.sizes)["g"]
 
 
