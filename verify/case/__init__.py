@@ -1,4 +1,4 @@
 """Cases: recipes for parameters and batches, the arrays they stand for, and the strategy that draws them.
 
-May import: reference.
+May import: evaluate, reference.
 """

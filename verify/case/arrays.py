@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
+from verify.evaluate.formats import limits
 
 Array = npt.NDArray[Any]
 
@@ -62,7 +64,7 @@ def fill_arrays(
     The arguments are the fields of a `verify.Case`.
     """
     rng = np.random.default_rng(seed)
-    overflow = float(np.log(np.finfo(np.dtype(dtype).type).max))
+    overflow = math.log(limits(dtype).max)
     last = len(layer_sizes) - 2
     params: list[Layer] = []
     for i, (n_in, n_out) in enumerate(itertools.pairwise(layer_sizes)):

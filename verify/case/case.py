@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.case.arrays import Arrays, WeightedArrays, array_in_layout, fill_arrays, fill_row_weights
+from verify.evaluate.formats import NARROW
 
 Array = npt.NDArray[Any]
 
@@ -44,6 +45,11 @@ LAYOUTS = ("C", "fortran", "strided", "reversed", "read_only")
 
 
 DTYPES = ("float64", "float32")
+"""The dtypes that are judged where nothing is said."""
+
+
+FORMATS = (*DTYPES, *NARROW)
+"""The dtypes that can be judged."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Case:
     batch
         Rows of ``x``.
     dtype
-        ``float64`` or ``float32``.
+        One of ``FORMATS``: float64, float32, bfloat16 or float16.
     regime
         One of ``REGIMES``.
     labels

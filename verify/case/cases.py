@@ -12,7 +12,7 @@ from verify.reference.spec import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-from verify.case.case import DTYPES, LAYOUTS, REGIMES, Case, labels_of_case
+from verify.case.case import DTYPES, FORMATS, LAYOUTS, REGIMES, Case, labels_of_case
 
 _SIZES = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)
 """Widths and batches."""
@@ -99,7 +99,7 @@ def cases(
     spec
         What the targets must suit; the default Spec when not given. A user's JAX loss gets distributions.
     regimes, dtypes, layouts
-        What may be drawn: names from ``REGIMES``, ``DTYPES`` and ``LAYOUTS``.
+        What may be drawn: names from ``REGIMES``, ``FORMATS`` and ``LAYOUTS``.
     labels
         ``rows``: y is (batch, n_out), of whatever suits the loss. Or one kind alone, where the loss is defined for
         it: ``integer`` (class labels, y is (batch,)), ``one_hot``, ``soft``, ``binary``, ``probability``, ``real``.
@@ -113,7 +113,7 @@ def cases(
     """
     for name, given, known in (
         ("regimes", regimes, REGIMES),
-        ("dtypes", dtypes, DTYPES),
+        ("dtypes", dtypes, FORMATS),
         ("layouts", layouts, LAYOUTS),
     ):
         if isinstance(given, str) or not given or any(item not in known for item in given):

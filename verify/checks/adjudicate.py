@@ -13,6 +13,7 @@ from verify.checks.examine import function_for
 from verify.checks.further_calls import FURTHER_CALLS
 from verify.evaluate import balls, bounds
 from verify.evaluate.budget import Budget
+from verify.evaluate.formats import NARROW, limits
 from verify.evaluate.program import Program
 from verify.reference.derivative import traced_derivative
 from verify.reference.judge import Judgement, small
@@ -115,8 +116,8 @@ def _shrinks(
     distances: Callable[[list[Array], np.dtype[Any]], list[float]],
 ) -> bool | None:
     low_dtype = np.dtype(dtype)
-    high_dtype = np.dtype(np.float64) if low_dtype == np.float32 else np.dtype(np.longdouble)
-    enough = np.sqrt(float(np.finfo(high_dtype.type).eps / np.finfo(low_dtype.type).eps))
+    high_dtype = _next_higher(low_dtype)
+    enough = np.sqrt(limits(high_dtype).eps / limits(low_dtype).eps)
     finer = enough < 1  # a long double may be a double
     low = again(low_dtype)
     if low is None:
@@ -131,6 +132,13 @@ def _shrinks(
     return bool(
         np.isfinite(after).all() and np.max(after) <= enough * before
     )  # NaN and infinity do not shrink
+
+
+def _next_higher(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the format in which the calls are made again."""
+    if dtype.name in NARROW:
+        return np.dtype(np.float32)
+    return np.dtype(np.float64) if dtype == np.float32 else np.dtype(np.longdouble)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from verify.case.case import Call
 from verify.checks.answer import Answer, require_within_bounds, share_memory
+from verify.evaluate.formats import limits, widened
 from verify.reference.judge import judge
 from verify.reference.spec import Spec
 from verify.reference.tensor import tensor_names
@@ -71,12 +72,12 @@ def _adds_up(first: list[Array], second: Answer) -> bool:
     if not any(tensor.any() for tensor in first):
         return False
     sums = [np.asarray(tensor, dtype=np.float64) for tensor in tensors_of(second.gradient)]
-    u = float(np.finfo(np.dtype(second.dtype).type).eps)
+    u = limits(second.dtype).eps
     pairs = [
         (value, bound + u * abs(total))
         for (value, bound), total in zip(widen_by_recovery(second.truth, second.gradient), sums, strict=True)
     ]
-    added = [total - before for total, before in zip(sums, first, strict=True)]
+    added = [total - widened(before) for total, before in zip(sums, first, strict=True)]
     return judge(pairs, added, second.dtype).verdict == "verified"
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from verify.case.arrays import Arrays, WeightedArrays
 from verify.checks.answer import Answer, require_within_bounds, share_memory
+from verify.evaluate.formats import numeric
 from verify.reference.judge import Judgement, judge
 from verify.reference.outputs import outputs
 from verify.reference.spec import Spec
@@ -85,7 +86,7 @@ def ask_loss(answer: Answer) -> None:
     value = call_function(function, arrays, "loss")
     _require_unchanged(arrays, answer.call.arrays(), "loss")
     number = np.asarray(value)
-    if number.dtype.kind not in "fiub":
+    if not numeric(number.dtype):
         raise Failed("loss", "crashed", f"the loss returned {type(value).__name__}, not a number")
     if number.size != 1:
         raise Failed("loss", "wrong", f"the loss has shape {number.shape}; it must be one number")
@@ -106,7 +107,7 @@ def ask_forward(answer: Answer) -> None:
     _require_unchanged(arrays, answer.call.arrays(), "forward pass")
     found = np.asarray(result)
     expected = (case.batch, case.layer_sizes[-1])
-    if found.dtype.kind not in "fiub":
+    if not numeric(found.dtype):
         raise Failed("forward", "crashed", f"the forward pass returned {type(result).__name__}, not an array")
     if found.shape != expected:
         raise Failed("forward", "wrong", f"the outputs have shape {found.shape}; they must have {expected}")

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from mlp_ref.params import Layer
 from verify.case.arrays import Arrays, WeightedArrays
 from verify.case.case import Call, Case, labels_of_case
+from verify.evaluate.formats import floating
 from verify.reference.spec import Spec
 from verify.reference.truth import GradientFunction
 from verify.subject.call import Failed, Recovered, call_function
@@ -144,7 +145,7 @@ def _tensors(result: Any) -> Tensors | None:
         layers = [[np.asarray(tensor) for tensor in layer] for layer in result]
     except (TypeError, ValueError):
         return None
-    usable = all(len(layer) == 2 and all(t.dtype.kind == "f" for t in layer) for layer in layers)
+    usable = all(len(layer) == 2 and all(floating(t.dtype) for t in layer) for layer in layers)
     return layers if usable and layers else None
 
 

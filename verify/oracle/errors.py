@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from verify.evaluate.formats import limits
 from verify.reference.judge import Entries
 
 Array = npt.NDArray[np.float64]
@@ -65,7 +66,7 @@ class Errors:
         if entries is None or not entries.got.size:
             return
         row = self._rows.setdefault(regime, len(self._rows))
-        self._pending.append(_Case(row, float(np.finfo(np.dtype(dtype).type).eps) / 2, entries))
+        self._pending.append(_Case(row, limits(dtype).eps / 2, entries))
         self._size += entries.got.size
         if self._size > PENDING:
             self._count()

@@ -102,10 +102,12 @@ class Search(Generic[C]):
             self.judge(case, follow_up_of(case, self.follow_ups))
 
         try:
-            # Hypothesis ends on the simplest case of each kind.
+            # Hypothesis ends on the simplest case of each kind: a failure, or several in a group.
             with contextlib.suppress(Failed, ExceptionGroup), self._alarm():
                 run_cases(strategy, judge, cases=self.cases, seed=seed, simplify=True, database=database)
-        except TimeUp:
+        except (TimeUp, BaseExceptionGroup) as stop:
+            if not isinstance(stop, TimeUp) and stop.subgroup(TimeUp) is None:
+                raise
             if self.at_work is not None:  # a call was broken off
                 raise
             self._simplest = {

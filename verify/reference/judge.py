@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.evaluate import bounds
+from verify.evaluate.formats import limits, widened
 from verify.reference.tensor import LOSS, Tensor, tensor_names
 from verify.reference.truth import Array
 
@@ -220,7 +221,7 @@ def _shown(
 
 
 def _joined(tensors: Sequence[Array]) -> Array:
-    return np.concatenate([tensor.ravel() for tensor in tensors])
+    return np.concatenate([widened(tensor.ravel()) for tensor in tensors])
 
 
 def ratios(error: Array, bound: Array) -> Array:
@@ -253,8 +254,7 @@ def vacuous(value: Array, bound: Array, dtype: npt.DTypeLike) -> bool:
 @functools.cache
 def roots(dtype: np.dtype[Any]) -> tuple[float, float]:
     """sqrt(u) and sqrt(eta) of a format."""
-    info = np.finfo(np.dtype(dtype).type)
-    return float(np.sqrt(float(info.eps) / 2)), float(np.sqrt(info.tiny))
+    return math.sqrt(limits(dtype).eps / 2), math.sqrt(limits(dtype).tiny)
 
 
 def small(judgement: Judgement, dtype: npt.DTypeLike) -> bool:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.evaluate.bounds import Pair
+from verify.evaluate.formats import floating, numeric
 from verify.reference.judge import Judgement
 from verify.reference.truth import Gradient, Truth, tensors_of
 
@@ -116,14 +117,14 @@ def _as_tensor(where: str, tensor: Any, parameter: Array) -> Array:
         array = np.asarray(tensor)
     except Exception as error:  # an object may raise whatever it likes when made into an array
         raise _crash(f"{where} is no array: {_first_line(error)}") from error
-    if array.dtype.kind not in "fiub":
+    if not numeric(array.dtype):
         raise _crash(f"{where} has dtype {array.dtype}; it must be {parameter.dtype}")
     if array.shape != parameter.shape:
         detail = f"{where} has shape {array.shape}; the parameter has {parameter.shape}"
         raise Failed("result", "wrong", detail)
     if array.dtype != parameter.dtype:
         detail = f"{where} is {array.dtype}; the parameters are {parameter.dtype}"
-        hint = f" (dtypes=('{array.dtype}',) judges {array.dtype} alone)" if array.dtype.kind == "f" else ""
+        hint = f" (dtypes=('{array.dtype}',) judges {array.dtype} alone)" if floating(array.dtype) else ""
         raise Failed("dtype", "wrong", detail + hint)
     return array
 

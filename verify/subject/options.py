@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from verify.case.case import DECLARED, DTYPES, REGIMES
+from verify.case.case import DECLARED, FORMATS, REGIMES
+from verify.evaluate.formats import NARROW
 from verify.reference.spec import HIDDEN, LOSSES, OUTPUT_LOSSES, OUTPUTS, REDUCTIONS, WEIGHTS, Spec
 from verify.reference.truth import SpecLike
 from verify.subject.load import Judged, as_target, load, load_object
@@ -48,7 +49,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "TARGET",
         "help": "your forward(params, x) -> outputs, or a layer's forward(*inputs) -> (out, cache), judged too",
     },
-    "--dtypes": {"help": f"comma-separated, from {', '.join(DTYPES)} (default: both)"},
+    "--dtypes": {"help": f"comma-separated, from {', '.join(FORMATS)} (default: the first two)"},
     "--regimes": {"help": f"comma-separated, from {', '.join(REGIMES)} (default: all)"},
     "--labels": {
         "choices": DECLARED,
@@ -88,9 +89,11 @@ def target_from_options(where: str | None, given: Mapping[str, Any]) -> tuple[Ju
     }
     if isinstance(target, Program) and target.hello.checks is not None:
         arguments["checks"] = target.hello.checks
-    for name, known in (("dtypes", DTYPES), ("regimes", REGIMES)):
+    for name, known in (("dtypes", FORMATS), ("regimes", REGIMES)):
         if given[name] is not None:
             arguments[name] = _listed(given[name], name, known)
+    if isinstance(target, Program) and (narrow := set(arguments.get("dtypes", ())) & set(NARROW)):
+        raise ValueError(f"--dtypes {min(narrow)}: a program is handed float64 and float32 alone")
     if arguments["forward"] is not None and not isinstance(spec, (Spec, type(None))):
         raise ValueError(
             "--forward-function cannot be judged with --reference: a JAX loss does not say its outputs"

@@ -171,8 +171,8 @@ def test_what_suits_is_a_matter_of_labels_and_layers():
         ({"regimes": []}, r"regimes must be a non-empty list"),
         ({"regimes": "tiny"}, r"got 'tiny'"),
         (
-            {"dtypes": ["float16"]},
-            r"dtypes must be a non-empty list from float64, float32; got \['float16'\]",
+            {"dtypes": ["float128"]},
+            r"dtypes must be a non-empty list from float64, float32, bfloat16, float16; got \['float128'\]",
         ),
         ({"layouts": ["C", 3]}, r"layouts must be a non-empty list from C, fortran"),
         ({"labels": "words"}, r"labels must be one of rows, integer, one_hot, .*; got 'words'"),

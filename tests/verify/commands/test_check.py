@@ -134,7 +134,10 @@ def test_json_to_a_file_and_to_the_output(run, tmp_path):
             "--loss-function net.py:number is of type int, not a ",
         ),
         (["net.py:gradient", "--regimes", "easy"], "--regimes takes names from ordinary, batch_1, "),
-        (["net.py:gradient", "--dtypes", ""], "--dtypes takes names from float64, float32; got ''"),
+        (
+            ["net.py:gradient", "--dtypes", ""],
+            "--dtypes takes names from float64, float32, bfloat16, float16; got ''",
+        ),
         (
             ["net.py:gradient", "--output", "tanh", "--loss", "cross_entropy"],
             "output and loss must belong together: ",
@@ -258,6 +261,10 @@ def test_a_program_is_judged_as_what_it_says_first(run):
             ["--exec", exec_of("right"), "--hidden", "tanh"],
             "answering does not take hidden tanh; it says that it ",
         ),
+        (
+            ["--exec", exec_of("right"), "--dtypes", "float32,bfloat16"],
+            "--dtypes bfloat16: a program is handed float64 and float32 alone",
+        ),
         (["--exec", exec_of("right", checks=["all"])], "checks must be a non-empty list from gradient, "),
     ],
 )
@@ -319,3 +326,17 @@ def test_the_model_of_random_rounding_can_be_left_out(run):
     status, _, err = run("net.py:gradient", "--false-alarm", "1", *FEW)
     assert status == 2
     assert "false_alarm must be a probability" in err
+
+
+def test_formats_of_16_bits_are_judged_where_they_are_asked_for(run, tmp_path):
+    (tmp_path / "zeros.py").write_text(
+        "import numpy as np\n\n"
+        "def gradient(params, x, y):\n"
+        "    return [[np.zeros_like(tensor) for tensor in layer] for layer in params]\n"
+    )
+    status, out, _ = run(
+        "zeros.py:gradient", "--dtypes", "bfloat16,float16", "--cases", "20", "--regimes", "ordinary"
+    )
+    assert status == 1
+    assert out.startswith("WRONG: ")
+    assert ", bfloat16" in out or ", float16" in out

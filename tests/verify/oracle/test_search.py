@@ -83,3 +83,36 @@ def test_the_simplest_case_known_is_kept_when_the_budget_ends_the_search():
     assert len(seen) == 12
     sizes = finding.case.layer_sizes
     assert (len(sizes) - 1, sum(sizes) + finding.case.batch) == min(seen)
+
+
+def test_several_kinds_are_kept_when_the_budget_ends_as_they_are_repeated():
+    class Calls(Budget):
+        """A budget of calls, not of seconds."""
+
+        def __init__(self, most):
+            super().__init__()
+            self.calls, self.most = 0, most
+
+        @property
+        def spent(self):
+            self.calls += 1
+            return self.calls > self.most
+
+        def stage(self, seconds):
+            return self
+
+    def gradient(params, x, y):
+        if len(params) > 2:
+            raise ValueError("too deep")
+        return [(dw, -db) for dw, db in right(params, x, y)]
+
+    def found(most):
+        budget = Calls(most)
+        search = Search(partial(examine_case, Target(gradient), Spec()), 200, budget=budget)
+        search.run(cases(regimes=["ordinary", "saturated"]), 0)
+        assert {finding.check for finding in search.findings} == {"gradient", "runs"}
+        return budget.calls
+
+    needed = found(10_000)
+    for missing in (1, 2):  # in the end, Hypothesis repeats the simplest case of each kind
+        found(needed - missing)

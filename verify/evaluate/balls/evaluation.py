@@ -24,6 +24,7 @@ from verify.evaluate.balls.numbers import (
     radius,
 )
 from verify.evaluate.budget import Budget
+from verify.evaluate.formats import Limits, limits
 from verify.evaluate.program import Program, require_rules, run_program
 
 
@@ -93,8 +94,7 @@ def certified(
     budget
         How long it may take; as long as it takes where nothing is said.
     """
-    info = np.finfo(np.dtype(dtype).type)
-    narrow = enough or (lambda balls: all(_narrow(tensor, info) for tensor in balls))
+    narrow = enough or (lambda balls: all(_narrow(tensor, limits(dtype)) for tensor in balls))
     precision = FIRST_PRECISION
     while True:
         start = time.monotonic()
@@ -118,6 +118,6 @@ def evaluation_seconds(sizes: Sizes) -> float:
     return 3 * sizes["b"] * sum(a * b for a, b in itertools.pairwise(widths)) * _SECONDS_A_PRODUCT
 
 
-def _narrow(tensor: Array, info: np.finfo[Any]) -> bool:
+def _narrow(tensor: Array, at: Limits) -> bool:
     midpoint = middle(tensor)
-    return bool(np.all(1024 * radius(tensor) <= float(info.eps) / 2 * abs(midpoint) + float(info.tiny)))
+    return bool(np.all(1024 * radius(tensor) <= at.eps / 2 * abs(midpoint) + at.tiny))

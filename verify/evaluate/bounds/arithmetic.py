@@ -27,6 +27,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from verify.evaluate.formats import limits
+
 Array = npt.NDArray[Any]
 Pair = tuple[Array, Array]
 
@@ -53,6 +55,7 @@ class Arithmetic:
 
     ``u`` is the sum of both unit roundoffs, ``eta`` what underflow may cost; ``dtype`` is the format that is
     judged. ``headroom`` is what takes numbers too large for that format beyond float64 as well: a power of two.
+    ``largest`` is the format's largest number where it is far below that power of two: in a format of 16 bits.
     """
 
     dtype: np.dtype[Any]
@@ -60,6 +63,7 @@ class Arithmetic:
     eta: float
     sizes: Mapping[str, int] = field(compare=False)
     headroom: float
+    largest: float = np.inf
 
     @classmethod
     def judging(cls, dtype: npt.DTypeLike, sizes: Mapping[str, int]) -> Arithmetic:
@@ -78,13 +82,16 @@ class Arithmetic:
     @classmethod
     def of(cls, dtype: npt.DTypeLike, sizes: Mapping[str, int], reference_roundoff: float) -> Arithmetic:
         """Bounds for a result in ``dtype`` against a reference with the unit roundoff given."""
-        info = np.finfo(np.dtype(dtype).type)
-        u = (float(info.eps) / 2 + reference_roundoff) / (1 - reference_roundoff)
+        info = limits(dtype)
+        u = (info.eps / 2 + reference_roundoff) / (1 - reference_roundoff)
         headroom = 2.0 ** (np.finfo(np.float64).maxexp - info.maxexp)
-        return cls(np.dtype(dtype), u, 2 * float(info.tiny), sizes, headroom)
+        largest = info.max if np.dtype(dtype).itemsize == 2 else np.inf
+        return cls(np.dtype(dtype), u, 2 * info.tiny, sizes, headroom, largest)
 
     def share(self, magnitude: Array, factor: float | Array) -> Array:
         """A factor times a magnitude (whose array is used up); infinite where the judged format overflows."""
+        if self.largest != np.inf:
+            magnitude = np.where(magnitude > self.largest, np.inf, magnitude)
         if self.headroom != 1:
             magnitude *= self.headroom
         magnitude *= factor / self.headroom

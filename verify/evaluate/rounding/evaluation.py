@@ -34,6 +34,7 @@ from verify.evaluate import windows
 from verify.evaluate.bounds import RULES, evaluate_literal
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
 from verify.evaluate.bounds.evaluation import RULES_OF_SHIFTS, rules_of_evaluation
+from verify.evaluate.formats import limits
 from verify.evaluate.program import Operation, Program, require_rules
 from verify.evaluate.rounding.deviating import Deviating, Draws, Sampling
 from verify.evaluate.rounding.passing import PASSING
@@ -115,7 +116,7 @@ def _finished(value: Array, sigma: Array) -> Pair:
 
 def _narrow(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
     """The samples' own dtype: float32 wherever its range suffices."""
-    return np.float64 if np.finfo(dtype).nexp > np.finfo(np.float32).nexp else np.float32
+    return np.float64 if limits(dtype).exponent_bits > limits("float32").exponent_bits else np.float32
 
 
 _PART = 2**22

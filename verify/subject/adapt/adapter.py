@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from verify.case.case import DTYPES
+from verify.case.case import FORMATS
 from verify.reference.truth import SpecLike
 from verify.subject.adapt import inference
 from verify.subject.adapt.description import Description
@@ -138,8 +138,10 @@ def adapt(
     rates = tuple(float(rate) for rate in learning_rates)
     if not rates or len(rates) > 2 or not all(0 < rate < float("inf") for rate in rates):
         raise ValueError(f"learning_rates must be one or two positive numbers; got {learning_rates!r}")
-    if dtypes is not None and (isinstance(dtypes, str) or not dtypes or any(d not in DTYPES for d in dtypes)):
-        raise ValueError(f"dtypes must be a non-empty list from {', '.join(DTYPES)}; got {dtypes!r}")
+    if dtypes is not None and (
+        isinstance(dtypes, str) or not dtypes or any(d not in FORMATS for d in dtypes)
+    ):
+        raise ValueError(f"dtypes must be a non-empty list from {', '.join(FORMATS)}; got {dtypes!r}")
     return Adapter(
         call=call,
         make=make,

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
+from verify.evaluate.formats import floating, limits
 from verify.subject.call import Failed, Recovered
 
 Array = npt.NDArray[Any]
@@ -47,11 +48,11 @@ def recovered_gradient(
 def _tensor(name: str, before: Array, after: Array, rate: float) -> tuple[Array, Array]:
     if after.shape != before.shape:  # the check of shapes names it
         return after, np.zeros(after.shape)
-    if after.dtype.kind != "f":
+    if not floating(after.dtype):
         raise Failed("dtype", "wrong", f"the update made the {name} {after.dtype}")
     wide = np.result_type(before, after, np.float64)
     value = (before.astype(wide) - after.astype(wide)) / rate
-    info = np.finfo(after.dtype.type)
+    info = limits(after.dtype)
     u, eta = float(info.eps) / 2, float(info.tiny)
     error = (u * abs(after.astype(np.float64)) + eta) / ((1 - u) ** 2 * rate)
     error += 4 * u / (1 - 4 * u) * abs(value.astype(np.float64))
@@ -72,7 +73,7 @@ def recovered_mean(parts: Sequence[Recovered], divisor: int) -> Recovered:
 def _mean(parts: list[tuple[Array, Array]], divisor: int) -> tuple[Array, Array]:
     values = [value for value, _ in parts]
     total: Array = sum(values[1:], start=values[0]) / divisor
-    u = float(np.finfo(total.dtype.type).eps) / 2
+    u = limits(total.dtype).eps / 2
     magnitude = sum(abs(value.astype(np.float64)) for value in values)
     error = sum(error for _, error in parts) + len(parts) * u * magnitude
     return total, np.asarray(error / divisor)
