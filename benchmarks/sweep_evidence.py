@@ -6,9 +6,12 @@
     python benchmarks/sweep_evidence.py workers --dask       # the same under a local Dask cluster
     python benchmarks/sweep_evidence.py client               # the client killed at random, and started again
     python benchmarks/sweep_evidence.py deadly               # a target that ends its process in some cases
+    python benchmarks/sweep_evidence.py power                # a ledger's writer killed, and its log torn
     python benchmarks/sweep_evidence.py devices              # the sharded gradients on 1, 2, 4 and 8 virtual devices
+    python benchmarks/sweep_evidence.py nightly --ledger DIR # a million cases of mlp_ref; goes on where it was stopped
 
-Each ends with status 1 where its claim does not hold.
+Each ends with status 1 where its claim does not hold. With ``--quiet DIR``, the run that nobody kills is kept in a
+ledger, for the other parts and for the next time.
 """
 
 from __future__ import annotations
@@ -28,9 +31,10 @@ from pathlib import Path
 from typing import Any
 
 import verify
+from verify.__main__ import main as verify_command
 from verify.oracle.report import Report
 from verify.oracle.sweep import worker
-from verify.oracle.sweep.ledger import Ledger
+from verify.oracle.sweep.ledger import FILE, Ledger
 
 ROOT = Path(__file__).resolve().parent.parent
 RIGHT = "verify.subject.mlp_ref_targets:sigmoid_with_cross_entropy"
@@ -39,6 +43,13 @@ RIGHT = "verify.subject.mlp_ref_targets:sigmoid_with_cross_entropy"
 def told(report: Report) -> str:
     """All that a report says, but for the seconds."""
     return dataclasses.replace(report, seconds=0.0).to_json()
+
+
+def quiet_report(arguments: argparse.Namespace) -> Report:
+    """The report of a run that nobody kills, of the right target."""
+    if arguments.quiet is None:
+        return quiet_run(RIGHT, arguments.cases, 2)[0]
+    return verify.sweep(RIGHT, cases=arguments.cases, ledger=arguments.quiet, workers=2)
 
 
 def quiet_run(where: str, cases: int, workers: int, **options: Any) -> tuple[Report, float]:
@@ -117,7 +128,7 @@ class Killer(threading.Thread):
 
 def workers(arguments: argparse.Namespace) -> bool:
     """Workers killed at random; the report must be that of a quiet run."""
-    quiet, _ = quiet_run(RIGHT, arguments.cases, 2)
+    quiet = quiet_report(arguments)
     with tempfile.TemporaryDirectory() as ledger:
         if arguments.dask:
             from distributed import Client, LocalCluster
@@ -166,7 +177,7 @@ if __name__ == "__main__":
 
 def client(arguments: argparse.Namespace) -> bool:
     """The client killed at random and started again with the same command."""
-    quiet, _ = quiet_run(RIGHT, arguments.cases, 2)
+    quiet = quiet_report(arguments)
     chance, kills = random.Random(0), 0
     with tempfile.TemporaryDirectory() as directory:
         script = Path(directory) / "client.py"
@@ -210,6 +221,49 @@ def deadly(arguments: argparse.Namespace) -> bool:
     return judged == arguments.cases and kinds == [("runs", "crashed")]
 
 
+WRITER = """
+import sys
+from verify.oracle.sweep.ledger import FILE, Ledger
+book = Ledger(sys.argv[1])
+log = book.path.with_name(FILE + "-wal")
+for i in range(100_000):
+    book.put(f"{i:06}", {"n": i, "text": "x" * 6000})
+    print(i, log.stat().st_size, flush=True)
+"""
+
+
+def power(arguments: argparse.Namespace) -> bool:
+    """A ledger's writer killed at a random moment, and the log cut and followed by noise after the last commit that
+    it told of: as many times as there are kills.
+    """
+    chance, lost = random.Random(0), 0
+    for _ in range(arguments.kills):
+        with tempfile.TemporaryDirectory() as directory:
+            command = [sys.executable, "-c", WRITER, directory]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+                assert writer.stdout is not None
+                told = [writer.stdout.readline() for _ in range(chance.randrange(1, 200))]
+                writer.kill()
+                told += writer.stdout.read().splitlines(keepends=True)
+            last, size = map(int, [line for line in told if line.endswith("\n")][-1].split())
+            log = Path(directory) / f"{FILE}-wal"
+            content = log.read_bytes()
+            kept = content[: chance.randrange(min(size, len(content)), len(content) + 1)]
+            log.write_bytes(kept + chance.randbytes(chance.randrange(9000)))
+            with Ledger(directory) as book:
+                lost += sum((book.get(f"{i:06}") or {}).get("n") != i for i in range(last + 1))
+    print(f"{arguments.kills} times killed in a write and torn; committed results lost {lost}")
+    return lost == 0
+
+
+def nightly(arguments: argparse.Namespace) -> bool:
+    """Every activation and loss of mlp_ref, from the command line; a failing case is a false alarm."""
+    with tempfile.TemporaryDirectory() as scratch:
+        ledger = arguments.ledger or scratch
+        options = ["--cases", str(arguments.cases), "--ledger", ledger, "--workers", "2", "--progress"]
+        return verify_command(["sweep", *options]) == 0
+
+
 def devices(arguments: argparse.Namespace) -> bool:
     """The sharded gradients of examples/jax_data_parallel.py, judged on 1, 2, 4 and 8 virtual devices."""
     fine = True
@@ -243,7 +297,9 @@ PARTS = {
     "workers": (workers, 200_000),
     "client": (client, 50_000),
     "deadly": (deadly, 20_000),
+    "power": (power, 1),
     "devices": (devices, 40),
+    "nightly": (nightly, 1_000_000),
 }
 
 
@@ -256,6 +312,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=30, help="(default 30)")
     parser.add_argument("--every", type=float, default=10.0, help="mean seconds between kills (default 10)")
     parser.add_argument("--dask", action="store_true", help="workers of a local Dask cluster")
+    parser.add_argument("--quiet", metavar="DIR", help="keep the run that nobody kills in this ledger")
+    parser.add_argument("--ledger", metavar="DIR", help="of nightly (default: one that is thrown away)")
     arguments = parser.parse_args()
     part, cases = PARTS[arguments.part]
     arguments.cases = arguments.cases or cases
