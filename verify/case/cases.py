@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
-from verify.reference.spec import Spec
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 from verify.case.case import DTYPES, FORMATS, LAYOUTS, REGIMES, Case, labels_of_case
+from verify.reference.spec import Spec
 
 _SIZES = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)
 """Widths and batches."""
@@ -83,6 +82,35 @@ def _one_of(options: Sequence[Any], choice: int) -> Any:
     return options[choice % len(options)]
 
 
+@dataclass(frozen=True)
+class Chooser:
+    """Strings of bytes, and the case that each stands for: zeros for the simplest.
+
+    Parameters
+    ----------
+    length
+        The bytes of a string.
+    case
+        The case that a string chooses.
+    """
+
+    length: int
+    case: Callable[[bytes], Case]
+
+    @property
+    def strategy(self) -> st.SearchStrategy[Case]:
+        """Return the strategy with which Hypothesis draws, and simplifies."""
+        # One string of bytes, not a draw for each choice: it takes Hypothesis a third of the time, it is simplified
+        # byte by byte all the same, and Hypothesis copies no part of it onto another, as it would with draws of a kind
+        # in five of six cases. Twenty bytes would be too many: it gives up before it has tried to lower each of them.
+        return st.binary(min_size=self.length, max_size=self.length).map(self.case)
+
+    def drawn(self, n: int, seed: int) -> list[bytes]:
+        """Return n strings that a seed draws, without Hypothesis: it takes a millisecond a case to plan its search."""
+        drawn = np.random.default_rng(seed).bytes(n * self.length)
+        return [drawn[i : i + self.length] for i in range(0, len(drawn), self.length)]
+
+
 def cases(
     spec: Spec | Callable[..., Any] | None = None,
     *,
@@ -111,6 +139,21 @@ def cases(
     ValueError
         When a name is unknown or a list is empty.
     """
+    return chooser(
+        spec, regimes=regimes, dtypes=dtypes, layouts=layouts, labels=labels, layers=layers
+    ).strategy
+
+
+def chooser(
+    spec: Spec | Callable[..., Any] | None = None,
+    *,
+    regimes: Sequence[str] = tuple(REGIMES),
+    dtypes: Sequence[str] = DTYPES,
+    layouts: Sequence[str] = LAYOUTS,
+    labels: str = "rows",
+    layers: int | None = None,
+) -> Chooser:
+    """Return what chooses the cases: see `cases`, whose arguments and errors these are."""
     for name, given, known in (
         ("regimes", regimes, REGIMES),
         ("dtypes", dtypes, FORMATS),
@@ -137,11 +180,7 @@ def cases(
         layers=layers,
         weights=isinstance(spec, Spec) and spec.weighted,
     )
-    # One string of bytes, not a draw for each choice: it takes Hypothesis a third of the time, it is simplified byte
-    # by byte all the same, and Hypothesis copies no part of it onto another, as it would with draws of a kind in
-    # five of six cases. Twenty bytes would be too many: it gives up before it has tried to lower each of them.
-    length = 5 + 1 + max(_DEEP[-1], layers or 0) + _SEED
-    return st.binary(min_size=length, max_size=length).map(choose)
+    return Chooser(5 + 1 + max(_DEEP[-1], layers or 0) + _SEED, choose)
 
 
 def suitable_regimes(regimes: Sequence[str], *, labels: str, layers: int | None) -> tuple[str, ...]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from hypothesis import HealthCheck, Phase, Verbosity, event, given, settings
 from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
-from hypothesis.database import ExampleDatabase
+from hypothesis.database import ExampleDatabase, choices_to_bytes
 
 T = TypeVar("T")
 
@@ -53,7 +53,6 @@ def run_cases(
     """
     phases = [Phase.generate, *[Phase.shrink] * simplify, *[Phase.reuse] * (database is not None)]
 
-    @hypothesis_seed(seed)
     @settings(
         max_examples=cases,
         database=database,
@@ -64,6 +63,7 @@ def run_cases(
         print_blob=False,
         report_multiple_bugs=simplify,
     )
+    @hypothesis_seed(seed)  # inside of the settings: it would take their database away
     @given(strategy)
     def run(case: T) -> None:
         if OBSERVED in os.environ:
@@ -73,6 +73,31 @@ def run_cases(
         each(case)
 
     run()
+
+
+class Beginning(ExampleDatabase):
+    """A database from which a search begins with one draw, so that this is simplified.
+
+    Parameters
+    ----------
+    drawn
+        What the strategy drew: a string of bytes, of `verify.cases`.
+    """
+
+    def __init__(self, drawn: bytes) -> None:
+        super().__init__()
+        self._drawn = choices_to_bytes((drawn,))
+
+    def fetch(self, key: bytes) -> Iterator[bytes]:
+        """Yield the draw as one that failed and was not simplified."""
+        if key.endswith(b".secondary"):
+            yield self._drawn
+
+    def save(self, key: bytes, value: bytes) -> None:
+        """Keep nothing."""
+
+    def delete(self, key: bytes, value: bytes) -> None:
+        """Keep everything."""
 
 
 def drawn_cases(strategy: st.SearchStrategy[T], cases: int, seed: int) -> list[T]:

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 from hypothesis import strategies as st
+from hypothesis.database import InMemoryExampleDatabase
 
-from verify.case.run import drawn_cases, run_cases
+from verify.case.run import Beginning, drawn_cases, run_cases
 
 
 def test_the_same_seed_draws_the_same_cases():
@@ -64,3 +65,28 @@ def test_hypothesis_writes_each_case_with_its_features_where_asked(tmp_path):
     assert len(cases) == 5
     assert {case["features"]["regime"] for case in cases} == {"ties"}
     assert {case["features"]["dtype"] for case in cases} == {"float32"}
+
+
+def fails_at_77(drawn):
+    if drawn[3] == 77 and drawn[0] > 5:
+        raise ValueError(drawn)
+
+
+STRINGS = st.binary(min_size=9, max_size=9)
+
+
+def test_a_search_begins_with_a_draw_that_is_known_to_fail():
+    known = bytes([200, 200, 200, 77, 99, 99, 99, 99, 99])
+    run_cases(STRINGS, fails_at_77, cases=2, seed=0, simplify=True)
+    with pytest.raises(ValueError, match=r"77|M") as raised:
+        run_cases(STRINGS, fails_at_77, cases=2, seed=0, simplify=True, database=Beginning(known))
+    assert raised.value.args == (bytes([6, 0, 0, 77, 0, 0, 0, 0, 0]),)
+
+
+def test_a_database_remembers_a_failure():
+    database = InMemoryExampleDatabase()
+    with pytest.raises(ValueError, match=r"77|M"):
+        run_cases(STRINGS, fails_at_77, cases=5000, seed=0, simplify=True, database=database)
+    with pytest.raises(ValueError, match=r"77|M") as raised:
+        run_cases(STRINGS, fails_at_77, cases=1, seed=1, database=database)
+    assert raised.value.args == (bytes([6, 0, 0, 77, 0, 0, 0, 0, 0]),)

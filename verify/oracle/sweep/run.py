@@ -285,5 +285,5 @@ def _finding(check: str, verdict: str, kind: Kind, engine: Engine[Shard]) -> Fin
     bare = kind.bare(check, verdict)
     if kind.detail == worker.DIED:
         return bare
-    [(_, found)] = engine.run(iter([kind.shard]), worker.simplest_finding, check, verdict)
+    [(_, found)] = engine.run(iter([kind.shard]), worker.simplest_finding, kind.choices, check, verdict)
     return found if isinstance(found, Finding) else bare

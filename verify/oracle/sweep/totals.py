@@ -25,7 +25,7 @@ class Kind:
 
     def __init__(self, shard: Shard, failure: dict[str, Any]) -> None:
         fields = failure["first"]
-        self.shard, self.detail, self.cases = shard, failure["detail"], 0
+        self.shard, self.choices, self.detail, self.cases = shard, failure["choices"], failure["detail"], 0
         self.case = Case(**{**fields, "layer_sizes": tuple(fields["layer_sizes"])})
 
     def bare(self, check: str, verdict: str) -> Finding:

@@ -13,7 +13,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from verify.case.case import Case
+    from verify.case.cases import Chooser
     from verify.checks.finding import Finding
     from verify.oracle.sweep.plan import Job, Shard
 
@@ -58,7 +61,7 @@ def judge_shard(shard: Shard, environment: dict[str, str]) -> dict[str, Any]:
     if refused:
         return {"refused": refused}
     try:
-        target, spec, cases = _prepared(shard)
+        target, spec, choices, case_of = _prepared(shard)
     except (ValueError, TypeError) as error:
         return {"refused": str(error)}
     judged: dict[str, int] = {}
@@ -66,14 +69,14 @@ def judge_shard(shard: Shard, environment: dict[str, str]) -> dict[str, Any]:
     failing: dict[str, int] = {}
     closest: dict[str, float] = {}
     failures: dict[str, dict[str, Any]] = {}
-    for case in cases:
+    for i, case in enumerate(map(case_of, choices)):
         judged[case.regime] = judged.get(case.regime, 0) + 1
         try:
             judgement = examine_case(target, spec, case, follow_up_of(case, shard.checks))
         except Failed as failure:
             kind = failures.setdefault(
                 f"{failure.check} {failure.verdict}",
-                {"cases": 0, "first": _plain(case), "detail": failure.detail},
+                {"cases": 0, "first": _plain(case), "choices": choices[i].hex(), "detail": failure.detail},
             )
             kind["cases"] += 1
             failing[case.regime] = failing.get(case.regime, 0) + 1
@@ -93,8 +96,10 @@ def judge_shard(shard: Shard, environment: dict[str, str]) -> dict[str, Any]:
 
 def dead_case(shard: Shard) -> dict[str, Any]:
     """Return the result of a shard of one case that kills the process that runs it."""
-    (case,) = _prepared_cases(shard)
-    first = {"cases": 1, "first": _plain(case), "detail": DIED}
+    chooser = _chooser(shard, shard.job.spec)
+    (choices,) = chooser.drawn(shard.drawn, shard.seed)[shard.start : shard.stop]
+    case = chooser.case(choices)
+    first = {"cases": 1, "first": _plain(case), "choices": choices.hex(), "detail": DIED}
     return {
         "judged": {case.regime: 1},
         "inconclusive": {},
@@ -104,14 +109,17 @@ def dead_case(shard: Shard) -> dict[str, Any]:
     }
 
 
-def simplest_finding(shard: Shard, check: str, verdict: str) -> Finding | None:
-    """Return the finding of one kind in a shard, simplified, its verdict settled, and diagnosed; None if it is gone."""
+def simplest_finding(shard: Shard, choices: str, check: str, verdict: str) -> Finding | None:
+    """Return the finding of one kind in a shard, simplified, its verdict settled, and diagnosed; None if it is gone.
+
+    ``choices`` are the bytes that chose a case with it, in hexadecimal digits.
+    """
     import contextlib
     import functools
 
     from verify.case.case import REGIMES
     from verify.case.cases import cases
-    from verify.case.run import run_cases
+    from verify.case.run import Beginning, run_cases
     from verify.checks.examine import examine_case
     from verify.checks.finding import as_finding
     from verify.diagnosis.diagnose import with_diagnosis
@@ -120,7 +128,7 @@ def simplest_finding(shard: Shard, check: str, verdict: str) -> Finding | None:
     from verify.oracle.search import follow_up_of
     from verify.subject.call import Failed
 
-    target, spec, _ = _prepared(shard)
+    target, spec, _, _ = _prepared(shard)
     simplest: Finding | None = None
 
     def judge(case: Case) -> None:
@@ -133,8 +141,9 @@ def simplest_finding(shard: Shard, check: str, verdict: str) -> Finding | None:
                 raise
 
     options = dict(shard.options)
+    beginning = Beginning(bytes.fromhex(choices))
     with contextlib.suppress(Failed, ExceptionGroup):
-        run_cases(cases(spec, **options), judge, cases=shard.drawn, seed=shard.seed, simplify=True)
+        run_cases(cases(spec, **options), judge, cases=50, seed=shard.seed, simplify=True, database=beginning)
     if simplest is None:
         return None
     regimes = options.pop("regimes", tuple(REGIMES))
@@ -143,7 +152,8 @@ def simplest_finding(shard: Shard, check: str, verdict: str) -> Finding | None:
     return with_diagnosis(with_recognition([finding], target, spec), target, spec, options.get("labels"))[0]
 
 
-def _prepared(shard: Shard) -> tuple[Any, Any, list[Case]]:
+def _prepared(shard: Shard) -> tuple[Any, Any, list[bytes], Callable[[bytes], Case]]:
+    """Return the target, its Spec, the bytes that choose the shard's cases, and what makes cases of them."""
     from verify.oracle.sweep.plan import digest_of_program
     from verify.subject.load import as_target, load
 
@@ -151,21 +161,15 @@ def _prepared(shard: Shard) -> tuple[Any, Any, list[Case]]:
     if digest_of_program(loaded) != shard.job.program:
         raise ValueError("the program is another one here than there")
     target = as_target(loaded, spec=shard.job.spec)
-    return target, target.judged_as(shard.job.spec), _prepared_cases(shard, target)
+    spec = target.judged_as(shard.job.spec)
+    chooser = _chooser(shard, spec)
+    return target, spec, chooser.drawn(shard.drawn, shard.seed)[shard.start : shard.stop], chooser.case
 
 
-def _prepared_cases(shard: Shard, target: Any = None) -> list[Case]:
-    import warnings
+def _chooser(shard: Shard, spec: Any) -> Chooser:
+    from verify.case.cases import chooser
 
-    from verify.case.cases import cases
-    from verify.case.run import drawn_cases
-
-    spec = shard.job.spec if target is None else target.judged_as(shard.job.spec)
-    with warnings.catch_warnings():
-        # Hypothesis takes a use of the random module by another thread of the worker for one by the strategy.
-        warnings.filterwarnings("ignore", message="Do not use the `random` module inside strategies")
-        drawn = drawn_cases(cases(spec, **dict(shard.options)), shard.drawn, shard.seed)
-    return drawn[shard.start : shard.stop]
+    return chooser(spec, **dict(shard.options))
 
 
 def _differences(job: Job, environment: dict[str, str]) -> str:

@@ -14,9 +14,18 @@ def doubled_bias(params, x, y):
     return [(weight, 2 * bias) for weight, bias in right(params, x, y)]
 
 
+def is_rare(params, x):
+    """One case of the first hundred, and none of its parts."""
+    return (len(x), x.shape[1], len(params)) == (32, 20, 2)
+
+
+def rarely_doubled(params, x, y):
+    return doubled_bias(params, x, y) if is_rare(params, x) else right(params, x, y)
+
+
 def deadly(params, x, y):
     """Ends its process in one case of the first hundred."""
-    if (len(x), x.shape[1], len(params)) == (24, 12, 2):
+    if is_rare(params, x):
         os._exit(1)
     return right(params, x, y)
 

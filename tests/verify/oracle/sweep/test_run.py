@@ -61,6 +61,15 @@ def test_a_failure_of_each_kind_is_simplified_and_diagnosed(tmp_path):
     assert f"60 of 60 judged, {report.failed} failed" in str(report)
 
 
+def test_a_failure_of_one_case_is_simplified_from_there(tmp_path):
+    """Hypothesis would hardly find it again: it begins with the bytes that chose the case."""
+    report = sweep(f"{FILE}:rarely_doubled", cases=100, ledger=tmp_path, executor=Here)
+    assert report.failed == 1
+    (finding,) = report.findings
+    case = finding.case
+    assert (case.layer_sizes, case.batch, case.regime, case.dtype) == ((20, 2, 2), 32, "ordinary", "float64")
+
+
 def test_several_specs_share_the_cases(tmp_path):
     specs = [verify.Spec(), verify.Spec("relu")]
     report = sweep(f"{FILE}:right", specs, cases=41, ledger=tmp_path, executor=Here, diagnose=False)
@@ -123,7 +132,7 @@ def test_a_case_that_kills_its_process_is_found_and_the_others_are_judged(tmp_pa
     assert sum(report.judged.values()) == 100
     (finding,) = report.findings
     assert (finding.verdict, finding.check) == ("crashed", "runs")
-    assert (finding.case.batch, finding.case.layer_sizes[0]) == (24, 12)
+    assert (finding.case.batch, finding.case.layer_sizes[0]) == (32, 20)
     assert finding.detail.startswith("the process that called the gradient died (1 case of")
     assert "verify.examine" in finding.reproduce
 
