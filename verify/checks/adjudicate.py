@@ -89,7 +89,7 @@ def adjudicate_calls(
         truth = certified(high_dtype)
         return [float(balls.distance(truth, array).max(initial=0.0)) for array in arrays]
 
-    shrunk = _shrinks(judgement, dtype, again, distances)
+    shrunk = shrinking(judgement, dtype, again, distances)
     if shrunk is None:
         shrunk = small(judgement, np.dtype(dtype))
     return replace(judgement, verdict="imprecise" if shrunk else "wrong")
@@ -106,15 +106,19 @@ def error_shrinks(
     result = _Result.of(target, spec, call, check, judgement)
     if call.case.dtype == "float64" and not within_reach_of_balls(result.sizes):
         return None
-    return _shrinks(judgement, call.case.dtype, result.again, result.distances)
+    return shrinking(judgement, call.case.dtype, result.again, result.distances)
 
 
-def _shrinks(
+def shrinking(
     judgement: Judgement,
     dtype: str,
     again: Callable[[np.dtype[Any]], Array | None],
     distances: Callable[[list[Array], np.dtype[Any]], list[float]],
 ) -> bool | None:
+    """Tell if an error shrinks with the unit roundoff, as `adjudicate` describes; None where that cannot be told.
+
+    ``distances`` of arrays from the exact one, narrowly enough for results in a dtype; the others as for `decided`.
+    """
     low_dtype = np.dtype(dtype)
     high_dtype = _next_higher(low_dtype)
     enough = np.sqrt(limits(high_dtype).eps / limits(low_dtype).eps)

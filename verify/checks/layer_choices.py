@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from verify.evaluate import choices
 from verify.evaluate.bounds.arithmetic import REFERENCE_ROUNDOFF, Array, Pair
-from verify.evaluate.program import Program
 from verify.evaluate.shares import solved
 from verify.evaluate.ties import decide_ties, tie_directions, tied_operations, towards, undecided
 from verify.reference.backward import LayerTruth, Setting
@@ -31,7 +30,7 @@ def judged_at_ties(
     gradient: list[Array],
     dtype: npt.DTypeLike,
     names: Sequence[Tensor],
-) -> tuple[str, Judgement] | None:
+) -> tuple[str, Judgement, LayerTruth | None] | None:
     """Judge a gradient, which is not the reference's, by other choices at ties.
 
     Parameters
@@ -43,19 +42,15 @@ def judged_at_ties(
 
     Returns
     -------
-    tuple of str and Judgement, or None
-        The choice, in words, and the judgement beside it; None where no choice gives this gradient. Where a choice
-        gives it to sqrt(u) but not within its bound, and where there are more ties than can be decided one by one, the
-        judgement is inconclusive.
+    tuple of str, Judgement and LayerTruth, or None
+        The choice, in words, the judgement beside it, and the truth of it, where it is one alone; None where
+        no choice gives this gradient. Where a choice gives it to sqrt(u) but not within its bound, and where there
+        are more ties than can be decided one by one, the judgement is inconclusive.
     """
     program = setting.backward.program
     where = tied_operations(program, inputs)
     if not where:
         return None
-
-    def beside(other: Program) -> Judgement:
-        truth = setting.truth(inputs, dtype, other)
-        return judge(truth.gradient, gradient, dtype, names=names, reference=truth)
 
     # Its bounds hold every choice: what they do not hold is none.
     widest = setting.truth(inputs, dtype, undecided(program, where)).gradient
@@ -63,25 +58,27 @@ def judged_at_ties(
         return None
     shapes = [np.shape(inputs[program.inputs.index(slot)]) for slot in program.differentiated]
     for name, direction in tie_directions(shapes):
-        found = beside(decide_ties(program, where, towards(program, inputs, direction, where)))
+        other = decide_ties(program, where, towards(program, inputs, direction, where))
+        truth = setting.truth(inputs, dtype, other)
+        found = judge(truth.gradient, gradient, dtype, names=names, reference=truth)
         if found.verdict != "wrong":
-            return name, found
+            return name, found, truth
     ties = choices.ties_of(program, where)
     search = _Search(setting, inputs, dtype, where, ties)
-    near: tuple[str, Judgement] | None = None
+    near: tuple[str, Judgement, None] | None = None
     flat = np.concatenate([np.ravel(tensor).astype(float) for tensor in gradient])
     for mean in search.tried(flat):
-        pairs, truth = search.pairs(mean)
-        found = judge(pairs, gradient, dtype, names=names, reference=truth)
+        pairs, alone = search.pairs(mean)
+        found = judge(pairs, gradient, dtype, names=names, reference=alone)
         if found.verdict != "wrong":
-            return mean.described(ties), found
+            return mean.described(ties), found, alone
         if near is None and _near(found, dtype):
-            near = NEARLY, replace(found, verdict="inconclusive", note=NEARLY)
+            near = NEARLY, replace(found, verdict="inconclusive", note=NEARLY), None
     if near is not None:
         return near
     if choices.count(ties) > choices.MOST:
         vague = judge(widest, gradient, dtype, names=names)
-        return TOO_MANY, replace(vague, verdict="inconclusive", note=TOO_MANY)
+        return TOO_MANY, replace(vague, verdict="inconclusive", note=TOO_MANY), None
     return None
 
 

@@ -31,6 +31,7 @@ CHECKS = {
     "aliasing": "returns arrays that share no memory with its inputs or with an earlier answer",
     "forward": "the outputs equal those of the reference, every entry within its bound",
     "gradient": "equals JAX's gradient, every entry within its bound",
+    "rounding": "lies within its band under random rounding, or comes closer at a higher precision",
     "repeat": "answers the same call again with the same gradient",
     "second_call": "answers a second call, same shapes and other values, correctly; the first answer stays as it was",
 }
@@ -139,17 +140,24 @@ def _require_right(
     call: LayerCall, check: str, detail: str = "", choices: Choices | None = None
 ) -> Judgement:
     """The gradient lies within its bounds: of JAX's derivative, or at ties of another choice of a derivative."""
+    return beside_truth(call, check, detail, choices)[0]
+
+
+def beside_truth(
+    call: LayerCall, check: str, detail: str = "", choices: Choices | None = None
+) -> tuple[Judgement, LayerTruth | None]:
+    """`_require_right`, and the truth that the gradient lies beside; None where that is a mean of several choices."""
     names = layer_tensor_names(call.setting.reference)
     dtype = call.case.dtype
     judgement = judge(call.truth.gradient, call.gradient, dtype, names=names, reference=call.truth)
     if judgement.verdict != "wrong":
-        return judgement
+        return judgement, call.truth
     chosen = judged_at_ties(call.setting, call.inputs, call.gradient, dtype, names)
     if chosen is not None:
-        name, found = chosen
+        name, found, truth = chosen
         if choices is not None:
             choices[name] += 1
-        return found
+        return found, truth
     raise _failure(check, detail or CHECKS[check], judgement, dtype)
 
 
@@ -221,7 +229,7 @@ def _require_same(second: LayerCall, kept: list[Array], detail: str) -> None:
 def _require_second_call(target: LayerTarget, run: Run, reference: Reference, first: LayerCall) -> None:
     """A second call, with other values, is answered correctly, and leaves the first answer as it was."""
     kept = [tensor.copy() for tensor in first.gradient]
-    second = call_layer(target, run, reference, replace(first.case, seed=first.case.seed + 1))
+    second = call_layer(target, run, reference, next_case(first.case))
     detail = CHECKS["second_call"]
     answered = any(tensor.any() for tensor in kept)  # zeros may be right for both
     if answered and all(
@@ -236,6 +244,11 @@ def _require_second_call(target: LayerTarget, run: Run, reference: Reference, fi
             raise Failed(
                 "second_call", "wrong", f"a second call overwrote the first call's gradient of {name}"
             )
+
+
+def next_case(case: LayerCase) -> LayerCase:
+    """The case of a second call, after this one: other values."""
+    return replace(case, seed=case.seed + 1)
 
 
 def _adds_up(second: LayerCall, first: list[Array]) -> bool:

@@ -7,19 +7,21 @@ band is looked into by calling the same code at a higher precision; the model al
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from verify.case.case import PRACTICAL, Call, Case
+from verify.case.layers.case import LayerCase
 from verify.checks.adjudicate import error_shrinks
 from verify.checks.answer import Answer, require_within_bounds
 from verify.checks.examine import examine_case, function_for
 from verify.evaluate import rounding
-from verify.evaluate.bounds import Arithmetic
+from verify.evaluate.bounds import Arithmetic, Array, Pair
 from verify.reference.derivative import traced_derivative
 from verify.reference.judge import Banded, Judgement, judge, roots
-from verify.reference.tensor import tensor_names
+from verify.reference.tensor import Tensor, tensor_names
 from verify.reference.truth import SpecLike, sizes_of_inputs, tensors_of
 from verify.subject.call import Failed, Recovered
 from verify.subject.target import Target
@@ -57,7 +59,7 @@ class RandomRounding:
         samples = rounding.SAMPLES if entries <= _MANY else rounding.SAMPLES // 2
         return rounding.reach(self.false_alarm / (self.cases * entries), samples), samples
 
-    def asks(self, case: Case, judgement: Judgement) -> bool:
+    def asks(self, case: Case | LayerCase, judgement: Judgement) -> bool:
         """Tell whether a case is put beside its band.
 
         Below float64: where the bound says little, and at sizes of practice. Else now and then.
@@ -74,28 +76,45 @@ class RandomRounding:
         truth = answer.truth
         sizes = sizes_of_inputs(truth.inputs)
         program, at = traced_derivative(answer.spec, sizes), Arithmetic.judging(truth.dtype, sizes)
-        tensors = tensors_of(answer.gradient)
-        quantile, samples = self.quantile(sum(tensor.size for tensor in tensors))
 
-        def banded(either: bool) -> Banded:
+        def bands(quantile: float, samples: int, either: bool) -> list[Pair]:
             pairs = rounding.evaluate_under_rounding(program, truth.inputs, at, quantile, samples, either)
-            bands = [(value, quantile * sigma) for value, sigma in pairs]
+            found = [(value, quantile * sigma) for value, sigma in pairs]
             if isinstance(answer.gradient, Recovered):
                 errors = tensors_of(answer.gradient.error)
-                bands = [(value, band + error) for (value, band), error in zip(bands, errors, strict=True)]
-            found = judge(bands, tensors, truth.dtype)
+                found = [(value, band + error) for (value, band), error in zip(found, errors, strict=True)]
+            return found
+
+        return self.banded(bands, tensors_of(answer.gradient), answer.dtype)
+
+    def banded(
+        self,
+        bands: Callable[[float, int, bool], list[Pair]],
+        tensors: list[Array],
+        dtype: str,
+        names: Sequence[Tensor] | None = None,
+    ) -> Banded:
+        """Tensors beside ``bands(quantile, samples, either)``, which are pairs of a value and how far its band reaches.
+
+        ``names`` as for `verify.reference.judge.judge`.
+        """
+        quantile, samples = self.quantile(sum(tensor.size for tensor in tensors))
+
+        def beside(either: bool) -> Banded:
+            pairs = bands(quantile, samples, either)
+            found = judge(pairs, tensors, dtype, names=names)
             verdict = "beyond" if found.verdict == "wrong" else "in doubt" if either else "within"
             sigma = found.bound / quantile
             sigmas = found.error / sigma if sigma > 0 else math.inf if found.error > 0 else 0.0
-            least = roots(answer.dtype)[1]
+            least = roots(np.dtype(dtype))[1]
             widths = tuple(
                 float(band.max(initial=0.0)) / max(float(abs(value).max(initial=0.0)), least)
-                for value, band in bands
+                for value, band in pairs
             )
             return Banded(verdict, found.tensor, found.index, sigmas, quantile, widths)
 
-        as_reference = banded(either=False)
-        return as_reference if as_reference.verdict == "within" else banded(either=True)
+        as_reference = beside(either=False)
+        return as_reference if as_reference.verdict == "within" else beside(either=True)
 
 
 def examine_with_random_rounding(
@@ -117,10 +136,41 @@ def examine_with_random_rounding(
     answer = Answer.of(target, spec, function_for(target, "gradient"), call)
     require_within_bounds("repeat", answer.pairs, tensors_of(answer.gradient), answer.dtype)
     banded = tier.beside(answer)
+    names = tensor_names(len(answer.gradient))
+    return explained(
+        judgement,
+        banded,
+        lambda: entry_of(banded, names, answer.pairs, tensors_of(answer.gradient)),
+        lambda found: error_shrinks(target, spec, call, "gradient", found),
+    )
+
+
+def explained(
+    judgement: Judgement,
+    banded: Banded,
+    entry: Callable[[], Judgement],
+    shrinks: Callable[[Judgement], bool | None],
+) -> Judgement:
+    """A judgement with its place in the band; where that is beyond, the error must shrink at a higher precision.
+
+    Parameters
+    ----------
+    judgement, banded
+        The judgement by bounds, and the place in the band.
+    entry
+        The entry that is beyond it.
+    shrinks
+        Tells whether its error shrinks; None where that cannot be told.
+
+    Raises
+    ------
+    Failed
+        ``wrong``, where it does not shrink; ``inconclusive``, where that cannot be told.
+    """
     if banded.verdict != "beyond":
         return replace(judgement, banded=banded)
-    found = _entry(answer, banded)
-    shrunk = error_shrinks(target, spec, call, "gradient", found)
+    found = entry()
+    shrunk = shrinks(found)
     if shrunk:
         return replace(judgement, banded=replace(banded, verdict="rounding"))
     said = f"beyond random rounding: {banded.sigmas:.3g} sigma, where {banded.quantile:.3g} are allowed"
@@ -133,10 +183,12 @@ def examine_with_random_rounding(
     raise Failed("rounding", "wrong", detail, found)
 
 
-def _entry(answer: Answer, banded: Banded) -> Judgement:
+def entry_of(
+    banded: Banded, names: Sequence[Tensor], pairs: Sequence[Pair], tensors: Sequence[Array]
+) -> Judgement:
     """The entry that is beyond its band, with its bound in the worst case."""
-    i = tensor_names(len(answer.gradient)).index(banded.tensor)
-    (value, bound), tensor = answer.pairs[i], tensors_of(answer.gradient)[i]
+    i = list(names).index(banded.tensor)
+    (value, bound), tensor = pairs[i], tensors[i]
     got, expected, allowed = (float(part[banded.index]) for part in (tensor, value, bound))
     error = abs(got - expected)
     return Judgement(

@@ -16,9 +16,12 @@ from verify.case.layers.case import LayerCase
 from verify.case.layers.cases import layer_cases
 from verify.case.layers.values import REGIMES
 from verify.checks.finding import Example, Finding, as_finding
-from verify.checks.layer_cross_check import adjudicate_layer, cross_check_layer
-from verify.checks.layers import FOLLOW_UPS, Choices, examine_layer_case, layer_tensor_names
+from verify.checks.layer_cross_check import ADJUDICATED, adjudicate_layer, cross_check_layer
+from verify.checks.layer_rounding import layer_examined_with
+from verify.checks.layers import FOLLOW_UPS, Choices, layer_tensor_names
+from verify.checks.random_rounding import FALSE_ALARM, RandomRounding
 from verify.diagnosis.layers import explain_layer
+from verify.oracle.arguments import require_checks, require_counts, require_false_alarm
 from verify.oracle.errors import Errors
 from verify.oracle.report import Report
 from verify.oracle.search import Progress, Search
@@ -55,6 +58,7 @@ def check_backward(
     database: ExampleDatabase | None = None,
     progress: Progress | None = None,
     diagnose: bool = True,
+    false_alarm: float = FALSE_ALARM,
 ) -> Report:
     """Judge a backward pass of any kind: JAX's derivative, with a derived bound for every entry, decides.
 
@@ -99,6 +103,9 @@ def check_backward(
         Called with (judged, cases) after each case.
     diagnose
         Whether to look for the mistake that explains a failure.
+    false_alarm
+        The most, under the model of random rounding, that the probability may be that rounding alone takes any entry
+        of the run beyond its band. 0: that model is not asked.
 
     Returns
     -------
@@ -111,22 +118,17 @@ def check_backward(
         When an argument is not usable, or the reference uses a primitive without a rule.
     """
     given = as_reference(reference, backward, shapes, options, integers, choices, constants, positive)
-    for name, value, least in (
-        ("cases", cases, 1),
-        ("seed", seed, 0),
-        ("xla", xla, 0),
-        ("certified", certified, 0),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name} must be an integer, {least} or larger; got {value!r}")
-    if isinstance(checks, str) or not checks or any(name not in FOLLOW_UPS for name in checks):
-        raise ValueError(f"checks must be a non-empty list from {', '.join(FOLLOW_UPS)}; got {checks!r}")
+    require_counts(cases=cases, seed=seed, xla=xla, certified=certified)
+    require_false_alarm(false_alarm)
+    require_checks(checks, FOLLOW_UPS)
     target = as_layer_target(backward, forward, given)
     draw = functools.partial(layer_cases, given, dtypes=dtypes or target.dtypes or DTYPES, layouts=layouts)
     strategy = draw(regimes=regimes)
     start = time.perf_counter()
     made: Choices = Counter()
-    put = functools.partial(examine_layer_case, target, given, choices=made)
+    left: set[str] = set()
+    tier = RandomRounding(false_alarm, cases) if false_alarm else None
+    put = functools.partial(layer_examined_with, tier, target, given, choices=made, left=left)
     search: Search[LayerCase] = Search(put, cases, progress, checks, tensors=layer_tensor_names(given))
     interrupted = False
     try:
@@ -153,10 +155,12 @@ def check_backward(
         evaluators={"NumPy with bounds": search.judged.total(), **witnesses},
         closest=search.closest,
         precision=search.precision.summary(),
+        random_rounding=search.banded.summary(false_alarm),
         findings=tuple(findings),
         seconds=time.perf_counter() - start,
         interrupted=interrupted,
         notes=(*target.notes, *(f"at ties or kinks: {name} ({n} cases)" for name, n in made.most_common())),
+        left=tuple(sorted(left)),
         errors=search.errors.histograms(),
         nearest=search.nearest and Example.of(*search.nearest),
     )
@@ -191,14 +195,15 @@ def examine_backward(
     given = as_reference(backward=backward, **reference)
     target = as_layer_target(backward, forward, given)
     try:
-        return examine_layer_case(target, given, case, check if check in FOLLOW_UPS else "gradient")
+        tier = RandomRounding() if check == "rounding" else None
+        return layer_examined_with(tier, target, given, case, check if check in FOLLOW_UPS else "gradient")
     except Failed as failure:
         return _settled(target, given, as_finding(failure, case))
 
 
 def _settled(target: LayerTarget, reference: Reference, finding: Finding) -> Finding:
     """A finding about numbers, with "wrong" and "imprecise" told apart by a higher precision."""
-    if finding.check not in ("gradient", "forward") or finding.judgement is None:
+    if finding.check not in ADJUDICATED or finding.judgement is None:
         return finding
     assert isinstance(finding.case, LayerCase)
     judgement = adjudicate_layer(target, reference, finding.case, finding.check, finding.judgement)
@@ -216,9 +221,10 @@ def _completed(
 ) -> Finding:
     """A finding with its verdict settled, the regimes that it fails in, and the lines that reproduce it."""
     follow_up = finding.check if finding.check in FOLLOW_UPS else "gradient"
+    tier = RandomRounding() if finding.check == "rounding" else None
     failing, larger = {}, None
     for regime in regimes:
-        put = functools.partial(examine_layer_case, target, reference)
+        put = functools.partial(layer_examined_with, tier, target, reference)
         fresh: Search[LayerCase] = Search(put, SURVEY, errors=errors, tensors=layer_tensor_names(reference))
         tried, failed = fresh.survey(draw(regimes=[regime]), seed, follow_up)
         failing[regime] = (failed, tried)

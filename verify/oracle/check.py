@@ -26,6 +26,7 @@ from verify.diagnosis.recognise import with_recognition
 from verify.diagnosis.reproduce import reproduction
 from verify.evaluate.budget import Budget
 from verify.oracle.alarm import TimeUp, alarm
+from verify.oracle.arguments import require_checks, require_counts, require_false_alarm
 from verify.oracle.errors import Errors
 from verify.oracle.report import Report
 from verify.oracle.search import Progress, Search
@@ -124,21 +125,12 @@ def check(
         raise TypeError(
             f"spec must be a Spec or a JAX function loss(params, x, y); got {type(spec).__name__}"
         )
-    for name, value, least in (
-        ("cases", cases, 1),
-        ("seed", seed, 0),
-        ("xla", xla, 0),
-        ("certified", certified, 0),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name} must be an integer, {least} or larger; got {value!r}")
-    if isinstance(false_alarm, bool) or not isinstance(false_alarm, (int, float)) or not 0 <= false_alarm < 1:
-        raise ValueError(f"false_alarm must be a probability, from 0 to less than 1; got {false_alarm!r}")
+    require_counts(cases=cases, seed=seed, xla=xla, certified=certified)
+    require_false_alarm(false_alarm)
     number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
     if seconds is not None and not (number and seconds > 0):
         raise ValueError(f"seconds must be a positive number, or None; got {seconds!r}")
-    if isinstance(checks, str) or not checks or any(name not in FOLLOW_UPS for name in checks):
-        raise ValueError(f"checks must be a non-empty list from {', '.join(FOLLOW_UPS)}; got {checks!r}")
+    require_checks(checks, FOLLOW_UPS)
     taken: dict[str, Any] = {
         "dtypes": dtypes or target.dtypes or DTYPES,
         "labels": labels or target.labels,

@@ -103,13 +103,13 @@ class Beside:
         self.sigmas = self.quantile = 0.0
         self._widths = Precision()
 
-    def add(self, dtype: str, banded: Banded) -> None:
-        """Count a case."""
+    def add(self, dtype: str, banded: Banded, tensors: Sequence[Tensor] | None = None) -> None:
+        """Count a case. ``tensors`` as for `Precision.add`."""
         self.verdicts[banded.verdict] += 1
         if banded.verdict == "within":
             self.sigmas = max(self.sigmas, banded.sigmas)
         self.quantile = max(self.quantile, banded.quantile)
-        self._widths.add(dtype, banded.widths)
+        self._widths.add(dtype, banded.widths, tensors)
 
     def summary(self, false_alarm: float) -> UnderRandomRounding | None:
         """Return what was counted; None where nothing was."""

@@ -175,7 +175,7 @@ class Search(Generic[C]):
         if judgement.verdict == "verified":
             self.precision.add(case.dtype, judgement.right_to, self.tensors)
         if judgement.banded is not None:
-            self.banded.add(case.dtype, judgement.banded)
+            self.banded.add(case.dtype, judgement.banded, self.tensors)
         self.errors.add(case.regime, case.dtype, judgement.entries)
         if self.nearest is None or judgement.ratio > self.nearest[1].ratio:
             self.nearest = case, judgement

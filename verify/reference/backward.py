@@ -264,7 +264,7 @@ class LayerTruth:
         so large that balls would take seconds. No scale is taken to be below ``least_scale``.
         """
         found = [math.inf] * len(tensors)
-        if sum(array.size for array in self.inputs) > _LARGEST:
+        if sum(array.size for array in self.inputs) > LARGEST_BY_BALLS:
             return found
         for bits in _PRECISIONS:
             exact = self.setting.chosen(balls.evaluate_at_precision(self.program, self.inputs, {}, bits))[
@@ -279,7 +279,7 @@ class LayerTruth:
         return found
 
 
-_LARGEST, _PRECISIONS = 1000, (192, 768, 3072)
+LARGEST_BY_BALLS, _PRECISIONS = 1000, (192, 768, 3072)
 """Entries of the inputs, and the bits that balls are tried with."""
 
 

@@ -176,7 +176,8 @@ def test_the_choice_is_named(name, said):
 def chosen(function, x, dout, gradient):
     """Judge a gradient of one array at its ties."""
     setting = Reference.of(function, {"x": "n d"}).at(dict(zip("nd", x.shape, strict=True)), {})
-    return judged_at_ties(setting, [x, dout], [gradient], "float64", [Tensor("dx")])
+    found = judged_at_ties(setting, [x, dout], [gradient], "float64", [Tensor("dx")])
+    return None if found is None else found[:2]
 
 
 def test_each_tie_may_be_decided_by_itself():
