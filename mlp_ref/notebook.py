@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["history_html", "network_html"]
 
+_CELL = "padding: 2px 12px 2px 0; text-align: left"  # some notebooks set cells without any room between them
+
 
 def network_html(net: MLP) -> str:
     """Return a table of the layers."""
@@ -64,10 +66,10 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> ElementTree.E
     table = ElementTree.Element("table")
     head = ElementTree.SubElement(ElementTree.SubElement(table, "thead"), "tr")
     for text in heads:
-        ElementTree.SubElement(head, "th", {"scope": "col"}).text = text
+        ElementTree.SubElement(head, "th", {"scope": "col", "style": _CELL}).text = text
     body = ElementTree.SubElement(table, "tbody")
     for row in rows:
         line = ElementTree.SubElement(body, "tr")
         for text in row:
-            ElementTree.SubElement(line, "td").text = text
+            ElementTree.SubElement(line, "td", {"style": _CELL}).text = text
     return table

@@ -12,6 +12,7 @@ from verify.case.layers.case import LayerCase
 from verify.checks import plots
 from verify.checks.entries import TensorEntries, summarise_entries
 from verify.checks.html.page import part
+from verify.checks.rows import Rows
 from verify.reference.judge import Judgement
 from verify.subject.call import Failed
 
@@ -60,6 +61,8 @@ class Finding:
         The tensors of the simplest case, for pictures; empty where the finding is not about a number.
     larger
         A larger case that fails too, of the fresh ones, with its tensors: patterns show there.
+    rows
+        How much of each row of a batch is in what was returned for it; None where rows do not account for it.
     """
 
     verdict: str
@@ -73,6 +76,7 @@ class Finding:
     reproduce: str = ""
     entries: tuple[TensorEntries, ...] = field(default=(), repr=False)
     larger: Example | None = field(default=None, repr=False)
+    rows: Rows | None = field(default=None, repr=False)
 
     @property
     def regime(self) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from verify.checks.entries import TensorEntries
+from verify.checks.html.words import ratio
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,6 +116,9 @@ def _scatter(tensor: TensorEntries, ax: Axes) -> None:
     finite = [pair for pair in tensor.pairs if all(map(math.isfinite, pair[:2]))]
     ends = [min((e for e, _, _ in finite), default=0.0), max((e for e, _, _ in finite), default=0.0)]
     ax.plot(ends, ends, color="grey", ls="--", lw=1, label="equal")
+    if tensor.factor is not None:
+        fit = [tensor.factor * end for end in ends]
+        ax.plot(ends, fit, color=OUTSIDE, lw=1, alpha=0.7, label=f"slope {ratio(tensor.factor)}")
     for kept, marker, colour, name in ((True, "o", WITHIN, "within"), (False, "x", OUTSIDE, "outside")):
         some = [(e, g) for e, g, within in finite if within == kept]
         if some:

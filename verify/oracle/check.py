@@ -20,6 +20,7 @@ from verify.checks.adjudicate import adjudicate
 from verify.checks.cross_check import cross_check
 from verify.checks.finding import Example, Finding, as_finding
 from verify.checks.random_rounding import FALSE_ALARM, RandomRounding, examine_with_random_rounding
+from verify.checks.rows import find_row_shares
 from verify.checks.table import CHECKS, FOLLOW_UPS
 from verify.diagnosis.diagnose import with_diagnosis
 from verify.diagnosis.recognise import with_recognition
@@ -260,10 +261,10 @@ def complete_finding(
 
 
 def _of_equal_widths(
-    examine: Callable[[Case, str], Judgement], case: Case, follow_up: str
+    examine: Callable[[Case, str], Judgement], case: Case, depth: int, follow_up: str
 ) -> tuple[Case, Judgement] | None:
-    """A failing case of the same depth whose widths are equal: a transposed gradient fits in no other."""
-    alike = replace(case, layer_sizes=(12,) * len(case.layer_sizes), batch=8, regime="ordinary")
+    """A failing case of so many widths, all equal: a transposed gradient fits in no other."""
+    alike = replace(case, layer_sizes=(12,) * depth, batch=6, regime="ordinary")
     try:
         examine(alike, follow_up)
     except NotCalled:
@@ -301,17 +302,18 @@ def _surveyed(
         tried, failed = fresh.survey(draw(regimes=[regime]), seed, follow_up)
         failing[regime] = (failed, tried)
         larger = larger or fresh.largest
-    small = larger is None or larger[0].extent <= case.extent
-    if small and finding.judgement is not None and not budget.spent:
-        larger = (
-            _of_equal_widths(
-                functools.partial(examine_with_random_rounding, tier, target, spec), case, follow_up
-            )
-            or larger
-        )
+    alike = None
+    if finding.judgement is not None and not budget.spent:
+        some = case.layer_sizes if larger is None else larger[0].layer_sizes[:4]
+        depth = target.layers + 1 if target.layers else len(some)
+        examine = functools.partial(examine_with_random_rounding, tier, target, spec)
+        alike = _of_equal_widths(examine, case, depth, follow_up)
+    if larger is None or larger[0].extent <= case.extent:
+        larger = alike or larger
     return replace(
         finding,
         regimes=failing,
         larger=larger and Example.of(*larger),
+        rows=alike and alike[1].entries and find_row_shares(spec, alike[0], alike[1].entries),
         reproduce=reproduction(target, spec, case, finding.check),
     )

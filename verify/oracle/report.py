@@ -148,7 +148,7 @@ class Report:
         """Plain data: what ``to_json`` writes."""
         plain = self.with_entries()
         for data in [plain, *plain["findings"]]:
-            for name in ("nearest", "entries", "larger"):
+            for name in ("nearest", "entries", "larger", "rows"):
                 data.pop(name, None)
         return plain
 

@@ -65,6 +65,14 @@ def test_hypothesis_writes_each_case_with_its_features_where_asked(tmp_path):
     assert len(cases) == 5
     assert {case["features"]["regime"] for case in cases} == {"ties"}
     assert {case["features"]["dtype"] for case in cases} == {"float32"}
+    # What the documentation of Hypothesis asks of a line, for its viewers: each field, and no other.
+    for case in cases:
+        assert set(case) == {
+            "type", "status", "status_reason", "representation", "arguments", "how_generated", "features",
+            "coverage", "timing", "metadata", "property", "run_start",
+        }  # fmt: skip
+        assert case["status"] == "passed"
+        assert "layer_sizes" in case["arguments"]["case"]
 
 
 def fails_at_77(drawn):

@@ -41,6 +41,14 @@ def test_a_map_and_a_scatter_of_the_worst_tensor():
     )
 
 
+def test_a_factor_is_a_line_with_its_slope():
+    truth = [(np.arange(6.0).reshape(2, 3), np.full((2, 3), 1e-3)), (np.ones(3), np.full(3, 1e-3))]
+    halved = summarise_entries(judge(truth, [truth[0][0] / 2, np.ones(3)], "float64").entries)
+    line = plots.entries(halved, kind="scatter").axes[0].get_lines()[1]
+    assert line.get_label() == "slope 1/2"
+    assert line.get_xydata().tolist() == [[0.0, 0.0], [5.0, 2.5]]
+
+
 def test_axes_of_the_caller():
     first, second = Figure().subplots(1, 2)
     assert plots.entries(tensors(), first) is first.figure

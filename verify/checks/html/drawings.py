@@ -16,6 +16,7 @@ __all__ = [
     "histogram",
     "map_of",
     "network",
+    "row_bars",
     "scatter",
     "shade",
     "strip",
@@ -205,13 +206,52 @@ def scatter(tensor: Tensor) -> dict[str, Any]:
         "ends": (x(-wide), x(wide)),
         "slope": "" if factor is None else f"slope {ratio(factor)}",
         "fit": factor and (x(-reach), y(-reach * factor), x(reach), y(reach * factor)),
-        # Where the line through the points leaves room: above it at the left if it rises, at the right if it falls.
-        "slope_at": ((_LEFT + 5, "start") if factor is None or factor > 0 else (_LEFT + _PLOT - 5, "end")),
+        # Where the line through the points and the diagonal leave room: at the left if both rise, else between.
+        "slope_at": ((_LEFT + 5, "start") if factor is None or factor > 0 else (_LEFT + _PLOT / 2, "middle")),
         "wide": short(wide, 2),
         "high": short(high, 2),
         "alike": alike,
         "left_out": len(tensor["pairs"]) - len(pairs),
         "of": tensor["size"],
+    }
+
+
+# --- how much of each row of the batch is in it
+
+
+def row_bars(shares: Sequence[float]) -> dict[str, Any]:
+    """Bars of the rows' shares, a line at 1, where a right gradient's end, and one at 0."""
+    shares = [0.0 if abs(share) < 5e-4 else share for share in shares]  # so well are they known
+    low, high = min(0.0, *shares), max(1.0, *shares)
+    room = 0.08 * (high - low)
+    low, high = low - room * (low < 0), high + room
+    wide, tall = 26, 110
+    foot = _TOP + tall + (28 if low < 0 else 16)
+
+    def y(share: float) -> float:
+        return round(_TOP + tall * (high - share) / (high - low), 1)
+
+    return {
+        "bars": [
+            (
+                _LEFT + 10 + wide * i,
+                min(y(share), y(0)),
+                round(abs(y(share) - y(0)), 1),
+                abs(share - 1) <= 1e-3,
+                round(min(y(share), y(0)) - 3, 1) if share >= 0 else round(max(y(share), y(0)) + 11, 1),
+                "1" if abs(share - 1) <= 1e-3 else ratio(share),
+            )
+            for i, share in enumerate(shares)
+        ],
+        "bar": wide - 8,
+        "middle": (wide - 8) / 2,
+        "zero": y(0),
+        "one": y(1),
+        "left": _LEFT,
+        "right": _LEFT + 12 + wide * len(shares),
+        "width": _LEFT + 16 + wide * len(shares),
+        "foot": foot,
+        "height": foot + 22,
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from mlp_ref.plots import require_file
 from verify.case.case import REGIMES, Case
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, compatible, wrong_gradient
 from verify.reference.spec import Spec
@@ -52,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--page", type=Path, metavar="FILE", help="write the catalogue and the figures as a page in Markdown"
     )
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the score by family: .png, .svg or .pdf"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to a file")
 
 
@@ -68,9 +72,15 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
-    for option, path in (("--json", args.json), ("--page", args.page)):
+    for option, path in (("--json", args.json), ("--page", args.page), ("--plot", args.plot)):
         if path and (path.is_dir() or not path.parent.is_dir()):
             print(f"{option} must be a file in a folder that exists; got {path}", file=sys.stderr)
+            return 2
+    if args.plot:
+        try:
+            require_file(args.plot)
+        except (ImportError, ValueError) as error:
+            print(f"--plot: {error}", file=sys.stderr)
             return 2
     if args.moved or args.reports:
         return max(_moved(args) if args.moved else 0, _reports(args) if args.reports else 0)
@@ -93,6 +103,10 @@ def run(args: argparse.Namespace) -> int:
         from verify.commands.mistakes.page import mistakes_page
 
         args.page.write_text(mistakes_page(results), encoding="utf-8")
+    if args.plot and any(not row["equivalent"] for row in results.get("singles", [])):
+        from verify.commands.mistakes import plot
+
+        plot.draw(results, args.plot)
     return 1 if failures or "right" not in results else 0
 
 

@@ -12,6 +12,7 @@ from verify.checks.html.drawings import (
     histogram,
     map_of,
     network,
+    row_bars,
     scatter,
     shade,
     strip,
@@ -128,6 +129,18 @@ def test_axes_that_differ_are_told():
     assert not scatter(weight)["alike"]
     weight["pairs"] = []
     assert scatter(weight)["alike"]
+
+
+def test_bars_of_rows_go_from_zero_to_their_shares():
+    drawn = row_bars([1.0, 1e-9, -1.0, 1 / 32])
+    assert [label for *_, label in drawn["bars"]] == ["1", "0", "−1", "1/32"]
+    assert [right for *_, right, _, _ in drawn["bars"]] == [True, False, False, False]
+    (_, top, height, *_), none, (_, below, down, *_), _ = drawn["bars"]
+    assert top == drawn["one"]
+    assert height == pytest.approx(drawn["zero"] - drawn["one"])
+    assert none[2] == 0
+    assert below == drawn["zero"]
+    assert down == pytest.approx(height, abs=0.2)
 
 
 def counted(*ratios):
