@@ -21,7 +21,7 @@ from verify.commands.mistakes import command
 from verify.diagnosis.mistakes import CATALOGUE, wrong_gradient
 from verify.evaluate import balls, bounds
 from verify.evaluate.moves import MOVES
-from verify.reference.derivative import traced
+from verify.reference.derivative import traced_derivative
 
 HERE = Path(__file__).parent / "pictures"
 
@@ -57,11 +57,11 @@ def bound_on_its_way(case: verify.Case, bits: int = 192) -> Any:
     Operations that only move numbers are left out.
     """
     spec, inputs, sizes = verify.Spec(), case.inputs(), case.sizes
-    program = traced(spec, sizes)
+    program = traced_derivative(spec, sizes)
     operations = [operation for operation in program.operations if operation.name not in MOVES]
     everything = replace(program, outputs=tuple(operation.results[0] for operation in operations))
-    pairs = bounds.evaluate(everything, inputs, bounds.Arithmetic.alone("float64", sizes))
-    exact = balls.at_precision(everything, inputs, sizes, bits)
+    pairs = bounds.evaluate_with_bounds(everything, inputs, bounds.Arithmetic.alone("float64", sizes))
+    exact = balls.evaluate_at_precision(everything, inputs, sizes, bits)
     steps, products = [], []
     weights = {inputs[i].shape for i in range(0, 2 * len(case.layer_sizes) - 2, 2)}
     for operation, (value, bound), ball in zip(operations, pairs, exact, strict=True):

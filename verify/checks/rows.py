@@ -1,4 +1,4 @@
-"""How much of each row of the batch is in a gradient: rows that are missing, counted twice or turned round."""
+"""Shares of the rows of a batch in a gradient: rows that are missing, counted twice or turned round."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Array = npt.NDArray[np.float64]
 
 _FITS = 1e-3
 _WORST_CONDITION = 1e4
-"""How close the rows must come to all that was returned, of each tensor's largest entry, and how well the shares must
-be determined: beyond that, a picture of them would say what is not so."""
+"""The distance at most from all that was returned, in units of each tensor's largest entry, and the condition number at
+most of the system that gives the shares: beyond that, a picture of them would say what is not so."""
 
 
 @dataclass(frozen=True)
