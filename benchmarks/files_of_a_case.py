@@ -2,7 +2,8 @@
 
     python benchmarks/files_of_a_case.py
 
-The case is judged once before, so that what is computed once a run (the trace of JAX's derivative) does not count.
+A network of other sizes is judged before, so that what is computed once a depth (JAX's derivative is traced) does not
+count.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from verify.reference.spec import Spec
 from verify.subject.target import Target
 
 ROOT = Path(verify.__file__).parent
-CASE = verify.Case((4, 5, 3), batch=6)
+BEFORE, CASE = verify.Case((4, 5, 3), batch=6), verify.Case((6, 2, 4), batch=5, seed=1)
 
 
 def gradient(params: list[mlp_ref.Layer], x: Any, y: Any) -> list[mlp_ref.Layer]:
@@ -30,7 +31,7 @@ def gradient(params: list[mlp_ref.Layer], x: Any, y: Any) -> list[mlp_ref.Layer]
 def main() -> None:
     """Print the files."""
     target, spec = Target(gradient), Spec()
-    assert examine_case(target, spec, CASE).verdict == "verified"
+    assert examine_case(target, spec, BEFORE).verdict == "verified"
     visited: dict[str, str] = {}
 
     def note(frame: FrameType, event: str, _: object) -> None:
@@ -38,10 +39,9 @@ def main() -> None:
         if event == "call" and path.is_relative_to(ROOT):
             visited.setdefault(str(path.relative_to(ROOT.parent)), frame.f_code.co_qualname)
 
-    fresh = verify.Case((4, 5, 3), batch=6, seed=1)
     sys.setprofile(note)
     try:
-        examine_case(target, spec, fresh)
+        examine_case(target, spec, CASE)
     finally:
         sys.setprofile(None)
     for number, (path, name) in enumerate(visited.items(), start=1):

@@ -21,7 +21,6 @@ from oracle_evidence import DEFAULT, drawn, peers
 
 from verify.case.case import DTYPES, LABELS, PRACTICAL, REGIMES, Call, Case
 from verify.case.practical import practical_cases
-from verify.checks.answer import Answer
 from verify.checks.further_calls import FURTHER_CALLS
 from verify.checks.random_rounding import RandomRounding, examine_with_random_rounding
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
@@ -31,7 +30,7 @@ from verify.reference.derivative import loss_function, traced_derivative
 from verify.reference.spec import Spec
 from verify.reference.truth import tensors_of
 from verify.subject import mlp_ref_targets
-from verify.subject.call import Failed
+from verify.subject.call import AnsweredCall, Failed
 from verify.subject.target import Target
 
 RUN = RandomRounding(cases=1000)
@@ -87,7 +86,7 @@ def distribution(arguments: argparse.Namespace) -> bool:
             errors = in_sigmas(spec, case, tensors)
             # A unit at relu's kink may fall on either side: whether that is all is asked of the tier itself.
             if errors.max(initial=0.0) > RUN.quantile(errors.size)[0]:
-                answer = Answer.of(Target(gradient), spec, gradient, Call(case))
+                answer = AnsweredCall.of(Target(gradient), spec, gradient, Call(case))
                 banded = RUN.beside(answer)
                 if banded.verdict == "beyond":
                     beyond += 1
@@ -128,7 +127,7 @@ def bands(arguments: argparse.Namespace) -> bool:
         spec, target = mlp_ref_targets.SPECS[hidden, "cross_entropy"], mlp_ref_targets.target(hidden)
         for dtype in DTYPES:
             case = Case(sizes, batch, dtype, PRACTICAL, seed=arguments.seed)
-            answer = Answer.of(target, spec, target.gradient, Call(case))
+            answer = AnsweredCall.of(target, spec, target.gradient, Call(case))
             banded, truth = RUN.beside(answer), answer.truth
             scales = [abs(value).max() for value, _ in truth.tensors]
             allowed = max(

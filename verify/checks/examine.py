@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from verify.case.case import Call, Case
-from verify.checks.answer import Answer
 from verify.checks.table import CHECKS
 from verify.reference.judge import Judgement
 from verify.reference.truth import GradientFunction, SpecLike
-from verify.subject.call import Failed
+from verify.subject.call import AnsweredCall, Failed
 from verify.subject.target import Target
 
 
@@ -33,7 +32,7 @@ def examine_case(target: Target, spec: SpecLike, case: Case, follow_up: str = "g
     Failed
         With the check that it did not pass.
     """
-    answer = Answer.of(target, spec, function_for(target, follow_up), Call(case))
+    answer = AnsweredCall.of(target, spec, function_for(target, follow_up), Call(case))
     judgement: Judgement | None = None
     for check in CHECKS.values():
         if check.ask is not None and check.turn in ("", follow_up):

@@ -12,13 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from verify.case.case import Call
-from verify.checks.answer import Answer, require_within_bounds, share_memory
+from verify.checks.questions import require_within_bounds, share_memory
 from verify.evaluate.formats import limits, widened
 from verify.reference.judge import judge
 from verify.reference.spec import Spec
 from verify.reference.tensor import tensor_names
 from verify.reference.truth import Array, tensors_of
-from verify.subject.call import Failed, widen_by_recovery
+from verify.subject.call import AnsweredCall, Failed, widen_by_recovery
 
 FURTHER_CALLS: dict[str, Callable[[Call], Call]] = {
     "repeat": lambda call: call,
@@ -29,7 +29,7 @@ FURTHER_CALLS: dict[str, Callable[[Call], Call]] = {
 """For each check, the call that is made after the first."""
 
 
-def require_further_call(check: str, first: Answer) -> None:
+def require_further_call(check: str, first: AnsweredCall) -> None:
     """Make the further call of a check, and judge its answer.
 
     Parameters
@@ -41,7 +41,7 @@ def require_further_call(check: str, first: Answer) -> None:
     """
     call = FURTHER_CALLS[check](first.call)
     kept = [tensor.copy() for tensor in tensors_of(first.gradient)]
-    second = Answer.of(first.target, first.spec, first.function, call)
+    second = AnsweredCall.of(first.target, first.spec, first.function, call)
     same = call == first.call or (call.reverse and isinstance(first.spec, Spec))
     if same:  # the numbers are those of the first call; a user's own loss may depend on the order of the rows
         second.__dict__["truth"] = first.truth
@@ -55,7 +55,7 @@ def require_further_call(check: str, first: Answer) -> None:
     _require_apart(first, second)
 
 
-def _how(first: list[Array], second: Answer, same: bool) -> str:
+def _how(first: list[Array], second: AnsweredCall, same: bool) -> str:
     """Say how a wrong second answer comes from the first, where it does."""
     now = tensors_of(second.gradient)
     answered = any(tensor.any() for tensor in first)  # zeros may be right for both
@@ -67,7 +67,7 @@ def _how(first: list[Array], second: Answer, same: bool) -> str:
     return f"it accumulates: {which} is the sum of both"
 
 
-def _adds_up(first: list[Array], second: Answer) -> bool:
+def _adds_up(first: list[Array], second: AnsweredCall) -> bool:
     """Tell if an answer is the first plus its own truth: within the bound, and two roundings of the sum."""
     if not any(tensor.any() for tensor in first):
         return False
@@ -81,7 +81,7 @@ def _adds_up(first: list[Array], second: Answer) -> bool:
     return judge(pairs, added, second.dtype).verdict == "verified"
 
 
-def _require_apart(first: Answer, second: Answer) -> None:
+def _require_apart(first: AnsweredCall, second: AnsweredCall) -> None:
     tensors = zip(
         tensor_names(len(first.gradient)),
         tensors_of(first.gradient),

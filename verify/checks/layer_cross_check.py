@@ -119,7 +119,7 @@ def _recomputed(
     judgement: Judgement,
     program: Program | None = None,
 ) -> tuple[Callable[[np.dtype[Any]], Array | None], Callable[[np.dtype[Any]], Any]]:
-    """How the tensor in question is computed again in another dtype, and the certified balls of it.
+    """The ways in which the tensor in question is computed again in another dtype, and the certified balls of it.
 
     ``program`` gives the latter; not given, it is the reference's.
     """
@@ -129,7 +129,7 @@ def _recomputed(
     last = next_case(case) if check == "second_call" else case
 
     def results(dtype: np.dtype[Any]) -> list[Array]:
-        """What the check judges: one tensor, or those of each pass where it makes several of the same numbers."""
+        """The tensors that the check judges: one, or those of each pass where it makes several of the same numbers."""
         run = target.run if check in ("gradient", "forward") or target.session is None else target.session()
         found = []
         for one in (case, last) if check in ("repeat", "second_call") else (case,):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from verify.case.arrays import Arrays, WeightedArrays
-from verify.checks.answer import Answer, require_within_bounds, share_memory
+from verify.evaluate.bounds import Pair
 from verify.evaluate.formats import numeric
-from verify.reference.judge import Judgement, judge
+from verify.reference.judge import Judgement, judge, small
 from verify.reference.outputs import outputs
 from verify.reference.spec import Spec
 from verify.reference.tensor import LOSS, OUTPUTS, Tensor, tensor_names
-from verify.reference.truth import Array, tensors_of
-from verify.subject.call import Failed, Recovered, call_function, widen_by_recovery
+from verify.reference.truth import Array, Truth, tensors_of
+from verify.subject.call import AnsweredCall, Failed, Recovered, call_function, widen_by_recovery
 
 
-def ask_inputs(answer: Answer) -> None:
+def ask_inputs(answer: AnsweredCall) -> None:
     """Ask if params, x, y and the weights of the rows are, to the bit, what they were before the call."""
     _require_unchanged(answer.arrays, answer.call.arrays(), "call")
 
@@ -23,11 +25,10 @@ def ask_inputs(answer: Answer) -> None:
 def _require_unchanged(
     arrays: Arrays | WeightedArrays, untouched: Arrays | WeightedArrays, what: str
 ) -> None:
-    names = [*tensor_names(len(arrays.params)), *(Tensor(name) for name in arrays._fields[1:])]
-    for name, now, before in zip(names, _all(arrays), _all(untouched), strict=True):
+    for i, (now, before) in enumerate(zip(_all(arrays), _all(untouched), strict=True)):
         if now.tobytes() != before.tobytes():
-            changed = f"the {name}" if name.layer else name
-            raise Failed("inputs", "wrong", f"the {what} changed {changed} that it was given")
+            names = [*(f"the {name}" for name in tensor_names(len(arrays.params))), *arrays._fields[1:]]
+            raise Failed("inputs", "wrong", f"the {what} changed {names[i]} that it was given")
 
 
 def _all(arrays: Arrays | WeightedArrays) -> list[Array]:
@@ -35,7 +36,7 @@ def _all(arrays: Arrays | WeightedArrays) -> list[Array]:
     return [*tensors_of(params), *rows]
 
 
-def ask_aliasing(answer: Answer) -> None:
+def ask_aliasing(answer: AnsweredCall) -> None:
     """Ask if each tensor of the gradient has memory of its own."""
     names, results = tensor_names(len(answer.gradient)), tensors_of(answer.gradient)
     for i, (name, tensor) in enumerate(zip(names, results, strict=True)):
@@ -50,7 +51,7 @@ def ask_aliasing(answer: Answer) -> None:
                 raise Failed("aliasing", "wrong", detail)
 
 
-def ask_learning_rate(answer: Answer) -> None:
+def ask_learning_rate(answer: AnsweredCall) -> None:
     """Ask if steps with two learning rates show one gradient: each within its bound of the same number."""
     gradient = answer.gradient
     if not isinstance(gradient, Recovered) or gradient.other is None:
@@ -70,14 +71,14 @@ def ask_learning_rate(answer: Answer) -> None:
         raise Failed("learning_rate", "wrong", detail, judgement)
 
 
-def ask_gradient(answer: Answer) -> Judgement:
+def ask_gradient(answer: AnsweredCall) -> Judgement:
     """Ask if every entry of the gradient is within its bound of JAX's."""
     return require_within_bounds(
         "gradient", answer.pairs, tensors_of(answer.gradient), answer.dtype, reference=answer.truth
     )
 
 
-def ask_loss(answer: Answer) -> None:
+def ask_loss(answer: AnsweredCall) -> None:
     """Ask if the user's own loss gives JAX's value, and leaves its inputs as they were."""
     function = answer.target.loss
     if function is None:
@@ -93,7 +94,7 @@ def ask_loss(answer: Answer) -> None:
     require_within_bounds("loss", [answer.truth.loss], [number.reshape(())], answer.dtype, [LOSS])
 
 
-def ask_forward(answer: Answer) -> None:
+def ask_forward(answer: AnsweredCall) -> None:
     """Ask if the user's own forward pass gives the outputs of JAX's, and leaves its inputs as they were."""
     function, case = answer.target.forward, answer.call.case
     if function is None:
@@ -113,3 +114,27 @@ def ask_forward(answer: Answer) -> None:
         raise Failed("forward", "wrong", f"the outputs have shape {found.shape}; they must have {expected}")
     pair = outputs(answer.spec, answer.call.inputs(), answer.dtype)
     require_within_bounds("forward", [pair], [found], answer.dtype, [OUTPUTS])
+
+
+def require_within_bounds(
+    check: str,
+    pairs: Sequence[Pair],
+    tensors: Sequence[Array],
+    dtype: str,
+    names: Sequence[Tensor] | None = None,
+    detail: str = "",
+    reference: Truth | None = None,
+) -> Judgement:
+    """Judge results; raise Failed, with the verdict that the numbers allow, where one is outside its bound.
+
+    An error under sqrt(u) of its tensor's scale is called imprecise until `verify.checks.adjudicate` knows better.
+    """
+    judgement = judge(list(pairs), list(tensors), dtype, reference, names)
+    if judgement.verdict == "wrong":
+        raise Failed(check, "imprecise" if small(judgement, dtype) else "wrong", detail, judgement)
+    return judgement
+
+
+def share_memory(a: Array, b: Array) -> bool:
+    """Tell if two arrays have an element in common."""
+    return np.may_share_memory(a, b) and np.shares_memory(a, b)

@@ -15,15 +15,15 @@ import numpy as np
 from verify.case.case import PRACTICAL, Call, Case
 from verify.case.layers.case import LayerCase
 from verify.checks.adjudicate import error_shrinks
-from verify.checks.answer import Answer, require_within_bounds
 from verify.checks.examine import examine_case, function_for
+from verify.checks.questions import require_within_bounds
 from verify.evaluate import rounding
 from verify.evaluate.bounds import Arithmetic, Array, Pair
 from verify.reference.derivative import traced_derivative
 from verify.reference.judge import Banded, Judgement, judge, roots
 from verify.reference.tensor import Tensor, tensor_names
 from verify.reference.truth import SpecLike, sizes_of_inputs, tensors_of
-from verify.subject.call import Failed, Recovered
+from verify.subject.call import AnsweredCall, Failed, Recovered
 from verify.subject.target import Target
 
 FALSE_ALARM = 1e-12
@@ -67,7 +67,7 @@ class RandomRounding:
         vague = case.regime == PRACTICAL or not max(judgement.allows, default=0.0) <= roots(case.dtype)[0]
         return (vague and case.dtype != "float64") or case.seed % SPOT_CHECK == 0
 
-    def beside(self, answer: Answer) -> Banded:
+    def beside(self, answer: AnsweredCall) -> Banded:
         """An answer beside its band.
 
         A choice in doubt, such as the side of relu's kink, is taken as the reference takes it; an answer that is
@@ -133,7 +133,7 @@ def examine_with_random_rounding(
     if tier is None or not tier.asks(case, judgement):
         return judgement
     call = Call(case)
-    answer = Answer.of(target, spec, function_for(target, "gradient"), call)
+    answer = AnsweredCall.of(target, spec, function_for(target, "gradient"), call)
     require_within_bounds("repeat", answer.pairs, tensors_of(answer.gradient), answer.dtype)
     banded = tier.beside(answer)
     names = tensor_names(len(answer.gradient))

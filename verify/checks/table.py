@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from verify.checks import questions
-from verify.checks.answer import Answer
 from verify.checks.further_calls import FURTHER_CALLS, require_further_call
 from verify.reference.judge import Judgement
+from verify.subject.call import AnsweredCall
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Check:
     """
 
     question: str
-    ask: Callable[[Answer], Judgement | None] | None = None
+    ask: Callable[[AnsweredCall], Judgement | None] | None = None
     turn: str = ""
     needs: str = ""
     of_gradient: bool = True

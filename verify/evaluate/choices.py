@@ -50,7 +50,7 @@ _MIRRORED = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge", "eq": "eq", "ne": "
 
 
 def ties_of(program: Program, tied: Mapping[int, Array]) -> list[Tie]:
-    """The ties one by one, where comparisons tie as `verify.evaluate.ties.tied` says."""
+    """The ties one by one, where comparisons tie as `verify.evaluate.ties.tied_operations` says."""
     numbers = {slot: float(value) for slot, value in program.constants if np.ndim(value) == 0}
     pairs: dict[Any, dict[int, list[tuple[int, str]]]] = {}
     found: list[Tie] = []
@@ -112,7 +112,7 @@ class Mean:
     choices: tuple[Choice, ...]
 
     def described(self, ties: Sequence[Tie]) -> str:
-        """What is chosen at the ties, in a few words."""
+        """The choice at each tie, in a few words."""
         names = {
             tie.choices[number][0]
             for choice in self.choices
@@ -141,7 +141,7 @@ MOST = 400
 
 
 def count(ties: Sequence[Tie]) -> int:
-    """How many choices there are, one by one."""
+    """The number of choices, one by one."""
     return sum(len(tie.choices) - 1 for tie in ties)
 
 

@@ -23,6 +23,7 @@ class Limits(NamedTuple):
     exponent_bits: int
 
 
+@functools.cache
 def limits(dtype: npt.DTypeLike) -> Limits:
     """The limits of a format.
 
@@ -31,12 +32,7 @@ def limits(dtype: npt.DTypeLike) -> Limits:
     ValueError
         When it is no floating-point format.
     """
-    return _limits(np.dtype(dtype))
-
-
-@functools.cache
-def _limits(dtype: np.dtype[Any]) -> Limits:
-    info: Any = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+    info: Any = ml_dtypes.finfo(np.dtype(dtype))  # type: ignore[no-untyped-call]
     return Limits(float(info.eps), float(info.tiny), float(info.max), int(info.maxexp), int(info.nexp))
 
 
@@ -46,6 +42,7 @@ def floating(dtype: np.dtype[Any]) -> bool:
     return dtype.kind == "f" or dtype == np.dtype("bfloat16")
 
 
+@functools.cache
 def numeric(dtype: np.dtype[Any]) -> bool:
     """Tell whether an array of this dtype can be read as real numbers."""
     return dtype.kind in "iub" or floating(dtype)

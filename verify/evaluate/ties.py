@@ -197,7 +197,7 @@ class _Rewritten:
         ]
 
     def share(self, operation: Operation, where: Array) -> None:
-        """What adds numbers to entries of windows, where each of the entries that tie may have a part of the number."""
+        """Add numbers to entries of windows, where each of the entries that tie may have a part of the number."""
         source, chosen = operation.operands
         product, tied = self.slot(), self.constant(np.asarray(where.any(axis=-1)))
         weighed = operation._replace(name="weighed", operands=(source, tied), results=(product,))

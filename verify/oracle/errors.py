@@ -66,7 +66,7 @@ class Errors:
         if entries is None or not entries.got.size:
             return
         row = self._rows.setdefault(regime, len(self._rows))
-        self._pending.append(_Case(row, limits(dtype).eps / 2, entries))
+        self._pending.append(_Case(row, limits(np.dtype(dtype)).eps / 2, entries))
         self._size += entries.got.size
         if self._size > PENDING:
             self._count()

@@ -39,19 +39,24 @@ def _trace(loss: network.Loss, depth: int, sizes: Mapping[str, Any], weighted: b
 
 
 @functools.lru_cache(maxsize=256)
-def _traced_symbolically(loss: network.Loss, depth: int, shifts_cancel: bool, weighted: bool) -> Program:
+def _traced_symbolically(spec: Spec | network.Loss, depth: int) -> Program | None:
+    """The Program for all sizes at once; None for a user's function that cannot be traced so."""
+    of_spec = isinstance(spec, Spec)
+    weighted = isinstance(spec, Spec) and spec.weighted
     names = ["b", *(f"n{i}" for i in range(depth + 1))]
     dimensions = export.symbolic_shape(",".join(names))
-    program = _trace(loss, depth, dict(zip(names, dimensions, strict=True)), weighted)
-    return replace(program, shifts_cancel=shifts_cancel)
+    try:
+        program = _trace(loss_function(spec), depth, dict(zip(names, dimensions, strict=True)), weighted)
+    except Exception:  # the concrete trace succeeds, or raises what is really wrong
+        if of_spec:
+            raise
+        return None
+    return replace(program, shifts_cancel=of_spec)
 
 
 @functools.lru_cache(maxsize=4096)
 def _traced_concretely(loss: network.Loss, dimensions: tuple[tuple[str, int], ...]) -> Program:
     return _trace(loss, len(dimensions) - 2, dict(dimensions), weighted=False)
-
-
-_needs_sizes: set[network.Loss] = set()
 
 
 @functools.cache
@@ -75,13 +80,5 @@ def traced_derivative(spec: Spec | network.Loss, sizes: Mapping[str, int]) -> Pr
     TypeError
         When the function does not return a scalar.
     """
-    loss = loss_function(spec)
-    if loss not in _needs_sizes:
-        try:
-            weighted = isinstance(spec, Spec) and spec.weighted
-            return _traced_symbolically(loss, len(sizes) - 2, isinstance(spec, Spec), weighted)
-        except Exception:  # the concrete trace succeeds, or raises what is really wrong
-            if isinstance(spec, Spec):
-                raise
-            _needs_sizes.add(loss)
-    return _traced_concretely(loss, tuple(sizes.items()))
+    program = _traced_symbolically(spec, len(sizes) - 2)
+    return program or _traced_concretely(loss_function(spec), tuple(sizes.items()))

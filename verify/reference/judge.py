@@ -152,11 +152,13 @@ def judge(
         Their names. Not given: those of a network's gradient, after the loss where the number of tensors is odd.
     """
     if names is None:
-        names = [LOSS][: len(tensors) % 2] + tensor_names(len(tensors) // 2)
+        names = (LOSS,)[: len(tensors) % 2] + tensor_names(len(tensors) // 2)
     ends = [0, *itertools.accumulate(value.size for value, _ in truth)]
     # All entries in one array: each operation of NumPy takes as long for one of these tensors as for all of them.
     value, bound = (_joined(parts) for parts in zip(*truth, strict=True))
     found = _joined(tensors)
+    if found.dtype.itemsize == 2:
+        found = widened(found)
     error = _distance(found, value)
     scores = ratios(error, bound)
     of_tensor = list(map(slice, ends, ends[1:]))
@@ -221,7 +223,7 @@ def _shown(
 
 
 def _joined(tensors: Sequence[Array]) -> Array:
-    return np.concatenate([widened(tensor.ravel()) for tensor in tensors])
+    return np.concatenate([tensor.ravel() for tensor in tensors])
 
 
 def ratios(error: Array, bound: Array) -> Array:

@@ -29,11 +29,7 @@ class Tensor(str):
 LOSS, OUTPUTS = Tensor("loss"), Tensor("outputs")
 
 
-def tensor_names(depth: int) -> list[Tensor]:
-    """Return the tensors of a network's gradient: weight and bias of layer 1, of layer 2, ..."""
-    return list(_tensors_of(depth))
-
-
 @functools.cache
-def _tensors_of(depth: int) -> tuple[Tensor, ...]:
+def tensor_names(depth: int) -> tuple[Tensor, ...]:
+    """Return the tensors of a network's gradient: weight and bias of layer 1, of layer 2, ..."""
     return tuple(Tensor(kind, layer) for layer in range(1, depth + 1) for kind in ("weight", "bias"))

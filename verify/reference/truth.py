@@ -70,10 +70,10 @@ class Truth:
         `Case.inputs`. A Spec that has no weights leaves them out.
         """
         sizes = sizes_of_inputs(inputs)
-        if isinstance(spec, Spec) and not spec.weighted:
-            inputs = inputs[: _place_of_x(inputs) + 2]
+        program = traced_derivative(spec, sizes)
+        inputs = inputs[: len(program.inputs)]
         at = bounds.Arithmetic.judging(dtype, sizes)
-        loss, *tensors = bounds.evaluate_with_bounds(traced_derivative(spec, sizes), inputs, at)
+        loss, *tensors = bounds.evaluate_with_bounds(program, inputs, at)
         return cls(loss, tensors, spec, inputs, dtype)
 
     @functools.cached_property

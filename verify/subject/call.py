@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
+from verify.case.arrays import Arrays, WeightedArrays
+from verify.case.case import Call
 from verify.evaluate.bounds import Pair
 from verify.evaluate.formats import floating, numeric
 from verify.reference.judge import Judgement
-from verify.reference.truth import Gradient, Truth, tensors_of
+from verify.reference.truth import Gradient, GradientFunction, SpecLike, Truth, tensors_of
+from verify.subject.target import Target
 
 Array = npt.NDArray[Any]
 
@@ -139,3 +144,58 @@ def widen_by_recovery(truth: Truth, gradient: Gradient) -> list[Pair]:
         return truth.tensors
     errors = tensors_of(gradient.error)
     return [(value, bound + error) for (value, bound), error in zip(truth.tensors, errors, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class AnsweredCall:
+    """One call of a target, with what it returned and what it should have.
+
+    Parameters
+    ----------
+    target, spec
+        The target under test, and what it is judged as the gradient of.
+    function
+        The gradient function that was called: of the target, or of a session of its own.
+    call
+        The arrays that it was called with.
+    arrays
+        These arrays, as the call left them.
+    gradient
+        The gradient that it returned.
+    """
+
+    target: Target
+    spec: SpecLike
+    function: GradientFunction
+    call: Call
+    arrays: Arrays | WeightedArrays
+    gradient: Gradient
+
+    @classmethod
+    def of(cls, target: Target, spec: SpecLike, function: GradientFunction, call: Call) -> AnsweredCall:
+        """Make the call; raise Failed where it raises, or returns no gradient."""
+        arrays = call.arrays()
+        return cls(
+            target, spec, function, call, arrays, as_gradient(call_function(function, arrays), arrays.params)
+        )
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the parameters."""
+        return self.call.case.dtype
+
+    @functools.cached_property
+    def truth(self) -> Truth:
+        """The reference's loss and gradient for this call."""
+        return _truth(self.spec, self.call)
+
+    @functools.cached_property
+    def pairs(self) -> list[Pair]:
+        """The gradient's (value, bound) pairs, with what recovering it from a step may have cost in the bounds."""
+        return widen_by_recovery(self.truth, self.gradient)
+
+
+@functools.lru_cache(maxsize=2)
+def _truth(spec: SpecLike, call: Call) -> Truth:
+    """The truth about a call; kept, since the next call is often to the same call."""
+    return Truth.of(spec, call.inputs(), call.case.dtype)

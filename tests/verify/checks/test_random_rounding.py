@@ -7,13 +7,12 @@ import verify
 from mlp_ref import loss_and_gradient
 from mlp_ref.params import Layer
 from verify.case.case import Call, Case
-from verify.checks.answer import Answer
 from verify.checks.random_rounding import SPOT_CHECK, RandomRounding, examine_with_random_rounding
 from verify.evaluate.rounding import SAMPLES
 from verify.reference.judge import Judgement
 from verify.reference.spec import Spec
 from verify.reference.tensor import Tensor
-from verify.subject.call import Failed, Recovered
+from verify.subject.call import AnsweredCall, Failed, Recovered
 from verify.subject.target import Target
 
 MNIST = Case((784, 16, 16, 10), 32, "float32", "practical", seed=3)
@@ -39,7 +38,7 @@ def off_by(share, tensor=2, only=None):
 
 def answer(gradient, case=MNIST, spec=None):
     spec = spec or Spec()
-    return Answer.of(Target(gradient), spec, gradient, Call(case))
+    return AnsweredCall.of(Target(gradient), spec, gradient, Call(case))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -178,7 +178,7 @@ def test_one_step_beyond_a_bound_is_more_than_1(bound):
 
 
 def test_names_and_sizes():
-    assert tensor_names(2) == [f"{kind} of layer {i}" for i in (1, 2) for kind in ("weight", "bias")]
+    assert list(tensor_names(2)) == [f"{kind} of layer {i}" for i in (1, 2) for kind in ("weight", "bias")]
     assert sizes_of_inputs(Case((3, 4, 2), 5).inputs()) == {"b": 5, "n0": 3, "n1": 4, "n2": 2}
 
 

@@ -94,7 +94,7 @@ def certified(
     budget
         How long it may take; as long as it takes where nothing is said.
     """
-    narrow = enough or (lambda balls: all(_narrow(tensor, limits(dtype)) for tensor in balls))
+    narrow = enough or (lambda balls: all(_narrow(tensor, limits(np.dtype(dtype))) for tensor in balls))
     precision = FIRST_PRECISION
     while True:
         start = time.monotonic()

@@ -82,7 +82,7 @@ class Arithmetic:
     @classmethod
     def of(cls, dtype: npt.DTypeLike, sizes: Mapping[str, int], reference_roundoff: float) -> Arithmetic:
         """Bounds for a result in ``dtype`` against a reference with the unit roundoff given."""
-        info = limits(dtype)
+        info = limits(np.dtype(dtype))
         u = (info.eps / 2 + reference_roundoff) / (1 - reference_roundoff)
         headroom = 2.0 ** (np.finfo(np.float64).maxexp - info.maxexp)
         largest = info.max if np.dtype(dtype).itemsize == 2 else np.inf

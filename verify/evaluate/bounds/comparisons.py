@@ -1,4 +1,4 @@
-"""Bounds of choices: a comparison is a pair (outcome, doubt); doubt marks outcomes that either side may have.
+"""Bounds of comparisons and of what they select: a pair (outcome, doubt), doubt where either outcome may be.
 
 In these rules the operands are pairs (a, ea), (b, eb). A result in square brackets is the error before its own
 rounding, which `Arithmetic.rounded` adds. "Exact" means that the operation itself never rounds.
@@ -16,41 +16,6 @@ from verify.evaluate.program import NoRule
 
 RULES: dict[str, Rule] = {}
 rule = entering(RULES)
-
-
-@rule("max")
-def _max(
-    at: Arithmetic, _: Any, a: Pair, b: Pair
-) -> Pair:  # exact; the error of the larger, or of either in doubt
-    return np.maximum(a[0], b[0]), _extreme_error(a[0] - b[0], a[1], b[1])
-
-
-@rule("min")
-def _min(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:  # exact, as max
-    return np.minimum(a[0], b[0]), _extreme_error(b[0] - a[0], a[1], b[1])
-
-
-def _extreme_error(lead: Array, ea: Array, eb: Array) -> Array:
-    """The error of max(a, b) where a leads b by ``lead``: max moves no more than the argument that it may take."""
-    in_doubt = with_own_rounding(ea + eb)
-    return np.where(lead > in_doubt, ea, np.where(-lead > in_doubt, eb, np.maximum(ea, eb)))
-
-
-@rule("clamp")
-def _clamp(at: Arithmetic, _: Any, low: Pair, a: Pair, high: Pair) -> Pair:  # exact, as max
-    return np.clip(a[0], low[0], high[0]), np.maximum(a[1], np.maximum(low[1], high[1]))
-
-
-@rule("reduce_max")
-def _reduce_max(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:  # exact, as max
-    axes = parameters["axes"]
-    return a[0].max(axis=axes), full(*a).max(axis=axes)
-
-
-@rule("reduce_min")
-def _reduce_min(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:  # exact, as max
-    axes = parameters["axes"]
-    return a[0].min(axis=axes), full(*a).max(axis=axes)
 
 
 def _comparison(outcome: Callable[[Array, Array], Array]) -> Rule:
