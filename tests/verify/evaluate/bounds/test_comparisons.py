@@ -67,3 +67,20 @@ def test_a_selection_among_three_is_refused():
     branch = (np.ones(1), np.zeros(1))
     with pytest.raises(TypeError, match="nest jnp"):
         bounds.RULES["select_n"](AT, {}, branch, branch, branch, branch)
+
+
+def test_an_outcome_that_may_be_either_is_in_doubt_where_it_is_said_so():
+    outcome, doubt = np.array([True, False, True]), np.array([False, False, True])
+    where = np.array([False, True, False]), np.zeros(3, dtype=bool)
+    v, e = bounds.RULES["either"](AT, {}, (outcome, doubt), where)
+    assert v.tolist() == [True, False, True]
+    assert e.tolist() == [False, True, True]
+
+
+def test_a_weighed_number_has_one_rounding_more_where_it_is_said_so():
+    a = np.array([3.0, -3.0]), np.array([0.5, 0.5])
+    where = np.array([True, False]), np.zeros(2, dtype=bool)
+    v, e = bounds.RULES["weighed"](AT, {}, a, where)
+    assert v.tolist() == [3.0, -3.0]
+    assert e.tolist() == [AT.rounded(*(part[:1] for part in a))[1][0], 0.5]
+    assert e[0] > 0.5
