@@ -154,7 +154,7 @@ class Finding:
             ]
         if self.judgement and self.judgement.note:
             lines.append(f"  {self.judgement.note}")
-        if self.regimes:
+        if any(n for _, n in self.regimes.values()):
             lines.append("  fails in         " + wrap_columns(self._failing()))
         if self.diagnosis:
             said = self.diagnosis.splitlines()

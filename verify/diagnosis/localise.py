@@ -97,6 +97,9 @@ def localise(witness: Evidence, tried: str) -> str:
 def _patterns(witness: Evidence, seen: ObservedCall, i: int) -> list[str]:
     """Return how the wrong tensor is related to the right one, entry by entry within the bounds."""
     assert seen.returned is not None
+    depth = len(seen.call.case.layer_sizes) - 1
+    if len(seen.returned) != depth:
+        return [f"the gradient has {len(seen.returned)} layers; the network has {depth}"]
     got = seen.returned[i // 2][i % 2]
     value, bound = witness.truth(seen.call).tensors[i]
     name = tensor_names(len(seen.returned))[i]

@@ -17,7 +17,16 @@ from collections.abc import Sequence
 _TAIL = 4096
 """Bytes of standard error that are kept."""
 
+_WIDTH = 200
+"""Characters of a line of it that are shown."""
+
 _PIECE = 1 << 16
+
+
+def shortened(line: bytes) -> str:
+    """The beginning of a line of a program, in quotes."""
+    text = line[:240].decode("utf-8", "backslashreplace").rstrip("\n")
+    return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
 class NoAnswer(Exception):
@@ -112,7 +121,7 @@ class Process:
             left = deadline - time.monotonic()
             ready = self._poll.poll(1000 * left) if left > 0 else []
             if not ready:
-                raise NoAnswer(f"gave no answer within {seconds:g} s{self.last_words()}", silent=True)
+                raise NoAnswer(f"{self._begun()} within {seconds:g} s{self.last_words()}", silent=True)
             for pipe, _ in ready:
                 if pipe == self._stdin:
                     unsent = self._sent(unsent)
@@ -126,6 +135,12 @@ class Process:
         answer = bytes(self._received[: newline + 1])
         del self._received[: newline + 1]
         return answer
+
+    def _begun(self) -> str:
+        """Return what is missing: the whole answer, or the newline that ends it."""
+        if not self._received:
+            return "gave no answer"
+        return f"began a line, {shortened(bytes(self._received))}, and did not end it"
 
     def _sent(self, unsent: memoryview) -> memoryview:
         """Write what the pipe takes; what is left. A program that no longer reads is found out by reading."""
@@ -173,7 +188,8 @@ class Process:
                 if len(piece) < _PIECE:  # one that never stops writing must not keep us here
                     break
         text = self._said.decode("utf-8", "backslashreplace").strip()
-        return f"; its standard error ends: {' | '.join(text.splitlines()[-lines:])}" if text else ""
+        kept = [line if len(line) <= _WIDTH else f"{line[:_WIDTH]}..." for line in text.splitlines()[-lines:]]
+        return f"; its standard error ends: {' | '.join(kept)}" if text else ""
 
     def stop(self, line: bytes, seconds: float) -> None:
         """Send a last line, give it some time to end by itself, and end what is left of it."""

@@ -231,6 +231,8 @@ class Program:
         # What a gradient of this size takes in hexadecimal, and as much again; a megabyte for a long message.
         longest = (1 << 20) + 64 * sum(array.size for array in arrays)
         answer = protocol.protocol_message(self._process.asked(question, self.timeout, longest))
+        if answer.get("type") == "hello":
+            raise protocol.ProtocolError(f"said hello again where call {number} was asked")
         if answer.get("id") != number:
             raise protocol.ProtocolError(f"answered call {answer.get('id')!r} where call {number} was asked")
         self._answered += 1

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from verify.case.case import DTYPES
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
+from verify.subject.process import shortened
 
 Array = npt.NDArray[Any]
 
@@ -39,24 +40,19 @@ def protocol_message(answer: bytes) -> dict[str, Any]:
 
     Raises
     ------
-    Unusable
+    ProtocolError
         When it is no JSON, or no object.
     """
     try:
         found = json.loads(answer)
-    except ValueError:  # what is no UTF-8 is one too
-        raise ProtocolError(f"wrote a line that is no JSON: {_short(answer)}") from None
+    except (ValueError, RecursionError):  # what is no UTF-8 is a ValueError too
+        raise ProtocolError(f"wrote a line that is no JSON: {shortened(answer)}") from None
     if not isinstance(found, dict):
-        raise ProtocolError(f"wrote a line that is no JSON object: {_short(answer)}")
+        raise ProtocolError(f"wrote a line that is no JSON object: {shortened(answer)}")
     return found
 
 
-def _short(answer: bytes) -> str:
-    text = answer.decode("utf-8", "backslashreplace").rstrip("\n")
-    return repr(text if len(text) <= 60 else text[:57] + "...")
-
-
-def protocol_tensor(array: Array, encoding: str) -> dict[str, Any]:
+def tensor(array: Array, encoding: str) -> dict[str, Any]:
     """A tensor in a message: its shape, its dtype and its numbers, to the bit.
 
     ``base64`` gives the little-endian bytes, ``hex`` a list of C's hexadecimal floats (integers stay as they are).
@@ -76,7 +72,7 @@ def protocol_array(found: Any, name: str) -> Array:
 
     Raises
     ------
-    Unusable
+    ProtocolError
         When it has no shape, dtype or data, or they do not go together.
     """
     if not isinstance(found, dict) or not {"shape", "dtype", "data"} <= found.keys():
@@ -211,12 +207,12 @@ def protocol_hello(answer: bytes) -> ProtocolHello:
 
     Raises
     ------
-    Unusable
+    ProtocolError
         When the line is not the greeting that the protocol asks for.
     """
     said = protocol_message(answer)
     if said.get("type") != "hello" or type(said.get("protocol")) is not int:
-        raise ProtocolError(f"must answer hello with its own; it wrote {_short(answer)}")
+        raise ProtocolError(f"must answer hello with its own; it wrote {shortened(answer)}")
     if said["protocol"] != VERSION:
         raise ProtocolError(f"speaks version {said['protocol']} of the protocol; this is version {VERSION}")
     if not isinstance(said.get("name"), str) or not said["name"]:

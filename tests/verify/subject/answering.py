@@ -67,6 +67,11 @@ def misbehave(number, message):
     if MODE == "flood_output":
         while True:
             sys.stdout.write("x" * 65536)
+    if MODE == "nested":
+        print("[" * 100_000 + "]" * 100_000, flush=True)
+        return True
+    if MODE == "hello_again":
+        say(HELLO)
     if MODE == "one_behind":
         say({"type": "answer", "id": message["id"] - 1, "tensors": []})
         return True
@@ -119,6 +124,8 @@ def main():
                 if message["type"] == "gradient"
                 else [np.asarray(loss, x.dtype)]
             )
+        if MODE == "layer_lost":
+            answer = answer[:-2]
         if MODE == "transposed":
             answer[0] = answer[0].T
         if MODE == "widened":

@@ -50,6 +50,18 @@ def test_time_is_up():
     assert not child.end.alive
 
 
+def test_a_line_that_is_not_ended_is_shown():
+    child = process("print(end='{\"type\":', flush=True); input(); input()")
+    with pytest.raises(NoAnswer, match=r"""^began a line, '\{"type":', and did not end it within 2 s$"""):
+        child.asked(b"a\n", 2, 100)
+
+
+def test_a_long_line_of_standard_error_is_cut():
+    child = process("import sys; sys.exit('x' * 3000)")
+    with pytest.raises(NoAnswer, match=r"its standard error ends: x{200}\.\.\.$"):
+        child.asked(b"a\n", 60, 100)
+
+
 def test_only_the_last_lines_of_standard_error_are_kept():
     child = process("import sys\nfor i in range(100_000): print(i, file=sys.stderr)\nsys.exit(1)")
     with pytest.raises(

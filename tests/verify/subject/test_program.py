@@ -89,6 +89,8 @@ def test_class_labels_arrive_as_integers():
     ("mode", "check", "verdict", "detail"),
     [
         ("rubbish", "runs", "crashed", "the program wrote a line that is no JSON: 'epoch 1: loss 0.3'"),
+        ("nested", "runs", "crashed", r"the program wrote a line that is no JSON: '\[{57}\.\.\.'"),
+        ("hello_again", "runs", "crashed", r"the program said hello again where call \d+ was asked"),
         ("one_behind", "runs", "crashed", r"the program answered call \d+ where call \d+ was asked"),
         ("no_answer", "runs", "crashed", r"the program answered call \d+ with neither an answer .* nor an error"),
         ("says_error", "runs", "crashed", "the program answered with an error: no rule for this"),
@@ -103,6 +105,14 @@ def test_what_is_no_answer_is_a_finding(mode, check, verdict, detail):
         finding = verify.examine(found, CASE, RELU)
     assert (finding.check, finding.verdict) == (check, verdict)
     assert re.fullmatch(detail, finding.detail), finding.detail
+
+
+def test_a_layer_that_is_left_out_is_a_finding_and_explained():
+    with program("layer_lost") as found:
+        report = verify.check(found, cases=20, dtypes=["float64"])
+    finding = report.findings[0]
+    assert (finding.check, finding.verdict) == ("result", "crashed")
+    assert "layers; the network has" in finding.diagnosis
 
 
 def test_another_dtype_is_a_finding():
@@ -140,7 +150,8 @@ def tried(target, case):
         return failure
 
 
-def test_a_crash_is_simplified_and_reproduced():
+def test_a_crash_is_simplified_and_reproduced(monkeypatch):
+    monkeypatch.setattr("verify.oracle.search.SHRINKING", 300.0)  # a busy machine starts few processes in 4 s
     with program("crash_wide") as found:
         report = verify.check(found, cases=50, regimes=["ordinary"], dtypes=["float32"], diagnose=False)
     (finding,) = report.findings
@@ -166,6 +177,7 @@ def test_a_program_that_hangs_is_given_up(mode):
         assert found.pid is None or is_gone(found.pid)
     (finding,) = report.findings
     assert (finding.verdict, finding.check) == ("crashed", "runs")
+    assert "fails in" not in str(finding)  # it was called on no fresh case
     silent = "closed its standard output" if mode == "closes_output" else "gave no answer within 0.5 s"
     assert finding.detail.startswith(f"in call 1 of its process the program {silent}")
 
