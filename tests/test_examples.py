@@ -1,5 +1,6 @@
 """The examples in other languages are verified, and their wrong twins are named."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 import verify
 from verify.commands.vectors.choose import choose_vectors
 from verify.commands.vectors.files import write_files
+from verify.commands.vectors.layers.choose import choose_layer_vectors
+from verify.commands.vectors.layers.files import write_layer_files
+from verify.reference.layers import reference_in_table
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -82,6 +86,26 @@ def test_it_passes_the_vectors_and_its_wrong_twin_does_not(example, vectors):
         assert (failed > 0) == bool(wrong)
         assert passed + failed == len((vectors / "index.txt").read_text(encoding="utf-8").splitlines())
         assert others == 0
+
+
+def test_the_fragment_for_a_layer_passes_and_a_wrong_one_does_not(tmp_path):
+    page = (EXAMPLES.parent / "docs" / "vectors.md").read_text(encoding="utf-8")
+    (fragment,) = re.findall(r"```c\n(.*?)```", page, re.DOTALL)
+    vectors = choose_layer_vectors(reference_in_table("rms_norm"), "float64", 28, 0)
+    write_layer_files(
+        [*choose_layer_vectors(reference_in_table("affine"), "float64", 7, 0), *vectors], tmp_path
+    )
+    term = " - x[j] * along * r * r * r / d"
+    assert term in fragment
+    for source, status in ((fragment, 0), (fragment.replace(term, ""), 1)):
+        (tmp_path / "rms_norm.c").write_text(source, encoding="utf-8")
+        command = [compiler("cc", "gcc", "clang"), "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"]
+        subprocess.run([*command, "-o", "rms_norm", "rms_norm.c", "-lm"], check=True, cwd=tmp_path)
+        done = subprocess.run(
+            [tmp_path / "rms_norm"], capture_output=True, text=True, check=False, cwd=tmp_path
+        )
+        passed, failed = (int(part.split()[0]) for part in done.stdout.splitlines()[-1].split(", "))
+        assert (done.returncode, failed > 0, passed + failed) == (status, bool(status), len(vectors)), done
 
 
 def test_every_file_has_less_than_200_lines():

@@ -52,7 +52,7 @@ def protocol_message(answer: bytes) -> dict[str, Any]:
     return found
 
 
-def tensor(array: Array, encoding: str) -> dict[str, Any]:
+def protocol_tensor(array: Array, encoding: str) -> dict[str, Any]:
     """A tensor in a message: its shape, its dtype and its numbers, to the bit.
 
     ``base64`` gives the little-endian bytes, ``hex`` a list of C's hexadecimal floats (integers stay as they are).

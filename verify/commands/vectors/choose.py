@@ -9,6 +9,7 @@ import numpy as np
 
 from verify.case.case import LABELS, REGIMES, Case
 from verify.case.cases import suitable_regimes
+from verify.commands.vectors.cover import cover
 from verify.commands.vectors.vector import Vector, failed, vector, with_flags
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
 from verify.reference.spec import Spec
@@ -25,9 +26,6 @@ RELEASE = (
     Spec("sigmoid", "sigmoid", "squared_error", "half_sum"),
 )
 """The specs of the release set: every activation, every output with every loss of its own, every reduction."""
-
-DEPTH = 2
-"""How many vectors shall catch each mistake, where as many candidates do: a mistake like it may pass one."""
 
 _DEPTHS = {"float64": 6, "float32": 4}
 """Layers of a deep network; in float32 the bounds of a deeper one say nothing."""
@@ -75,21 +73,14 @@ def fails(spec: Spec, mistake: Mistake, vectors: Sequence[Vector]) -> list[bool]
 def choose_vectors(spec: Spec, dtype: str, n: int, seed: int) -> list[Vector]:
     """A group: few vectors that between them catch every mistake that any of n candidates catches.
 
-    A greedy cover: again and again the candidate that catches, for each number that it takes, the most of what is not
-    caught yet by ``DEPTH`` vectors (or by as many candidates as can catch it). After the smallest come one of the same
-    shapes and one of fewer rows, where stale caches and reused buffers show.
+    They are picked by `cover`. After the smallest come one of the same shapes and one of fewer rows, where stale caches
+    and reused buffers show.
     """
     mistakes = mistakes_of(spec)
     drafts = [draft for case in vectors_to_choose_from(spec, dtype, n, seed) if (draft := _draft(spec, case))]
     caught = np.array([[fails(spec, m, [draft])[0] for m in mistakes] for _, _, draft in drafts])
     sizes = np.array([draft.size for _, _, draft in drafts])
-    left = np.minimum(caught.sum(axis=0), DEPTH)
-    free = np.ones(len(drafts), dtype=bool)
-    while left.any():
-        best = int(np.argmax(free * (caught & (left > 0)).sum(axis=1) / sizes))
-        left = np.maximum(left - caught[best], 0)
-        free[best] = False
-    picked = np.flatnonzero(~free)
+    picked = cover(caught, sizes)
     cases = [drafts[i][0] for i in picked]
     first = min((case for case in cases if case.batch > 2), key=_numbers, default=None)
     if first is not None:

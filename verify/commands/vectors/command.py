@@ -12,8 +12,13 @@ from verify.case.case import DTYPES
 from verify.commands.progress import progress_bar
 from verify.commands.vectors.choose import RELEASE, choose_vectors, mistakes_of
 from verify.commands.vectors.files import from_json, grouped, write_files
+from verify.commands.vectors.layers import choose as layer_choose
+from verify.commands.vectors.layers import files as layer_files
+from verify.commands.vectors.layers.score import print_score
+from verify.commands.vectors.layers.vector import LayerVector
 from verify.commands.vectors.vector import Vector, failed
 from verify.diagnosis.mistakes import wrong_gradient
+from verify.reference.layers import NAMES, reference_in_table
 from verify.reference.spec import HIDDEN, LOSSES, OUTPUTS, REDUCTIONS, Spec
 from verify.reference.truth import Truth
 from verify.subject.options import spec_from_options
@@ -31,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{name}", choices=known, help="of the one spec to write (default: the release set)"
         )
     parser.add_argument("--l2", type=float, help="the one spec's penalty, 0.5 * l2 * sum(weight**2)")
+    parser.add_argument(
+        "--reference",
+        nargs="+",
+        metavar="LAYER",
+        help="layers to write in place of networks, such as conv2d batch_norm; all: every layer "
+        "(default: the release set, which has every layer too)",
+    )
     parser.add_argument("--dtypes", help=f"comma-separated, from {', '.join(DTYPES)} (default: both)")
     parser.add_argument(
         "--cases", type=int, default=60, help="cases that each group is chosen from (default 60)"
@@ -49,18 +61,39 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.cases < 1 or arguments.seed < 0:
         raise ValueError("--cases must be 1 or larger and --seed 0 or larger")
+    dtypes = DTYPES if arguments.dtypes is None else tuple(arguments.dtypes.split(","))
+    if not set(dtypes) <= set(DTYPES):
+        raise ValueError(f"--dtypes takes names from {', '.join(DTYPES)}; got {arguments.dtypes!r}")
+    specs, layers = _asked(arguments)
+    if arguments.directory.exists() and not arguments.directory.is_dir():
+        raise ValueError(f"OUT must be a directory; {arguments.directory} is a file")
+    written_all = True
+    if specs:
+        written_all &= _networks(specs, dtypes, arguments)
+    if layers:
+        written_all &= _layers(layers, dtypes, arguments)
+    return 0 if written_all else 1
+
+
+def _asked(arguments: argparse.Namespace) -> tuple[Sequence[Spec], Sequence[str]]:
+    """Return the specs and the layers to write: the release set where nothing else is asked for."""
     given = {name: getattr(arguments, name) for name in (*_OF_SPEC, "l2")} | {
         "reference": None,
         "weights": None,
     }
     spec = spec_from_options(given, None)
     assert spec is None or isinstance(spec, Spec)  # without --reference, it is no function
-    specs: Sequence[Spec] = RELEASE if spec is None else (spec,)
-    dtypes = DTYPES if arguments.dtypes is None else tuple(arguments.dtypes.split(","))
-    if not set(dtypes) <= set(DTYPES):
-        raise ValueError(f"--dtypes takes names from {', '.join(DTYPES)}; got {arguments.dtypes!r}")
-    if arguments.directory.exists() and not arguments.directory.is_dir():
-        raise ValueError(f"OUT must be a directory; {arguments.directory} is a file")
+    if arguments.reference is None:
+        return (RELEASE, NAMES) if spec is None else ((spec,), ())
+    if spec is not None:
+        raise ValueError("--reference takes the place of the options of a spec: give one or the other")
+    if arguments.reference == ["all"]:
+        return (), NAMES
+    return (), [reference_in_table(name).name for name in dict.fromkeys(arguments.reference)]
+
+
+def _networks(specs: Sequence[Spec], dtypes: Sequence[str], arguments: argparse.Namespace) -> bool:
+    """Write and score the vectors of networks; whether every mistake is caught and no right gradient rejected."""
     groups = [(spec, dtype) for spec in specs for dtype in dtypes]
     vectors: list[Vector] = []
     with progress_bar("vectors") as progress:
@@ -69,14 +102,32 @@ def run(arguments: argparse.Namespace) -> int:
             if progress is not None:
                 progress(done, len(groups))
     files = write_files(vectors, arguments.directory, arguments.readmemh)
-    print(f"{len(vectors)} vectors in {len(groups)} groups")
-    for file in files:
-        print(f"  {file.stat().st_size:9,} bytes  {file}")
+    _print_files(f"{len(vectors)} vectors in {len(groups)} groups", files)
     return _scored(from_json(files[0].read_text(encoding="utf-8")), specs)
 
 
-def _scored(vectors: Sequence[Vector], specs: Sequence[Spec]) -> int:
-    """Print what the files catch, judged by their bounds alone."""
+def _layers(layers: Sequence[str], dtypes: Sequence[str], arguments: argparse.Namespace) -> bool:
+    """Write and score the vectors of layers; whether every mistake is caught."""
+    groups = [(reference_in_table(layer), dtype) for layer in layers for dtype in dtypes]
+    vectors: list[LayerVector] = []
+    with progress_bar("vectors of layers") as progress:
+        for done, (reference, dtype) in enumerate(groups, start=1):
+            vectors += layer_choose.choose_layer_vectors(reference, dtype, arguments.cases, arguments.seed)
+            if progress is not None:
+                progress(done, len(groups))
+    files = layer_files.write_layer_files(vectors, arguments.directory, arguments.readmemh)
+    _print_files(f"{len(vectors)} vectors of {len(layers)} layers in {len(groups)} groups", files)
+    return print_score(layer_files.from_json(files[0].read_text(encoding="utf-8")))
+
+
+def _print_files(heading: str, files: Sequence[Path]) -> None:
+    print(heading)
+    for file in files:
+        print(f"  {file.stat().st_size:9,} bytes  {file}")
+
+
+def _scored(vectors: Sequence[Vector], specs: Sequence[Spec]) -> bool:
+    """Print what the files catch, judged by their bounds alone; whether that is all, and no right gradient."""
     print("\nmistakes of the catalogue caught, by the bounds in the files alone")
     missed: list[str] = []
     constants: list[str] = []
@@ -109,7 +160,7 @@ def _scored(vectors: Sequence[Vector], specs: Sequence[Spec]) -> int:
     print(
         f"bounds in the files, in units of the oracle's: median {np.median(ratios):.4f}, most {ratios.max():.4f}"
     )
-    return 1 if missed or wrongly else 0
+    return not (missed or wrongly)
 
 
 def _widening(vectors: Sequence[Vector]) -> np.ndarray:

@@ -39,22 +39,18 @@ def hexadecimal(number: float) -> str:
 
 def as_json(vectors: Sequence[Vector]) -> str:
     """The vectors as JSON: a line for each."""
-    stories = {
-        mistake.name: f"{mistake.wrong}, not {mistake.right}: {mistake.story}" for mistake in CATALOGUE
-    }
-    used = {name for each in vectors for name in each.flags}
     head = {
         "schema": SCHEMA,
         "version": VERSION,
         "tests": len(vectors),
-        "notes": {name: story for name, story in stories.items() if name in used},
+        "notes": mistake_notes(CATALOGUE, {name for each in vectors for name in each.flags}),
     }
     groups = []
     number = itertools.count(1)
     for (spec, dtype), members in grouped(vectors):
         named = {**asdict(spec), "l2": hexadecimal(spec.l2)}
-        lines = ",\n".join(_line(_test(next(number), each)) for each in members)
-        groups.append(f'{{"spec":{_line(named)},"dtype":"{dtype}","tests":[\n{lines}\n]}}')
+        lines = ",\n".join(line(_test(next(number), each)) for each in members)
+        groups.append(f'{{"spec":{line(named)},"dtype":"{dtype}","tests":[\n{lines}\n]}}')
     opening = json.dumps(head, indent=1)[:-2]
     return f'{opening},\n "groups": [\n' + ",\n".join(groups) + "\n ]\n}\n"
 
@@ -64,7 +60,17 @@ def grouped(vectors: Iterable[Vector]) -> list[tuple[tuple[Spec, str], list[Vect
     return [(key, list(members)) for key, members in itertools.groupby(vectors, lambda each: each.group)]
 
 
-def _line(data: Any) -> str:
+def mistake_notes(catalogue: Iterable[Any], used: set[str]) -> dict[str, str]:
+    """Notes, by name, of what the flags that are used mean."""
+    return {
+        mistake.name: f"{mistake.wrong}, not {mistake.right}: {mistake.story}"
+        for mistake in catalogue
+        if mistake.name in used
+    }
+
+
+def line(data: Any) -> str:
+    """JSON on one line, without spaces."""
     return json.dumps(data, separators=(",", ":"))
 
 
@@ -128,16 +134,19 @@ def binary(vectors: Sequence[Vector], dtype: str) -> bytes:
 
 def memory(vectors: Sequence[Vector], dtype: str) -> str:
     """The same for Verilog's ``$readmemh``: one number a line, its bits in hexadecimal digits, with comments."""
-    bits, digits = {"float64": (np.uint64, 16), "float32": (np.uint32, 8)}[dtype]
     lines = []
     for number, each in enumerate(vectors, start=1):
-        if each.dtype != dtype:
-            continue
-        for part in PARTS:
-            lines.append(f"// {number} {part}")
-            words = np.ascontiguousarray(getattr(each, part)).view(bits).ravel().tolist()
-            lines += [f"{word:0{digits}x}" for word in words]
+        if each.dtype == dtype:
+            for part in PARTS:
+                lines += memory_of(f"{number} {part}", getattr(each, part))
     return "\n".join(lines) + "\n"
+
+
+def memory_of(comment: str, array: Array) -> list[str]:
+    """The bits of an array's numbers in hexadecimal digits, a line each, after a comment."""
+    bits, digits = {8: (np.uint64, 16), 4: (np.uint32, 8)}[array.dtype.itemsize]
+    words = np.ascontiguousarray(array).view(bits).ravel().tolist()
+    return [f"// {comment}", *(f"{word:0{digits}x}" for word in words)]
 
 
 def write_files(vectors: Sequence[Vector], directory: Path, for_hardware: bool = False) -> list[Path]:

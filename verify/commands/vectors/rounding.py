@@ -1,8 +1,9 @@
-"""Certified balls as numbers of a format: the nearest one, where the ball leaves no doubt, and the next above."""
+"""Known answers as numbers of a format: balls rounded to the nearest, where they leave no doubt, and bounds upwards."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy.typing as npt
 
 _FORMATS = {"float64": (53, -1074), "float32": (24, -149)}
 """Significant bits, and the exponent of the smallest subnormal number."""
+
+_PRECISIONS = (192, 768, 3072, 12288)
+"""Bits of the balls, tried until every entry can be rounded."""
 
 BOUND_BITS = 13
 """Significant bits of a bound in a file: rounding up to them widens it by at most 1/4096."""
@@ -63,3 +67,32 @@ def rounded(balls: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any] | None:
             return None
         values[index] = low
     return values
+
+
+def certain(
+    at_precision: Callable[[int], Sequence[npt.NDArray[Any]]], dtype: str
+) -> list[npt.NDArray[Any]] | None:
+    """The correctly rounded tensors of what ``at_precision(bits)`` encloses in balls; None where a doubt remains."""
+    for bits in _PRECISIONS:
+        balls = at_precision(bits)
+        found = [tensor for ball in balls if (tensor := rounded(ball, dtype)) is not None]
+        if len(found) == len(balls):
+            return found
+    return None
+
+
+def bounds_around(
+    expected: npt.NDArray[Any], value: npt.NDArray[Any], bound: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """The bounds of expected values, in their format, within which is whatever the oracle accepts.
+
+    With v the reference's value and e its bound, that of the expected E is e + abs(v - E), rounded up: whatever lies
+    within e of v lies within that of E. Infinite where v or e is not finite.
+    """
+    around = [
+        above(Fraction(e) + abs(Fraction(v) - Fraction(float(near))), expected.dtype.name)
+        if math.isfinite(v) and math.isfinite(e)
+        else math.inf
+        for v, e, near in zip(value.ravel().tolist(), bound.ravel().tolist(), expected.flat, strict=True)
+    ]
+    return np.array(around, dtype=expected.dtype).reshape(expected.shape)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,16 +11,13 @@ import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.case.case import Case
-from verify.commands.vectors.rounding import above, rounded
+from verify.commands.vectors.rounding import bounds_around, certain
 from verify.evaluate import balls
 from verify.reference.derivative import traced_derivative
 from verify.reference.spec import Spec
 from verify.reference.truth import Truth, tensors_of
 
 Array = npt.NDArray[Any]
-
-_PRECISIONS = (192, 768, 3072, 12288)
-"""Bits of the balls, tried until every entry can be rounded."""
 
 
 @dataclass(frozen=True)
@@ -89,19 +85,11 @@ class Vector:
 
 
 def vector(spec: Spec, case: Case, truth: Truth) -> Vector | None:
-    """The vector of a case; None where the certified balls cannot be rounded without doubt.
-
-    With v the reference's value and e its bound, the expected value E is the exact one, correctly rounded, and the
-    bound is e + abs(v - E), rounded up: whatever lies within e of v, which is what the oracle judges, lies within that
-    of E.
-    """
+    """The vector of a case; None where the certified balls cannot be rounded without doubt."""
     expected = _expected(spec, case)
     if expected is None:
         return None
-    bound = [
-        np.array([_bound(*entry, case.dtype) for entry in zip(v.flat, e.flat, near.flat, strict=True)])
-        for (v, e), near in zip(truth.tensors, expected, strict=True)
-    ]
+    bound = [bounds_around(near, v, e) for near, (v, e) in zip(expected, truth.tensors, strict=True)]
     params, x, y, *_ = case.arrays()
     return Vector(
         spec,
@@ -111,7 +99,7 @@ def vector(spec: Spec, case: Case, truth: Truth) -> Vector | None:
         x,
         y,
         _joined(expected),
-        _joined(bound).astype(case.dtype),
+        _joined(bound),
         case.regime,
     )
 
@@ -121,20 +109,10 @@ def _joined(tensors: Sequence[Array]) -> Array:
 
 
 def _expected(spec: Spec, case: Case) -> list[Array] | None:
-    program = traced_derivative(spec, case.sizes)
-    for bits in _PRECISIONS:
-        _, *tensors = balls.evaluate_at_precision(program, case.inputs(), case.sizes, bits)
-        found = [rounded(tensor, case.dtype) for tensor in tensors]
-        known = [tensor for tensor in found if tensor is not None]
-        if len(known) == len(found):
-            return known
-    return None
-
-
-def _bound(value: float, bound: float, expected: float, dtype: str) -> float:
-    if not (np.isfinite(value) and np.isfinite(bound)):
-        return np.inf
-    return above(Fraction(bound) + abs(Fraction(value) - Fraction(float(expected))), dtype)
+    program, inputs = traced_derivative(spec, case.sizes), case.inputs()
+    return certain(
+        lambda bits: balls.evaluate_at_precision(program, inputs, case.sizes, bits)[1:], case.dtype
+    )
 
 
 def failed(vectors: Sequence[Vector], gradient: Callable[..., Any]) -> list[bool]:

@@ -4,6 +4,7 @@ import pytest
 
 from verify.__main__ import main
 from verify.commands.vectors.files import from_json
+from verify.commands.vectors.layers.files import from_json as layers_from_json
 from verify.reference.spec import Spec
 
 
@@ -21,6 +22,27 @@ def test_one_spec_is_written_and_scored(tmp_path, capsys):
     assert f"right gradients (NumPy) rejected: 0 of {len(vectors)}\n" in said
 
 
+def test_layers_are_written_and_scored(tmp_path, capsys):
+    asked = ["--reference", "affine", "mse", "--dtypes", "float32", "--cases", "21"]
+    assert main(["vectors", str(tmp_path), *asked, "--readmemh"]) == 0
+    said = capsys.readouterr().out
+    vectors = layers_from_json((tmp_path / "layers.json").read_text())
+    assert {each.group for each in vectors} == {("affine", "float32"), ("mse", "float32")}
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        *("layers.float32.bin", "layers.float32.mem", "layers.json", "layers.schema.json", "layers.txt")
+    ]
+    assert f"{len(vectors)} vectors of 2 layers in 2 groups\n" in said
+    assert "\n  affine                    float32 11 of 11\n" in said
+    assert "\n  together 20 of 20 (100.0%)\n" in said
+
+
+def test_what_is_missed_of_a_layer_is_named(tmp_path, capsys):
+    assert (
+        main(["vectors", str(tmp_path), "--reference", "dropout", "--dtypes", "float64", "--cases", "1"]) == 1
+    )
+    assert "of 9; missed: dropout_scale_of_dropped\n" in capsys.readouterr().out  # which is right at p = 0.5
+
+
 def test_what_is_missed_is_named_and_is_not_a_success(tmp_path, capsys):
     assert main(["vectors", str(tmp_path), "--hidden", "tanh", "--dtypes", "float32", "--cases", "1"]) == 1
     said = capsys.readouterr().out
@@ -32,6 +54,11 @@ def test_what_is_missed_is_named_and_is_not_a_success(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--cases", "0"], "--cases must be 1 or larger and --seed 0 or larger"),
+        (["--reference", "conv2d", "con2d"], "reference must be a JAX function or one of affine, "),
+        (
+            ["--reference", "conv2d", "--hidden", "relu"],
+            "--reference takes the place of the options of a spec: give one or the other",
+        ),
         (["--dtypes", "float16"], "--dtypes takes names from float64, float32; got 'float16'"),
         (["--output", "tanh", "--loss", "cross_entropy"], "output and loss must belong together: "),
     ],

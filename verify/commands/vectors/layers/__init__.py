@@ -1,0 +1,1 @@
+"""Vectors of layers: known gradients of the references by name, such as a convolution's."""

@@ -1,0 +1,210 @@
+"""A vector of a layer: one known backward pass, with a bound for every entry of its gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from verify.case.layers.case import LayerCase
+from verify.checks.layers import layer_program_inputs
+from verify.commands.vectors.rounding import bounds_around, certain
+from verify.evaluate import balls
+from verify.evaluate.ties import decide_ties, tie_directions, tied_operations, towards
+from verify.reference.backward import LayerTruth, Reference
+from verify.reference.layers import reference_in_table
+
+Array = npt.NDArray[Any]
+
+
+class Answer(NamedTuple):
+    """The gradients of the differentiated inputs, in order, and the bound of every entry."""
+
+    expected: tuple[Array, ...]
+    bound: tuple[Array, ...]
+
+    def accepts(self, gradients: Sequence[Any]) -> bool:
+        """Tell whether gradients have the shapes and dtype asked for, and every entry lies within its bound."""
+        try:
+            tensors = [np.asarray(tensor) for tensor in gradients]
+        except (TypeError, ValueError):
+            return False
+        wanted = [(tensor.shape, tensor.dtype) for tensor in self.expected]
+        if [(tensor.shape, tensor.dtype) for tensor in tensors] != wanted:
+            return False
+        with np.errstate(all="ignore"):
+            return all(
+                bool(np.all((abs(got - expected) <= bound) | np.isinf(bound)))
+                for got, expected, bound in zip(tensors, *self, strict=True)
+            )
+
+
+@dataclass(frozen=True)
+class LayerVector:
+    """A known backward pass.
+
+    Attributes
+    ----------
+    layer, dtype
+        The name of the reference, and the format of all its floats.
+    sizes
+        Pairs (symbol, size) for the symbols of the reference's shapes.
+    options
+        Pairs (name, value): the keyword arguments of the reference.
+    inputs
+        All inputs of the reference, in order.
+    cotangents
+        The gradient of each output, that the backward pass is given.
+    answers
+        What is accepted: one answer, or where numbers tie one for each choice of a derivative, JAX's first.
+    comment
+        The regime, in words.
+    flags
+        Names of the mistakes that fail it.
+    """
+
+    layer: str
+    dtype: str
+    sizes: tuple[tuple[str, int], ...]
+    options: tuple[tuple[str, Any], ...]
+    inputs: tuple[Array, ...]
+    cotangents: tuple[Array, ...]
+    answers: tuple[Answer, ...]
+    comment: str = ""
+    flags: tuple[str, ...] = ()
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Return what the vectors of one group have in common."""
+        return self.layer, self.dtype
+
+    @property
+    def reference(self) -> Reference:
+        """Return what it is the backward pass of."""
+        return reference_in_table(self.layer)
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """Return all its arrays, in the order in which the binary file has them."""
+        answers = [array for answer in self.answers for part in answer for array in part]
+        return (*self.inputs, *self.cotangents, *answers)
+
+    @property
+    def size(self) -> int:
+        """Return how many numbers it has."""
+        return sum(array.size for array in self.arrays)
+
+    def accepts(self, gradients: Sequence[Any]) -> bool:
+        """Tell whether gradients are one of the answers."""
+        return any(answer.accepts(gradients) for answer in self.answers)
+
+
+def truths_of(reference: Reference, case: LayerCase) -> list[LayerTruth]:
+    """The reference's gradients for a case, with bounds: JAX's, and at ties each other choice that gives others."""
+    setting = case.setting(reference)
+    inputs = layer_program_inputs(setting, case.arrays(reference))
+    truth = setting.truth(inputs, case.dtype)
+    found, program = [truth], setting.backward.program
+    ties = tied_operations(program, inputs)
+    shapes = [np.shape(inputs[program.inputs.index(slot)]) for slot in program.differentiated]
+    for _, direction in tie_directions(shapes) if ties else ():
+        other = setting.truth(
+            inputs, case.dtype, decide_ties(program, ties, towards(program, inputs, direction, ties))
+        )
+        if not any(_same(other, known) for known in found):
+            found.append(other)
+    return found
+
+
+def _same(one: LayerTruth, other: LayerTruth) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(_flat(one.gradient), _flat(other.gradient), strict=True))
+
+
+def _flat(pairs: Sequence[tuple[Array, Array]]) -> list[Array]:
+    return [part for pair in pairs for part in pair]
+
+
+def draft(reference: Reference, case: LayerCase, truths: Sequence[LayerTruth]) -> LayerVector | None:
+    """A vector as it will be, with the reference's own values in place of certified ones, which take longer.
+
+    None where a value or a bound is not finite.
+    """
+    if not all(np.isfinite(part).all() for truth in truths for part in _flat(truth.gradient)):
+        return None
+    return _made(
+        reference,
+        case,
+        [(truth, [value.astype(case.dtype) for value, _ in truth.gradient]) for truth in truths],
+    )
+
+
+def vector(reference: Reference, case: LayerCase, truths: Sequence[LayerTruth]) -> LayerVector | None:
+    """The vector of a case; None where the certified balls cannot be rounded without doubt."""
+    answers = [(truth, found) for truth in truths if (found := _certain(truth)) is not None]
+    return _made(reference, case, answers) if len(answers) == len(truths) else None
+
+
+def _certain(truth: LayerTruth) -> list[Array] | None:
+    def at_precision(bits: int) -> list[Array]:
+        tensors = balls.evaluate_at_precision(truth.program, truth.inputs, {}, bits)
+        return truth.setting.chosen(tensors)[len(truth.outputs) :]
+
+    return certain(at_precision, np.dtype(truth.dtype).name)
+
+
+def _made(
+    reference: Reference, case: LayerCase, answers: Sequence[tuple[LayerTruth, Sequence[Array]]]
+) -> LayerVector:
+    arrays = case.arrays(reference)
+    return LayerVector(
+        reference.name,
+        case.dtype,
+        case.sizes,
+        case.options,
+        tuple(arrays.inputs.values()),
+        tuple(arrays.cotangents),
+        _merged(answers),
+        case.regime,
+    )
+
+
+def _merged(answers: Sequence[tuple[LayerTruth, Sequence[Array]]]) -> tuple[Answer, ...]:
+    """The answers, those of the same values as one, with the larger of their bounds."""
+    found: list[Answer] = []
+    for truth, expected in answers:
+        bound = [bounds_around(near, *pair) for near, pair in zip(expected, truth.gradient, strict=True)]
+        for i, known in enumerate(found):
+            if all(np.array_equal(a, b) for a, b in zip(known.expected, expected, strict=True)):
+                found[i] = Answer(known.expected, tuple(map(np.maximum, known.bound, bound)))
+                break
+        else:
+            found.append(Answer(tuple(expected), tuple(bound)))
+    return tuple(found)
+
+
+def failed(vectors: Sequence[LayerVector], backward: Callable[..., Any]) -> list[bool]:
+    """Return which vectors of a group a function ``backward(dout, *inputs, **options)`` fails.
+
+    Each is called twice with the same arrays, and judged at the end. No oracle takes part: this is what a reader of
+    the files does in any language.
+    """
+    answers = []
+    for each in vectors:
+        inputs = [array.copy() for array in each.inputs]
+        cotangents = tuple(array.copy() for array in each.cotangents)
+        dout = cotangents[0] if len(cotangents) == 1 else cotangents
+        try:
+            with np.errstate(all="ignore"):
+                answers.append([_several(backward(dout, *inputs, **dict(each.options))) for _ in range(2)])
+        except Exception:  # whatever it raises, it has no answer
+            answers.append([()])
+    return [
+        not all(each.accepts(answer) for answer in both) for each, both in zip(vectors, answers, strict=True)
+    ]
+
+
+def _several(gradients: Any) -> Sequence[Any]:
+    return gradients if isinstance(gradients, (tuple, list)) else (gradients,)
