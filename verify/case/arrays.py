@@ -8,12 +8,10 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from mlp_ref.params import Layer
+from verify.evaluate.array import Array
 from verify.evaluate.formats import limits
-
-Array = npt.NDArray[Any]
 
 
 class Arrays(NamedTuple):

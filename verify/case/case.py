@@ -7,17 +7,14 @@ since floats drawn one by one are slow and come out mostly equal. A recipe gives
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.case.arrays import Arrays, WeightedArrays, array_in_layout, fill_arrays, fill_row_weights
+from verify.evaluate.array import Array
 from verify.evaluate.formats import NARROW
-
-Array = npt.NDArray[Any]
-
 
 REGIMES = {
     "ordinary": "weights and inputs of an ordinary initialisation",

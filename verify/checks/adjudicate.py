@@ -12,6 +12,7 @@ from verify.case.case import Call
 from verify.checks.examine import function_for
 from verify.checks.further_calls import FURTHER_CALLS
 from verify.evaluate import balls, bounds
+from verify.evaluate.array import Array
 from verify.evaluate.budget import Budget
 from verify.evaluate.formats import NARROW, limits
 from verify.evaluate.program import Program
@@ -20,7 +21,7 @@ from verify.reference.judge import Judgement, small
 from verify.reference.outputs import traced_outputs
 from verify.reference.spec import Spec
 from verify.reference.tensor import tensor_names
-from verify.reference.truth import Array, SpecLike, tensors_of, within_reach_of_balls
+from verify.reference.truth import SpecLike, tensors_of, within_reach_of_balls
 from verify.subject.target import Target
 
 UNSETTLED = "not settled at a higher precision, whose certified enclosure would take too long"

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.case.case import Case
 from verify.evaluate import balls, xla
+from verify.evaluate.array import Array
 from verify.evaluate.budget import Budget
 from verify.reference.derivative import loss_function, traced_derivative
 from verify.reference.judge import judge, ratios
 from verify.reference.truth import SpecLike, Truth, tensors_of
-
-Array = npt.NDArray[Any]
 
 
 class Disagreement(AssertionError):

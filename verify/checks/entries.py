@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from verify.evaluate.array import Array
 from verify.reference.judge import Entries
 from verify.reference.tensor import Tensor
-
-Array = npt.NDArray[np.float64]
 
 FIELDS = 6000
 """Fields of all maps of one gradient together: larger tensors are binned."""

@@ -13,11 +13,12 @@ import numpy as np
 
 from verify.case.case import Call
 from verify.checks.questions import require_within_bounds, share_memory
+from verify.evaluate.array import Array
 from verify.evaluate.formats import limits, widened
 from verify.reference.judge import judge
 from verify.reference.spec import Spec
 from verify.reference.tensor import tensor_names
-from verify.reference.truth import Array, tensors_of
+from verify.reference.truth import tensors_of
 from verify.subject.call import AnsweredCall, Failed, widen_by_recovery
 
 FURTHER_CALLS: dict[str, Callable[[Call], Call]] = {

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.evaluate import choices
-from verify.evaluate.bounds.arithmetic import REFERENCE_ROUNDOFF, Array, Pair
+from verify.evaluate.array import Array
+from verify.evaluate.bounds.arithmetic import REFERENCE_ROUNDOFF, Pair
 from verify.evaluate.shares import solved
 from verify.evaluate.ties import decide_ties, tie_directions, tied_operations, towards, undecided
 from verify.reference.backward import LayerTruth, Setting

@@ -21,13 +21,12 @@ from verify.checks.layers import (
     next_case,
 )
 from verify.evaluate import balls, xla
+from verify.evaluate.array import Array
 from verify.evaluate.program import Program
 from verify.reference.backward import LARGEST_BY_BALLS, LayerTruth, Reference
 from verify.reference.judge import Judgement, judge, ratios
 from verify.subject.layers.reading import read_gradient, read_outputs
 from verify.subject.layers.target import LayerTarget
-
-Array = npt.NDArray[Any]
 
 
 def cross_check_layer(

@@ -9,19 +9,17 @@ from typing import Any
 
 import jax
 import numpy as np
-import numpy.typing as npt
 
 from verify.case.layers.case import LayerCase
 from verify.case.layers.values import LayerArrays
 from verify.checks.layer_choices import judged_at_ties
+from verify.evaluate.array import Array
 from verify.reference.backward import LayerTruth, Reference, Setting
 from verify.reference.judge import Judgement, judge, small
 from verify.reference.tensor import Tensor
 from verify.subject.call import Failed, call_function
 from verify.subject.layers.reading import read_gradient, read_outputs
 from verify.subject.layers.target import LayerTarget, Returned, Run
-
-Array = npt.NDArray[Any]
 
 CHECKS = {
     "runs": "returns without raising",

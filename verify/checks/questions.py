@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from verify.case.arrays import Arrays, WeightedArrays
+from verify.evaluate.array import Array
 from verify.evaluate.bounds import Pair
 from verify.evaluate.formats import numeric
 from verify.reference.judge import Judgement, judge, small
 from verify.reference.outputs import outputs
 from verify.reference.spec import Spec
 from verify.reference.tensor import LOSS, OUTPUTS, Tensor, tensor_names
-from verify.reference.truth import Array, Truth, tensors_of
+from verify.reference.truth import Truth, tensors_of
 from verify.subject.call import AnsweredCall, Failed, Recovered, call_function, widen_by_recovery
 
 

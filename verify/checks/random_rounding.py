@@ -18,7 +18,8 @@ from verify.checks.adjudicate import error_shrinks
 from verify.checks.examine import examine_case, function_for
 from verify.checks.questions import require_within_bounds
 from verify.evaluate import rounding
-from verify.evaluate.bounds import Arithmetic, Array, Pair
+from verify.evaluate.array import Array
+from verify.evaluate.bounds import Arithmetic, Pair
 from verify.reference.derivative import traced_derivative
 from verify.reference.judge import Banded, Judgement, judge, roots
 from verify.reference.tensor import Tensor, tensor_names

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from verify.case.case import Case
+from verify.evaluate.array import Array
 from verify.reference.judge import Entries
 from verify.reference.truth import SpecLike, Truth
-
-Array = npt.NDArray[np.float64]
 
 _FITS = 1e-3
 _WORST_CONDITION = 1e4

@@ -13,21 +13,19 @@ import argparse
 import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.case.case import DTYPES, REGIMES, Case
 from verify.evaluate import balls, bounds, xla
+from verify.evaluate.array import Array
 from verify.reference.derivative import loss_function, traced_derivative
 from verify.reference.judge import ratios
 from verify.reference.spec import Spec
 from verify.reference.truth import sizes_of_inputs, tensors_of
 from verify.subject import mlp_ref_targets
 
-Array = npt.NDArray[Any]
 Implementation = Callable[[list[Layer], Array, Array], list[Layer]]
 
 # XLA compiles for each new shape: every regime keeps to one.

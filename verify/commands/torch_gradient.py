@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from mlp_ref.params import Layer
+from verify.evaluate.array import Array
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from verify.reference.spec import Spec
 
-Array = npt.NDArray[Any]
 functional = torch.nn.functional
 
 _HIDDEN: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {

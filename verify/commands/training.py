@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlp_ref import MLP, datasets
 from verify.checks.cross_check import require_xla_agrees
 from verify.commands.progress import progress_bar
+from verify.evaluate.array import Array
 from verify.reference.judge import VERDICTS, Judgement, judge
 from verify.reference.truth import Truth, tensors_of
 from verify.subject import mlp_ref_targets
-
-Array = npt.NDArray[Any]
-
 
 BATCH = 32
 

@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from verify.evaluate.array import Array
 from verify.evaluate.bounds import RULES, evaluate_literal
 from verify.evaluate.bounds.arithmetic import EXACT, REFERENCE_ROUNDOFF, Arithmetic, Pair
-
-Array = npt.NDArray[Any]
 
 _UFUNCS = {
     "add": "add",

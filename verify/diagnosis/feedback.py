@@ -5,19 +5,15 @@ In ``da = dz @ B.T`` the matrix B is unknown, but every column of da is a combin
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from verify.case.case import Call, Case
 from verify.diagnosis.hypothesis import Evidence
 from verify.diagnosis.mistakes import backprop
 from verify.diagnosis.observation import layers_of, observe
+from verify.evaluate.array import Array
 from verify.reference.judge import judge
 from verify.reference.truth import GradientFunction
-
-Array = npt.NDArray[Any]
 
 _SMALL = float(np.sqrt(np.finfo(np.float64).eps / 2))
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import jax
 import numpy as np
-import numpy.typing as npt
 
 from verify.case.layers.case import LayerCase
 from verify.case.layers.cases import layer_cases
@@ -28,8 +27,6 @@ from verify.reference.backward import Reference, Setting
 from verify.reference.judge import judge, ratios
 from verify.subject.call import Failed
 from verify.subject.layers.target import LayerTarget
-
-Array = npt.NDArray[Any]
 
 CASES = 24
 """Cases that a mistake must explain, beside the one that was found."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from verify.diagnosis.hypothesis import Evidence
 from verify.diagnosis.observation import ObservedCall, layers_of, observed_tensors
+from verify.evaluate.array import Array
 from verify.reference.tensor import Tensor, tensor_names
 from verify.reference.truth import Truth
-
-Array = npt.NDArray[Any]
 
 
 def _wrong_tensors(witness: Evidence, seen: ObservedCall) -> list[int] | None:

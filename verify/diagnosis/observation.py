@@ -11,17 +11,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.case.arrays import Arrays, WeightedArrays
 from verify.case.case import Call, Case, labels_of_case
+from verify.evaluate.array import Array
 from verify.evaluate.formats import floating
 from verify.reference.spec import Spec
 from verify.reference.truth import GradientFunction
 from verify.subject.call import Failed, Recovered, call_function
 
-Array = npt.NDArray[Any]
 Tensors = list[list[Array]]
 
 # (layer sizes, batch, regime). Widths beside those of `verify.case`: equal ones, where mistakes of shape do not

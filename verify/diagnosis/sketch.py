@@ -12,17 +12,15 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from verify.diagnosis.hypothesis import BOTH, Evidence, Kinds
 from verify.diagnosis.mistakes import backprop
 from verify.diagnosis.mistakes.mistake import Mistake, compose, wrong_gradient
 from verify.diagnosis.mistakes.places import BY_ROW, Places, in_rows, rows_like
 from verify.diagnosis.observation import layers_of
+from verify.evaluate.array import Array
 from verify.reference.spec import Spec
 from verify.reference.truth import tensors_of
-
-Array = npt.NDArray[Any]
 
 PLAIN = ("ordinary", "soft_labels", "missing_class")
 """Regimes in which what is near is near: no number is so extreme that a rounding decides."""

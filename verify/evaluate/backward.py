@@ -8,12 +8,10 @@ from typing import Any
 
 import jax
 import numpy as np
-import numpy.typing as npt
 
+from verify.evaluate.array import Array
 from verify.evaluate.flattening import flatten
 from verify.evaluate.program import Program
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)

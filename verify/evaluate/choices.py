@@ -18,11 +18,9 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from verify.evaluate.array import Array
 from verify.evaluate.program import Operation, Program
-
-Array = npt.NDArray[Any]
 
 OWN = 0
 """The number of the choice that the program itself makes, among those of a tie."""

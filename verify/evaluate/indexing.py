@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from verify.evaluate.array import Array
 from verify.evaluate.program import shape
 
-Array = npt.NDArray[Any]
 Sizes = Mapping[str, int]
 
 

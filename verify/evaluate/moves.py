@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from verify.evaluate.array import Array
 from verify.evaluate.program import shape, size
 
-Array = npt.NDArray[Any]
 Move = Callable[..., Array]
 """``move(sizes, parameters, *arrays)``: the result of a primitive with these parameters."""
 

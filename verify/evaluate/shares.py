@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import nnls
 
+from verify.evaluate.array import Array
 from verify.evaluate.choices import OWN, Choice, Mean, Tie, coupled
-
-Array = npt.NDArray[Any]
 
 
 def solved(

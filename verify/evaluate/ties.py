@@ -12,16 +12,13 @@ import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import flint
 import numpy as np
-import numpy.typing as npt
 
 from verify.evaluate import balls, bounds, moves, windows
+from verify.evaluate.array import Array
 from verify.evaluate.program import Operation, Program
-
-Array = npt.NDArray[Any]
 
 COMPARISONS = ("gt", "ge", "lt", "le", "eq", "ne", "is_largest", "is_smallest", "largest_in_window")
 

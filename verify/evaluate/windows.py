@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from verify.evaluate.array import Array
 from verify.evaluate.moves import MOVES
 from verify.evaluate.program import shape, size
 
-Array = npt.NDArray[Any]
 Sizes = Mapping[str, int]
 
 # Shapes: n batch, c features, s the lengths of the spatial axes, k those of the window, p the places it is put at;

@@ -8,12 +8,11 @@ from typing import Any
 
 import jax
 import numpy as np
-import numpy.typing as npt
 
 from mlp_ref.params import Layer
+from verify.evaluate.array import Array
 from verify.evaluate.backward import Backward
 
-Array = npt.NDArray[Any]
 Loss = Callable[..., Any]
 
 

@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from verify.evaluate.array import Array
 from verify.evaluate.formats import limits
 from verify.reference.judge import Entries
-
-Array = npt.NDArray[np.float64]
 
 PENDING = 50_000
 """Entries that are kept before they are counted: NumPy counts many cases in the time of one."""

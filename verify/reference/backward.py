@@ -14,12 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.evaluate import balls
+from verify.evaluate.array import Array
 from verify.evaluate.backward import Backward, traced_backward
 from verify.evaluate.bounds import Arithmetic, Pair, evaluate_with_bounds
 from verify.evaluate.program import Program
 from verify.reference.shapes import Shape, Tree, parse_shapes, shape_leaves
-
-Array = npt.NDArray[Any]
 
 Choice = str | int | Sequence[Any]
 """Values of an option to choose from, or the symbol that it is."""

@@ -13,11 +13,12 @@ from jax import export
 
 from mlp_ref.params import Layer
 from verify.evaluate import bounds
+from verify.evaluate.array import Array
 from verify.evaluate.flattening import flatten
 from verify.evaluate.program import Program
 from verify.reference import network
 from verify.reference.spec import Spec
-from verify.reference.truth import Array, sizes_of_inputs
+from verify.reference.truth import sizes_of_inputs
 
 OUTPUT: dict[str, Callable[[jax.Array], jax.Array]] = {
     "softmax": lambda z: jax.nn.softmax(z, axis=1),

@@ -18,11 +18,9 @@ import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.evaluate import balls, bounds
+from verify.evaluate.array import Array
 from verify.reference.derivative import traced_derivative
 from verify.reference.spec import Spec
-
-Array = npt.NDArray[Any]
-
 
 _BALL_PRODUCTS, _BALL_PRECISIONS = 300_000, (192, 768, 3072)
 """Products of a forward pass (0.3 s of balls, forward and back), and the bits that they are tried with."""

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from verify.evaluate.array import Array
 from verify.subject import protocol
 from verify.subject.prototype import Prototype, prototype
-
-Array = npt.NDArray[Any]
 
 _GUARD = 64
 """Numbers before and after the gradient's, which a function must leave alone."""

@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.case.arrays import Arrays, WeightedArrays
 from verify.case.case import Call
+from verify.evaluate.array import Array
 from verify.evaluate.bounds import Pair
 from verify.evaluate.formats import floating, numeric
 from verify.reference.judge import Judgement
 from verify.reference.truth import Gradient, GradientFunction, SpecLike, Truth, tensors_of
 from verify.subject.target import Target
-
-Array = npt.NDArray[Any]
 
 
 class Failed(Exception):

@@ -7,17 +7,14 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-import numpy.typing as npt
-
 from mlp_ref.params import Layer
+from verify.evaluate.array import Array
 from verify.reference.spec import Spec
 from verify.reference.truth import Gradient, SpecLike, tensors_of
 from verify.subject import protocol
 from verify.subject.call import Failed, NotCalled
 from verify.subject.process import NoAnswer, Process
 from verify.subject.target import Target, TargetError
-
-Array = npt.NDArray[Any]
 
 START_S = 60.0
 """How long a program may take to start and say hello: some languages compile first."""

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from verify.case.case import DTYPES
+from verify.evaluate.array import Array
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
 from verify.subject.process import shortened
-
-Array = npt.NDArray[Any]
 
 VERSION = 1
 CALLS = ("gradient", "loss", "forward")

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mlp_ref.params import Layer
+from verify.evaluate.array import Array
 from verify.reference.spec import Spec
-from verify.reference.truth import Array, GradientFunction, SpecLike
+from verify.reference.truth import GradientFunction, SpecLike
 
 
 class TargetError(ValueError):

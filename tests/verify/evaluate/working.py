@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from verify.evaluate.bounds import EXACT, RULES, Arithmetic, Array, Pair
+from verify.evaluate.array import Array
+from verify.evaluate.bounds import EXACT, RULES, Arithmetic, Pair
 from verify.evaluate.program import Program, require_rules, run_program
 
 

@@ -9,12 +9,10 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import numpy.typing as npt
 
+from verify.evaluate.array import Array
 from verify.reference.backward import Setting
 from verify.reference.shapes import Shape
-
-Array = npt.NDArray[Any]
 
 REGIMES = {
     "ordinary": "numbers of the size of 1, not around 0",

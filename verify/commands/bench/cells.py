@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from mlp_ref.params import Layer
-
-Array = npt.NDArray[Any]
+from verify.evaluate.array import Array
 
 DTYPES = ("float32", "float64")
 

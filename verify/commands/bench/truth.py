@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mlp_ref.params import Layer
-from verify.commands.bench.cells import Array, one_hot
+from verify.commands.bench.cells import one_hot
 from verify.commands.bench.task import Task
+from verify.evaluate.array import Array
 from verify.reference.spec import Spec
 
 # JAX is imported where it computes: a process with JAX's threads in it does not hear every Ctrl-C, and the one that

@@ -9,17 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.case.case import Case
 from verify.diagnosis.mistakes.backprop import RIGHT, divisor, forward, output
 from verify.diagnosis.mistakes.mistake import GradientOf
 from verify.diagnosis.observation import layers_of
+from verify.evaluate.array import Array
 from verify.reference.spec import Spec
 from verify.reference.truth import Truth, tensors_of
 
-Array = npt.NDArray[Any]
 Criterion = Callable[[GradientOf, Spec, Case], bool]
 """``criterion(gradient, spec, case)``: whether it accepts the gradient on a case. What it raises is a rejection."""
 

@@ -13,14 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from verify.case.case import DTYPES, REGIMES
 from verify.commands.vectors.vector import Vector
 from verify.diagnosis.mistakes import CATALOGUE
 from verify.reference.spec import Spec
-
-Array = npt.NDArray[Any]
 
 VERSION = 1
 SCHEMA = "vectors.schema.json"

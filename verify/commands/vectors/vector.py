@@ -7,17 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.case.case import Case
 from verify.commands.vectors.rounding import bounds_around, certain
 from verify.evaluate import balls
+from verify.evaluate.array import Array
 from verify.reference.derivative import traced_derivative
 from verify.reference.spec import Spec
 from verify.reference.truth import Truth, tensors_of
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import flint
 import numpy as np
 
 from verify.evaluate import moves
-from verify.evaluate.balls.numbers import Array, Rule, Sizes, exact_balls, for_each_ball
+from verify.evaluate.array import Array
+from verify.evaluate.balls.numbers import Rule, Sizes, exact_balls, for_each_ball
 
 # A comparison is True, False, or None where the balls overlap and it cannot be known.
 

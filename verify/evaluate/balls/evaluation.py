@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.evaluate import moves
+from verify.evaluate.array import Array
 from verify.evaluate.balls import elementwise, indexing, ordering, windows
 from verify.evaluate.balls.numbers import (
     FIRST_PRECISION,
     LAST_PRECISION,
-    Array,
     Rule,
     Sizes,
     exact_balls,

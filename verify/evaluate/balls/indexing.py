@@ -9,7 +9,8 @@ import flint
 import numpy as np
 
 from verify.evaluate import indexing
-from verify.evaluate.balls.numbers import Array, Rule, Sizes, exact_balls, middle, radius
+from verify.evaluate.array import Array
+from verify.evaluate.balls.numbers import Rule, Sizes, exact_balls, middle, radius
 from verify.evaluate.program import shape
 
 

@@ -9,7 +9,8 @@ import flint
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from verify.evaluate.array import Array
+
 Sizes = Mapping[str, int]
 """The batch ``b`` and the widths ``n0, n1, ...``."""
 

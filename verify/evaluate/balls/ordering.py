@@ -10,7 +10,8 @@ from typing import Any
 import flint
 import numpy as np
 
-from verify.evaluate.balls.numbers import Array, Rule, Sizes
+from verify.evaluate.array import Array
+from verify.evaluate.balls.numbers import Rule, Sizes
 from verify.evaluate.program import NoRule
 
 

@@ -10,7 +10,8 @@ import flint
 import numpy as np
 
 from verify.evaluate import windows
-from verify.evaluate.balls.numbers import Array, Rule, Sizes
+from verify.evaluate.array import Array
+from verify.evaluate.balls.numbers import Rule, Sizes
 from verify.evaluate.balls.ordering import is_largest
 from verify.evaluate.program import shape
 

@@ -4,7 +4,7 @@ One table of rules, by kind: `operations`, `functions`, `comparisons`, `ordering
 `evaluation` puts them together.
 """
 
-from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
+from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair
 from verify.evaluate.bounds.evaluation import RULES, evaluate_literal, evaluate_with_bounds
 
-__all__ = ["EXACT", "RULES", "Arithmetic", "Array", "Pair", "evaluate_literal", "evaluate_with_bounds"]
+__all__ = ["EXACT", "RULES", "Arithmetic", "Pair", "evaluate_literal", "evaluate_with_bounds"]

@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from verify.evaluate.array import Array
 from verify.evaluate.formats import limits
 
-Array = npt.NDArray[Any]
 Pair = tuple[Array, Array]
 
 EXACT: Array = np.zeros(())

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from verify.evaluate.bounds.arithmetic import Arithmetic, Array, Pair, Rule, entering, full, with_own_rounding
+from verify.evaluate.array import Array
+from verify.evaluate.bounds.arithmetic import Arithmetic, Pair, Rule, entering, full, with_own_rounding
 from verify.evaluate.program import NoRule
 
 RULES: dict[str, Rule] = {}

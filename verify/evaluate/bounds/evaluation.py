@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate import moves
+from verify.evaluate.array import Array
 from verify.evaluate.bounds import comparisons, functions, indexing, operations, ordering, windows
 from verify.evaluate.bounds.arithmetic import (
     EXACT,
     LIBRARY_ULPS,
     REFERENCE_ROUNDOFF,
     Arithmetic,
-    Array,
     Pair,
     Rule,
     full,
@@ -27,7 +27,7 @@ from verify.evaluate.bounds.arithmetic import (
 from verify.evaluate.bounds.operations import truncate
 from verify.evaluate.program import Program, require_rules, run_program
 
-__all__ = ["EXACT", "RULES", "Arithmetic", "Array", "Pair", "evaluate_literal", "evaluate_with_bounds"]
+__all__ = ["EXACT", "RULES", "Arithmetic", "Pair", "evaluate_literal", "evaluate_with_bounds"]
 
 
 def _moved(move: moves.Move) -> Rule:

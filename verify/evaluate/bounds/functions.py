@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from verify.evaluate.array import Array
 from verify.evaluate.bounds.arithmetic import (
     LIBRARY_ULPS,
     SIGMOID_ULPS,
     SMALLEST,
     Arithmetic,
-    Array,
     Pair,
     Rule,
     ends,

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate import indexing
-from verify.evaluate.bounds.arithmetic import Arithmetic, Array, Pair, Rule, entering, full
+from verify.evaluate.array import Array
+from verify.evaluate.bounds.arithmetic import Arithmetic, Pair, Rule, entering, full
 from verify.evaluate.bounds.operations import integral
 
 RULES: dict[str, Rule] = {}

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate import moves
+from verify.evaluate.array import Array
 from verify.evaluate.bounds.arithmetic import (
     EXACT,
     Arithmetic,
-    Array,
     Pair,
     Rule,
     ends,

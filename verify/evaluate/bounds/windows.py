@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate import windows
-from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair, Rule, entering, full
+from verify.evaluate.array import Array
+from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair, Rule, entering, full
 from verify.evaluate.bounds.operations import integral
 from verify.evaluate.bounds.ordering import may_be_largest
 from verify.evaluate.program import shape

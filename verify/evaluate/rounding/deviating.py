@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
+from verify.evaluate.array import Array
+from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair
 
 # Shapes: a value is (*shape), its samples (K, *shape).
 

@@ -31,8 +31,9 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate import windows
+from verify.evaluate.array import Array
 from verify.evaluate.bounds import RULES, evaluate_literal
-from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Array, Pair
+from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair
 from verify.evaluate.bounds.evaluation import RULES_OF_SHIFTS, rules_of_evaluation
 from verify.evaluate.formats import limits
 from verify.evaluate.program import Operation, Program, require_rules

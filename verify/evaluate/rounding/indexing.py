@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate import indexing
-from verify.evaluate.bounds import Array
+from verify.evaluate.array import Array
 from verify.evaluate.rounding.deviating import Deviating, Sampling
 from verify.evaluate.rounding.slopes import Passing
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate import moves
-from verify.evaluate.bounds import RULES, Array
+from verify.evaluate.array import Array
+from verify.evaluate.bounds import RULES
 from verify.evaluate.program import NoRule
 from verify.evaluate.rounding import indexing, windows
 from verify.evaluate.rounding.deviating import Deviating, Sampling

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.evaluate.bounds import Array
+from verify.evaluate.array import Array
 from verify.evaluate.moves import Move
 from verify.evaluate.rounding.deviating import Deviating, Sampling
 from verify.evaluate.rounding.slopes import Passing, slope_of_jump

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from verify.evaluate.bounds import EXACT, RULES, Array
+from verify.evaluate.array import Array
+from verify.evaluate.bounds import EXACT, RULES
 from verify.evaluate.rounding.deviating import Deviating, Sampling
 
 Passing = Callable[[Sampling, Mapping[str, Any], Array, list[Deviating]], Array | None]

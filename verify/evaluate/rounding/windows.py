@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate import windows
-from verify.evaluate.bounds import RULES, Array
+from verify.evaluate.array import Array
+from verify.evaluate.bounds import RULES
 from verify.evaluate.program import shape
 from verify.evaluate.rounding.deviating import Deviating, Sampling
 from verify.evaluate.rounding.samplewise import each_in_turn

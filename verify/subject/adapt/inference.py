@@ -16,10 +16,10 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from verify.case.case import LABELS as LABELS_OF
 from verify.case.case import Case
+from verify.evaluate.array import Array
 from verify.reference.judge import judge
 from verify.reference.spec import Spec
 from verify.reference.truth import SpecLike, Truth, tensors_of
@@ -38,7 +38,6 @@ from verify.subject.adapt.reading import (
 )
 from verify.subject.call import Failed, widen_by_recovery
 
-Array = npt.NDArray[Any]
 WIDTHS = (8, 5, 3, 12, 14, 17, 20, 23, 26, 29, 32)
 """Widths of the probe: no two equal, nor equal to another plus the one of a folded bias, nor to the batch."""
 BATCH = 11

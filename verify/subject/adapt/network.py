@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlp_ref.params import Layer
+from verify.evaluate.array import Array
 from verify.reference.tensor import tensor_names
 from verify.reference.truth import Gradient, GradientFunction
 from verify.subject.adapt import recovery
@@ -18,7 +18,6 @@ from verify.subject.adapt.places import Slot, slots
 from verify.subject.adapt.reading import Reading, reading_shapes
 from verify.subject.call import Failed, Recovered
 
-Array = npt.NDArray[Any]
 Networks = Callable[[Sequence[Layer]], Any]
 """A source of networks for parameters of given shapes: a new one each time, or one that is kept."""
 

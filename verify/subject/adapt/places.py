@@ -12,9 +12,9 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from verify.evaluate.array import Array
+
 Path = str | Callable[[Any], Sequence[Any]]
 
 

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlp_ref.params import Layer
-
-Array = npt.NDArray[Any]
+from verify.evaluate.array import Array
 
 ORIENTATIONS = {"in_out": "weights (in, out)", "out_in": "weights (out, in)"}
 BIASES = {

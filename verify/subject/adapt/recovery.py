@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlp_ref.params import Layer
+from verify.evaluate.array import Array
 from verify.evaluate.formats import floating, limits
 from verify.subject.call import Failed, Recovered
-
-Array = npt.NDArray[Any]
 
 
 def recovered_gradient(

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from verify.evaluate.array import Array
 from verify.reference.backward import Setting
 from verify.subject.call import Failed
-
-Array = npt.NDArray[Any]
 
 
 def read_gradient(result: Any, setting: Setting, dtype: str) -> list[Array]:

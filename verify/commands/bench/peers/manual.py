@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from mlp_ref import MLP, Workspace, loss_and_gradient
-from verify.commands.bench.cells import Array, one_hot
+from verify.commands.bench.cells import one_hot
 from verify.commands.bench.peers import Step, Unsupported
 from verify.commands.bench.task import Task
+from verify.evaluate.array import Array
 
 
 def gradient_of_a_network(task: Task) -> Step:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from verify.case.layers.case import LayerCase
 from verify.case.layers.cases import refusal
@@ -18,12 +17,11 @@ from verify.commands.vectors.cover import DEPTH, cover
 from verify.commands.vectors.layers.vector import LayerVector, draft, truths_of, vector
 from verify.diagnosis.layers import wrong_program
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE, LayerMistake
+from verify.evaluate.array import Array
 from verify.evaluate.bounds import Arithmetic, evaluate_with_bounds
 from verify.evaluate.program import NoRule
 from verify.reference.backward import Reference
 from verify.reference.shapes import Shape
-
-Array = npt.NDArray[Any]
 
 _SIZES = (1, 2, 2, 3, 3, 4)
 """What is drawn for each symbol."""

@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from verify.case.case import DTYPES
 from verify.case.layers.values import REGIMES
 from verify.commands.vectors.files import VERSION, hexadecimal, line, memory_of, mistake_notes
 from verify.commands.vectors.layers.vector import Answer, LayerVector
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE
-
-Array = npt.NDArray[Any]
+from verify.evaluate.array import Array
 
 SCHEMA = "layers.schema.json"
 

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from verify.case.layers.case import LayerCase
 from verify.checks.layers import layer_program_inputs
 from verify.commands.vectors.rounding import bounds_around, certain
 from verify.evaluate import balls
+from verify.evaluate.array import Array
 from verify.evaluate.ties import decide_ties, tie_directions, tied_operations, towards
 from verify.reference.backward import LayerTruth, Reference
 from verify.reference.layers import reference_in_table
-
-Array = npt.NDArray[Any]
 
 
 class Answer(NamedTuple):
