@@ -17,6 +17,7 @@ import numpy as np
 from verify.case.case import DTYPES, REGIMES
 from verify.commands.vectors.vector import Vector
 from verify.diagnosis.mistakes import CATALOGUE
+from verify.evaluate.array import Array
 from verify.reference.spec import Spec
 
 VERSION = 1
