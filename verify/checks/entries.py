@@ -176,6 +176,8 @@ def _factor(got: Array, expected: Array) -> float | None:
     if got.size < 2 or not largest or not np.isfinite(got).all() or not np.isfinite(largest):
         return None
     unit, of_unit = expected / largest, got / largest
+    if np.count_nonzero(abs(unit) > 1e-2) < 2:  # one number is off by some factor always
+        return None
     k = float(unit @ of_unit / (unit @ unit))
     fits = abs(of_unit - k * unit).max() <= 1e-3 * abs(k)
     return k if fits and k and abs(k - 1) > 1e-3 else None

@@ -76,6 +76,12 @@ def test_a_factor_that_all_entries_share_is_said(factor):
 def test_no_factor_where_there_is_none():
     assert summarise_entries(entries_of((2, 3), (3,), off=[(0, (0, 0))]))[0].factor is None
     assert summarise_entries(entries_of((2, 3), (3,)))[0].factor is None
+
+
+def test_one_number_among_zeros_shows_no_factor():
+    truth = [(np.array([[0.0, 0.0, -1.0]]), np.full((1, 3), 1e-9)), (np.ones(3), np.full(3, 1e-9))]
+    got = [0.8 * truth[0][0], truth[1][0]]
+    assert summarise_entries(judge(truth, got, "float64").entries)[0].factor is None
     assert summarise_entries(entries_of((2, 3), (3,), factor=0.0))[0].factor is None
     assert summarise_entries(entries_of((2, 3), (3,), factor=math.nan))[0].factor is None
 

@@ -4,6 +4,7 @@ import dataclasses
 import sys
 
 import html5lib
+import jax
 import numpy as np
 import pytest
 
@@ -94,6 +95,21 @@ def test_a_crash_says_what_was_raised(reports):
     text = reports["crashed"].to_html()
     assert "ZeroDivisionError" in text
     assert "Reproduce it" in headings(text)
+
+
+def test_a_layer_is_described_by_its_sizes_and_has_no_network():
+    def doubled(dout, x):
+        return 2 * dout * (x > 0)
+
+    def relu(x):
+        return jax.nn.relu(x)
+
+    report = verify.check_backward(doubled, reference=relu, shapes={"x": "n d"}, cases=10)
+    text = report.to_html()
+    case = report.findings[0].case
+    assert f"n = {dict(case.sizes)['n']}, d = {dict(case.sizes)['d']}, {case.dtype}" in text
+    assert "The simplest failing case" not in headings(text)
+    assert "Entry by entry" in headings(text)
 
 
 def test_hostile_content_is_shown_and_not_run(reports):
