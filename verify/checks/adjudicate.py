@@ -91,9 +91,24 @@ def adjudicate_calls(
         return [float(balls.distance(truth, array).max(initial=0.0)) for array in arrays]
 
     shrunk = shrinking(judgement, dtype, again, distances)
+    if shrunk and not small(judgement, dtype):
+        return replace(judgement, verdict="imprecise", note=_large(judgement, dtype))
     if shrunk is None:
-        shrunk = small(judgement, np.dtype(dtype))
+        shrunk = small(judgement, dtype)
     return replace(judgement, verdict="imprecise" if shrunk else "wrong")
+
+
+def _large(judgement: Judgement, dtype: str) -> str:
+    """Return what is said of an error that shrinks at a higher precision, and is too large for mere rounding."""
+    if not (np.isfinite(judgement.error) and judgement.scale > 0):
+        return ""
+    error, bound = (f"{number / judgement.scale:.2g}" for number in (judgement.error, judgement.bound))
+    higher = _next_higher(np.dtype(dtype))
+    return (
+        f"large for rounding: {error} of the tensor's largest entry, where the reference's formula loses {bound} in "
+        f"{dtype} at most; in {higher} the error shrinks, so look for what {dtype} alone does: a cast, a limit, an "
+        "overflow, digits that cancel"
+    )
 
 
 def error_shrinks(

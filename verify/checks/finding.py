@@ -127,23 +127,13 @@ class Finding:
     def short(self) -> str:
         """The finding in a line or two."""
         tensor = f", {self.tensor}" if self.tensor else ""
-        return f"also {self.verdict}: {self.check} ({self._place()}{tensor})\n{self._wrapped()}"
-
-    def _wrapped(self) -> str:
-        return textwrap.fill(
-            self.detail,
-            100,
-            initial_indent="  ",
-            subsequent_indent="  ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        return f"also {self.verdict}: {self.check} ({self._place()}{tensor})\n{_wrapped(self.detail)}"
 
     def _place(self) -> str:
         return f"{self.regime}: {self.case.described()}"
 
     def __str__(self) -> str:
-        lines = [f"{self.verdict}: {self.check}", self._wrapped()]
+        lines = [f"{self.verdict}: {self.check}", _wrapped(self.detail)]
         lines.append(f"  simplest case    {self._place()}")
         if self.judgement:
             j = self.judgement
@@ -153,7 +143,7 @@ class Finding:
                 f"  off by           {_off_by(j)}",
             ]
         if self.judgement and self.judgement.note:
-            lines.append(f"  {self.judgement.note}")
+            lines.append(_wrapped(self.judgement.note))
         if any(n for _, n in self.regimes.values()):
             lines.append("  fails in         " + wrap_columns(self._failing()))
         if self.diagnosis:
@@ -173,6 +163,17 @@ class Finding:
         failing = [f"{name} {bad}/{n}" for name, (bad, n) in tried.items() if bad]
         passing = [name for name, (bad, _) in tried.items() if not bad and name != self.regime]
         return (failing or ["none of a fresh sample"]) + ([f"not in {', '.join(passing)}"] if passing else [])
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(
+        text,
+        100,
+        initial_indent="  ",
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _plain(finding: Finding) -> dict[str, Any]:

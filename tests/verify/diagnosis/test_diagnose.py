@@ -65,7 +65,7 @@ def test_the_text_has_both_formulas_and_the_reasoning():
         "the weight and bias of layer 3 are right; the last layer is, so the output delta is right"
         in text.replace("\n      ", " ").replace("\n    ", " ")
     )
-    assert "slope_dropped gives every entry of 44 calls" in text.replace("\n    ", " ")
+    assert "slope_dropped gives every entry of 48 calls" in text.replace("\n    ", " ")
 
 
 def test_a_constant_is_found_and_said():
@@ -206,7 +206,7 @@ def test_random_answers_are_said_to_change():
 
     found = verify.explain(gradient, pairs=False)
     assert found.mistakes == ()
-    assert "the same call gives another answer the second time (11 of 11 cases)" in found.text
+    assert "the same call gives another answer the second time (12 of 12 cases)" in found.text
 
 
 def test_float32_alone_is_enough():
@@ -251,3 +251,20 @@ def test_a_notebook_shows_the_formulas():
     assert "each output by its own logit alone" in text
     assert "&lt;b&gt;mistake" in text
     assert "nothing wrong was observed" in Diagnosis()._repr_html_()
+
+
+def test_one_maximum_for_the_whole_batch_is_named_in_code_of_another_hand():
+    def gradient(params, x, y):
+        a, inputs = x, []
+        for weight, bias in params:
+            inputs.append(a)
+            z = a @ weight + bias
+            a = 1 / (1 + np.exp(-z))
+        e = np.exp(z - z.max())
+        dz, grads = (e / e.sum(axis=1, keepdims=True) - y) / len(x), []
+        for a, (weight, _) in zip(reversed(inputs), reversed(params), strict=True):
+            grads.append((a.T @ dz, dz.sum(axis=0)))
+            dz = dz @ weight.T * (a * (1 - a))
+        return grads[::-1]
+
+    assert verify.explain(gradient).mistakes == ("softmax_shifted_together",)

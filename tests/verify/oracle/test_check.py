@@ -303,7 +303,7 @@ def test_progress_is_told_after_each_case():
         ({"seed": -1}, "seed must be an integer, 0 or larger; got -1"),
         ({"xla": -1}, "xla must be an integer, 0 or larger; got -1"),
         ({"certified": None}, "certified must be an integer, 0 or larger; got None"),
-        ({"dtypes": ["float16"]}, "dtypes must be a non-empty list from float64, float32"),
+        ({"dtypes": ["float8"]}, "dtypes must be a non-empty list from float64, float32"),
         ({"regimes": ["weird"]}, "regimes must be a non-empty list from ordinary"),
         ({"checks": "repeat"}, "checks must be a non-empty list from gradient"),
         (
@@ -453,3 +453,22 @@ class TestPictures:
         assert report.findings[0].larger is None
         assert report.nearest is None
         assert report.errors == ()
+
+
+def test_an_error_in_float32_alone_that_is_too_large_for_rounding_says_so():
+    def gradient(params, x, y):
+        scale = x.dtype.type(1.25 if x.dtype == np.float32 else 1)
+        return [(weight * scale, bias) for weight, bias in right(params, x, y)]
+
+    found = verify.examine(gradient, verify.Case((3, 4, 3), 5, "float32"))
+    assert found.verdict == "imprecise"
+    said = " ".join(str(found).split())
+    j = found.judgement
+    assert 0.01 < j.error / j.scale <= 0.25
+    assert f"large for rounding: {j.error / j.scale:.2g} of the tensor's largest entry, where the " in said
+    assert "in float64 the error shrinks, so look for what float32 alone does: a cast, a limit," in said
+
+    def rounded(params, x, y):
+        return [(np.round(weight, 5), bias) for weight, bias in right(params, x, y)]
+
+    assert "large for rounding" not in str(verify.examine(rounded, verify.Case((3, 4, 3), 5, "float32")))

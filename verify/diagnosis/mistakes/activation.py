@@ -43,6 +43,11 @@ def _unshifted(net: Net) -> Any:
     return e / e.sum(axis=1, keepdims=True)
 
 
+def _shifted_together(net: Net) -> Any:
+    e = np.exp(net.z[-1] - net.z[-1].max())
+    return e / e.sum(axis=1, keepdims=True)
+
+
 def _with_epsilon(epsilon: float) -> Any:
     def output(net: Net) -> Any:
         e = np.exp(net.z[-1] - net.z[-1].max(axis=1, keepdims=True))
@@ -112,6 +117,16 @@ TABLE = (
         "the definition is typed in as it stands in the book",
         "until exp overflows: logits beyond 709 in float64, 88 in float32",
         {"output": _unshifted},
+        applies=softmax_output,
+    ),
+    Mistake(
+        "softmax_shifted_together",
+        FAMILY,
+        "p = exp(z - z.max()) / exp(z - z.max()).sum(axis=1)",
+        "p = exp(z - z.max(axis=1)) / exp(z - z.max(axis=1)).sum(axis=1)",
+        "one maximum is taken of the whole batch, not one of each row",
+        "batch 1, and until a row lies so far below another that its exp underflows: 745 in float64, 104 in float32",
+        {"output": _shifted_together},
         applies=softmax_output,
     ),
     Mistake(
