@@ -213,6 +213,24 @@ def test_a_change_of_the_target_is_another_sweep(tmp_path):
     assert len(seen) == 2
 
 
+def test_a_program_is_swept_by_a_file_and_a_changed_program_is_another_sweep(tmp_path):
+    program, target, seen = tmp_path / "program.py", tmp_path / "net.py", []
+    answering = (FILE.parents[2] / "subject" / "answering.py").read_text()
+    target.write_text(f"import verify\ngradient = verify.Program({[sys.executable, str(program)]!r})\n")
+    for text in (answering, answering + "\n"):
+        program.write_text(text)
+        report = sweep(
+            f"{target}:gradient",
+            cases=20,
+            ledger=tmp_path / "l",
+            executor=Here,
+            progress=lambda *c: seen.append(c),
+        )
+        assert report.ok, str(report)
+        assert "relu" in report.spec  # the first that the program takes
+    assert len(seen) == 2
+
+
 @pytest.mark.parametrize(
     ("gradient", "options", "message"),
     [
