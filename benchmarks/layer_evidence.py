@@ -11,9 +11,13 @@ It ends with status 1 where a claim does not hold. Names of references or mistak
 
 from __future__ import annotations
 
+import concurrent.futures
+import functools
+import multiprocessing
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +39,33 @@ from verify.subject.layers.target import LayerTarget, Returned  # noqa: E402
 def right(cases: int, names: list[str]) -> bool:
     """Judge a correct backward pass of every reference; every verdict but "verified" is a false alarm."""
     alarms = judged = vague = 0
-    for name in names or NAMES:
-        report = verify.check_backward(RIGHT[name], reference=name, cases=cases)
+    for name, report in _each(functools.partial(_right, cases), names or list(NAMES)):
         judged, vague = judged + sum(report.judged.values()), vague + sum(report.inconclusive.values())
         alarms += not report.ok
-        print(f"{name:26} {report.verdict:13} {report.seconds:6.1f} s", flush=True)
-        if not report.ok:
+        beside = report.random_rounding.cases if report.random_rounding else 0
+        print(
+            f"{name:26} {report.verdict:13} {report.seconds:6.1f} s, {beside} beside their bands", flush=True
+        )
+        if not report.ok or report.left:
             print(report)
     print(f"false alarms: {alarms} of {len(names or NAMES)} references, {judged} cases, {vague} inconclusive")
     return alarms == 0
+
+
+def _right(cases: int, name: str) -> verify.Report:
+    return verify.check_backward(RIGHT[name], reference=name, cases=cases)
+
+
+def _each(judge: Any, names: list[str]) -> Iterator[tuple[str, Any]]:
+    """What a function says of each name, as each is done, from two processes; the longest are begun first."""
+    names = sorted(names, key=lambda name: not any(word in name for word in _LONG))
+    with concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        of_name = {pool.submit(judge, name): name for name in names}
+        for done in concurrent.futures.as_completed(of_name):
+            yield of_name[done], done.result()
+
+
+_LONG = ("conv", "lstm", "gru", "pool", "attention", "group")
 
 
 EXPLAINED = {
@@ -137,30 +159,36 @@ def _sizes(reference: Reference, inputs: Any, options: Any) -> dict[str, int]:
 def mistakes(cases: int, names: list[str]) -> bool:
     """Judge every mistake as a target: caught, and named by itself or by what gives the same numbers."""
     tried = caught = by_name = alone = wrong_names = 0
-    for mistake in LAYER_CATALOGUE:
-        layer = (mistake.layers or ("affine",))[0]
-        if names and mistake.name not in names and layer not in names:
-            continue
-        reference = reference_in_table(layer)
-        target = mutant(mistake, reference)
-        report = verify.check_backward(
-            target, reference=layer, cases=cases, xla=0, certified=0, diagnose=False
-        )
-        found = [finding for finding in report.findings if finding.check == "gradient"]
-        names_found = explain_layer(target, reference, found[0].case).mistakes if found else ()
-        tried, caught = tried + 1, caught + bool(found)
-        by_name += mistake.name in names_found
-        alone += names_found == (mistake.name,)
-        wrong_names += bool(names_found) and mistake.name not in names_found
-        place = found[0].case.described() if found else ""
-        print(
-            f"{mistake.name:40} {layer:22} {report.verdict:9} {', '.join(names_found)}  ({place})", flush=True
-        )
+    chosen = [m.name for m in LAYER_CATALOGUE if not names or m.name in names or _layer_of(m) in names]
+    for name, (verdict, found, names_found, place) in _each(functools.partial(_mistaken, cases), chosen):
+        tried, caught = tried + 1, caught + found
+        by_name += name in names_found
+        alone += names_found == (name,)
+        wrong_names += bool(names_found) and name not in names_found
+        print(f"{name:40} {verdict:9} {', '.join(names_found)}  ({place})", flush=True)
     print(
         f"caught {caught} of {tried}, named {by_name} ({by_name / max(tried, 1):.1%}), "
         f"alone {alone}, wrong names {wrong_names}"
     )
     return caught == tried and wrong_names == 0
+
+
+def _layer_of(mistake: LayerMistake) -> str:
+    return (mistake.layers or ("affine",))[0]
+
+
+def _mistaken(cases: int, name: str) -> tuple[str, bool, tuple[str, ...], str]:
+    """The verdict on a mistake, whether the gradient was caught, what it was named, and on which case."""
+    [mistake] = [m for m in LAYER_CATALOGUE if m.name == name]
+    layer = _layer_of(mistake)
+    reference = reference_in_table(layer)
+    target = mutant(mistake, reference)
+    report = verify.check_backward(
+        target, reference=layer, cases=cases, xla=0, certified=0, diagnose=False, false_alarm=0
+    )
+    found = [finding for finding in report.findings if finding.check == "gradient"]
+    names = explain_layer(target, reference, found[0].case).mistakes if found else ()
+    return report.verdict, bool(found), names, f"{layer}, {found[0].case.described()}" if found else layer
 
 
 def seconds(cases: int, _: list[str]) -> bool:

@@ -81,6 +81,8 @@ def check_backward(
         reference by name.
     options
         For each option the values to choose from, or an expression of symbols: ``{"stride": (1, 2), "groups": "g"}``.
+        Those of a reference by name need not be repeated. What the reference has no parameter for, such as
+        ``{"mode": ("train",)}``, is passed to the backward pass alone.
     integers
         Inputs of integers from 0 to below a bound, ``{"labels": "c"}``: they are not differentiated.
     choices

@@ -141,6 +141,14 @@ class Reference:
         return tuple(name for name in self.shapes if name not in given)
 
     @functools.cached_property
+    def options_taken(self) -> tuple[str, ...]:
+        """The options that the function has a parameter for; the others are for the backward pass alone."""
+        parameters = parameters_of(self.function)
+        if not parameters or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+            return tuple(self.options)
+        return tuple(name for name in self.options if name in {p.name for p in parameters})
+
+    @functools.cached_property
     def gradient_names(self) -> tuple[str, ...]:
         """The names of the tensors of the gradient: an input's, or a leaf's of an input that is a structure."""
         return tuple(
@@ -186,7 +194,8 @@ class Setting:
     def __init__(self, reference: Reference, sizes: Mapping[str, int], options: Mapping[str, Any]) -> None:
         self.reference, self.sizes, self.options = reference, dict(sizes), dict(options)
         self.shapes = {name: _sized(tree, self.sizes) for name, tree in reference.shapes.items()}
-        self.backward = self.traced(functools.partial(reference.function, **self.options))
+        taken = {name: value for name, value in self.options.items() if name in reference.options_taken}
+        self.backward = self.traced(functools.partial(reference.function, **taken))
 
     def traced(self, function: Callable[..., Any]) -> Backward:
         """A function of the same inputs, traced with its vector-Jacobian product."""

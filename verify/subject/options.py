@@ -49,6 +49,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "TARGET",
         "help": "your forward(params, x) -> outputs, or a layer's forward(*inputs) -> (out, cache), judged too",
     },
+    "--options": {
+        "metavar": "'NAME=VALUE,... NAME=...'",
+        "help": "what a layer's options are drawn from, such as 'stride=1,2 mode=train'",
+    },
     "--dtypes": {"help": f"comma-separated, from {', '.join(FORMATS)} (default: the first two)"},
     "--regimes": {"help": f"comma-separated, from {', '.join(REGIMES)} (default: all)"},
     "--labels": {
@@ -78,6 +82,8 @@ def target_from_options(where: str | None, given: Mapping[str, Any]) -> tuple[Ju
     TargetError, ValueError
         When a target cannot be used, a name is unknown, or options contradict each other.
     """
+    if given.get("options"):
+        raise ValueError("--options is for layers: --reference must name one")
     target = _named(where, given)
     spec = spec_from_options(given, getattr(target, "spec", None))
     arguments: dict[str, Any] = {

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def affine(x: Array, w: Array, b: Array) -> Array:
-    """x @ w + b: x (n, d), w (d, m), b (m,).
+    """x @ w + b: x (n, d), w (d, m), b (m,); of an x (n, ...) with more axes the rows are flattened.
 
     One sum of d + 1 products, since the bias may be added at any place: the bound holds for each order of a sum.
     """
-    return with_ones(x) @ jnp.concatenate([w, b[jnp.newaxis, :]])
+    return with_ones(x.reshape(x.shape[0], -1)) @ jnp.concatenate([w, b[jnp.newaxis, :]])
 
 
 def with_ones(x: Array) -> Array:

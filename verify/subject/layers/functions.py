@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,7 +48,7 @@ def _source(function: Any, name: str) -> str:
         file = inspect.getsourcefile(function)
     if file is None:
         return source_of(function, name)
-    return f'from verify.subject.load import found_at\n{name} = found_at("{file}:{name}")'
+    return f'from verify.subject.load import load_object\n{name} = load_object("{file}:{name}")'
 
 
 Options = Callable[[Mapping[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]
@@ -64,19 +64,42 @@ def options_passed(function: Callable[..., Any], reference: Reference, what: str
     taken = [
         p.name for p in parameters if p.name in names and p.kind is not inspect.Parameter.POSITIONAL_ONLY
     ]
-    if taken:
-        return lambda options: ((), {name: options[name] for name in taken})
     required = [p for p in parameters if p.kind in _POSITIONAL and p.default is inspect.Parameter.empty]
     extra = len(required) - len(reference.shapes)
-    if names and what == "forward" and extra == 1:
-        return lambda options: ((dict(options),), {})
-    if names and what == "backward" and extra == 2:
-        return lambda options: ((dict(options),), {})
-    return _no_options
+    if names and not taken and extra == {"forward": 1, "backward": 2}.get(what):
+        return lambda options: ((_Options(options),), {})
+    if what != "cache":
+        _require_taken(function, reference, taken)
+    return lambda options: ((), {name: options[name] for name in taken})
 
 
-def _no_options(_: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    return (), {}
+def _require_taken(function: Callable[..., Any], reference: Reference, taken: Sequence[str]) -> None:
+    """Refuse a function that does not take an option which is drawn: it could not know its value."""
+    for name, values in reference.options.items():
+        if (
+            name not in taken
+            and isinstance(values, Sequence)
+            and not isinstance(values, str)
+            and len(values) > 1
+        ):
+            called = getattr(function, "__name__", "the function")
+            raise TypeError(
+                f"{called} has no parameter for the option {name}, which is drawn from {list(values)}: say which value "
+                f"it uses, as options={{{name!r}: ({values[0]!r},)}}"
+            )
+
+
+_MEANT = {"pool_height": "size", "pool_width": "size"}
+"""What options are also called where they are passed in a dictionary."""
+
+
+class _Options(dict[str, Any]):
+    """A dictionary of options, as functions with a parameter such as ``pool_param`` read them."""
+
+    def __missing__(self, key: str) -> Any:
+        if _MEANT.get(key) in self:
+            return self[_MEANT[key]]
+        raise KeyError(f"{key}; options={{{key!r}: (value,)}} would put it into this dictionary")
 
 
 def _positional(function: Callable[..., Any]) -> tuple[list[str], int]:

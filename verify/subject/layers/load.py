@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -45,11 +46,11 @@ def as_reference(
             raise ValueError('shapes must say the shape of each input of the reference, as {"x": "n d"}')
         return Reference.of(reference, shapes, options, integers, choices, constants, positive)
     if shapes is None and not (integers or choices or constants or positive):
-        return reference if options is None else reference.restricted(options)
+        return reference if options is None else reference.restricted({**reference.options, **options})
     return Reference.of(
-        reference.function,
+        _in_order(reference, shapes),
         reference.shapes if shapes is None else shapes,
-        reference.options if options is None else options,
+        {**reference.options, **(options or {})},
         reference.integers if integers is None else integers,
         reference.choices if choices is None else choices,
         constants or reference.constants,
@@ -57,6 +58,19 @@ def as_reference(
         name=reference.name,
         shifts_cancel=reference.shifts_cancel,
     )
+
+
+def _in_order(reference: Reference, shapes: Mapping[str, Any] | None) -> Callable[..., Any]:
+    """The reference's function, of inputs in the order of ``shapes`` where these are its own in another order."""
+    if shapes is None or list(shapes) == list(reference.shapes) or set(shapes) != set(reference.shapes):
+        return reference.function
+    function, places = reference.function, [list(shapes).index(name) for name in reference.shapes]
+
+    @functools.wraps(function)
+    def in_order(*inputs: Any, **options: Any) -> Any:
+        return function(*(inputs[place] for place in places), **options)
+
+    return in_order
 
 
 def as_layer_target(backward: Any, forward: Callable[..., Any] | None, reference: Reference) -> LayerTarget:

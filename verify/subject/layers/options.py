@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,6 +47,8 @@ def judged_layer(where: str | None, given: Mapping[str, Any]) -> tuple[Any, dict
     arguments: dict[str, Any] = {"reference": given["reference"], "seed": given["seed"]}
     if given["forward_function"] is not None:
         arguments["forward"] = load_object(given["forward_function"])
+    if given.get("options"):
+        arguments["options"] = options_in(given["options"])
     for name, known in (("dtypes", DTYPES), ("regimes", REGIMES)):
         if given[name] is not None:
             items = tuple(item.strip() for item in given[name].split(",") if item.strip())
@@ -56,3 +59,27 @@ def judged_layer(where: str | None, given: Mapping[str, Any]) -> tuple[Any, dict
     if not callable(found) and not hasattr(found, "target"):
         raise TargetError(f"{where} is of type {type(found).__name__}, not a backward pass")
     return found, arguments
+
+
+def options_in(text: str) -> dict[str, tuple[Any, ...]]:
+    """The options that ``NAME=VALUE,VALUE NAME=...`` says: numbers and truths as such, anything else as text.
+
+    Raises
+    ------
+    ValueError
+        When it has another form.
+    """
+    found = {}
+    for part in text.split():
+        name, sign, values = part.partition("=")
+        if not (sign and name.isidentifier() and all(values.split(","))):
+            raise ValueError(f"--options takes NAME=VALUE,... separated by spaces; got {part!r}")
+        found[name] = tuple(_value(value) for value in values.split(","))
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text

@@ -4,6 +4,8 @@ import pytest
 import verify
 from tests.verify.reference.layers.right import RIGHT
 from tests.verify.reference.layers.right.activations import probabilities
+from verify.subject.layers.functions import options_passed
+from verify.subject.layers.load import as_reference
 
 FEW = {"cases": 20, "xla": 0, "certified": 0}
 
@@ -67,6 +69,73 @@ def test_options_as_one_dictionary():
         return RIGHT["max_pool2d"](dout, x, **pool_param)
 
     require_verified(backward, "max_pool2d", forward=forward)
+
+
+def normalised(x, gamma, beta, bn_param):
+    """Batch norm as in a course: its mode and eps, and its running mean, are in one dictionary."""
+    if bn_param["mode"] != "train":
+        raise ValueError(bn_param["mode"])
+    mean, var = x.mean(axis=0), x.var(axis=0)
+    root = np.sqrt(var + x.dtype.type(bn_param["eps"]))
+    bn_param["running_mean"] = 0.9 * bn_param.get("running_mean", 0) + 0.1 * mean
+    return gamma * (x - mean) / root + beta, ((x - mean) / root, gamma, root)
+
+
+def normalised_backward(dout, cache):
+    x, gamma, root = cache
+    d = dout * gamma
+    dx = (d - d.mean(axis=0) - x * (d * x).mean(axis=0)) / root
+    return dx, (dout * x).sum(axis=0), dout.sum(axis=0)
+
+
+def test_an_option_that_the_reference_does_not_take_is_for_the_backward_pass():
+    require_verified(normalised_backward, "batch_norm", forward=normalised, options={"mode": ("train",)})
+
+
+def test_an_option_that_a_dictionary_lacks_is_said():
+    report = verify.check_backward(
+        normalised_backward, forward=normalised, reference="batch_norm", cases=5, diagnose=False
+    )
+    assert report.verdict == "crashed"
+    assert "options={'mode': (value,)} would put it into this dictionary" in report.findings[0].detail
+
+
+def test_a_window_may_be_called_height_and_width():
+    def forward(x, pool_param):
+        size, stride = pool_param["pool_height"], pool_param["stride"]
+        assert pool_param["pool_width"] == size
+        return x, (x, {"size": size, "stride": stride})
+
+    [pool_param], keywords = options_passed(forward, as_reference("max_pool2d"), "forward")(
+        {"size": 3, "stride": 2}
+    )
+    assert forward(np.ones(1), pool_param)[1][1] == {"size": 3, "stride": 2}
+    assert keywords == {}
+
+
+def test_the_inputs_of_a_named_reference_may_be_in_another_order():
+    def forward(ids, table):
+        return table[ids], (ids, table)
+
+    def backward(dout, cache):
+        ids, table = cache
+        dtable = np.zeros_like(table)
+        np.add.at(dtable, ids, dout)
+        return dtable
+
+    require_verified(backward, "embedding", forward=forward, shapes={"ids": "n t", "table": "v d"})
+
+
+def test_an_affine_layer_may_flatten_its_rows():
+    def forward(x, w, b):
+        return x.reshape(len(x), -1) @ w + b, (x, w)
+
+    def backward(dout, cache):
+        x, w = cache
+        return (dout @ w.T).reshape(x.shape), x.reshape(len(x), -1).T @ dout, dout.sum(axis=0)
+
+    shapes = {"x": "n c h", "w": "c*h m", "b": "m"}
+    require_verified(backward, "affine", forward=forward, shapes=shapes)
 
 
 def test_two_outputs_with_their_cotangents_apart_or_together():
