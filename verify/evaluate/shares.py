@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
-from scipy.optimize import nnls
 
 from verify.evaluate.array import Array
 from verify.evaluate.choices import OWN, Choice, Mean, Tie, coupled
@@ -99,6 +98,8 @@ def _closest(
 
 def _least_squares(matrix: Array, target: Array) -> Array:
     """The closest combination of columns with no negative factor; zeros where it is not found."""
+    from scipy.optimize import nnls  # slow to import, and rarely needed
+
     try:
         solution: Array = nnls(matrix, target, maxiter=_STEPS * matrix.shape[1])[0]
     except RuntimeError:  # more steps than allowed
