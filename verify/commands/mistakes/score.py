@@ -14,7 +14,7 @@ import numpy as np
 from verify.case.case import LABELS, Case
 from verify.case.cases import cases as drawn_from
 from verify.case.run import run_cases
-from verify.checks.examine import examine_case
+from verify.checks.random_rounding import RandomRounding, examine_with_random_rounding
 from verify.diagnosis.diagnose import explain
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
 from verify.diagnosis.observation import layers_of
@@ -108,8 +108,12 @@ class _Caught(Exception):
 def caught_after(
     spec: Spec, *mistakes: Mistake, cases: int = 1000, seed: int = 0
 ) -> tuple[int, Case | None, str]:
-    """Return how many cases the search of `verify.check` takes to catch it; with the case, and the check that did."""
+    """Return how many cases the search of `verify.check` takes to catch it, by either tier.
+
+    With the case, and the check that did.
+    """
     target = Target(wrong_gradient(spec, *mistakes))
+    tier = RandomRounding(cases=cases)
     tried = 0
     found: tuple[int, Case | None, str] = (0, None, "")
 
@@ -119,7 +123,7 @@ def caught_after(
             raise _Caught  # Hypothesis repeats a case that fails; what draws at random may answer rightly then
         tried += 1
         try:
-            examine_case(target, spec, case, follow_up_of(case))
+            examine_with_random_rounding(tier, target, spec, case, follow_up_of(case))
         except Failed as failure:
             found = tried, case, failure.check
             raise _Caught from failure
