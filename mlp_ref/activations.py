@@ -4,27 +4,28 @@ The backward pass is then one line for all of them, ``dz = da * slope``. A slope
 the value afterwards, as in ``a * (1 - a)``, has no digit left once ``a`` has rounded to 1.
 
 Every function takes ``out=(a, slope)``, two more arrays of the shape and dtype of ``z``. Without
-``out``, ``z`` is checked and the two arrays are new. With ``with_slope=False`` the value alone is computed, to the
-same bits, and what is then in ``slope`` has no meaning: predictions need no slope.
+``out``, ``z`` is checked and the two arrays are new. `VALUES` has what predictions use, which need no slope.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
 from mlp_ref.arrays import CONSTANTS, Floats, quiet, real_array
 
-__all__ = ["ACTIVATIONS", "Activation", "identity", "relu", "sigmoid", "tanh"]
+__all__ = ["ACTIVATIONS", "VALUES", "Activation", "ValueAndSlope", "identity", "relu", "sigmoid", "tanh"]
+
+ValueAndSlope = Callable[[Floats, tuple[Floats, Floats]], tuple[Floats, Floats]]
+"""``activation(z, (a, slope))`` puts both in the arrays given, and returns them."""
 
 
 class Activation(Protocol):
     """A function of `z` that returns the activation and its slope."""
 
-    def __call__(
-        self, z: Floats, out: tuple[Floats, Floats] | None = None, with_slope: bool = True
-    ) -> tuple[Floats, Floats]:
+    def __call__(self, z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
         """Return ``(a, slope)``."""
 
 
@@ -33,9 +34,7 @@ def _checked(z: Floats) -> tuple[Floats, tuple[Floats, Floats]]:
     return array, (np.empty_like(array), np.empty_like(array))
 
 
-def sigmoid(
-    z: Floats, out: tuple[Floats, Floats] | None = None, with_slope: bool = True
-) -> tuple[Floats, Floats]:
+def sigmoid(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
     """Return ``1 / (1 + exp(-z))`` and its slope ``exp(z) / (1 + exp(z))**2``.
 
     Parameters
@@ -44,8 +43,6 @@ def sigmoid(
         Pre-activations.
     out : pair of arrays, optional
         Where to put the two results; neither may be `z`.
-    with_slope : bool
-        Pass False to compute `a` alone.
 
     Returns
     -------
@@ -66,14 +63,11 @@ def sigmoid(
     e = np.exp(z, a)
     np.add(e, c.one, slope)
     np.divide(e, slope, a)
-    if with_slope:
-        np.divide(a, slope, slope)
+    np.divide(a, slope, slope)
     return a, slope
 
 
-def tanh(
-    z: Floats, out: tuple[Floats, Floats] | None = None, with_slope: bool = True
-) -> tuple[Floats, Floats]:
+def tanh(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
     """Return ``tanh(z)`` and its slope ``1 / cosh(z)**2``; arguments as for `sigmoid`.
 
     With ``e = exp(-2 |z|)`` the slope is ``4 e / (1 + e)**2``, which never overflows.
@@ -84,44 +78,61 @@ def tanh(
             return tanh(z, out)
     a, slope = out
     c = CONSTANTS[a.dtype]
-    if with_slope:
-        # 1 - tanh(z)**2 would cancel: in float32 it is 0 from |z| = 9 on, where the slope is 6e-8.
-        e = np.abs(z, slope)
-        np.multiply(e, c.minus_two, e)
-        np.exp(e, e)
-        np.add(e, c.one, a)
-        np.divide(e, a, e)
-        np.divide(e, a, e)
-        np.multiply(e, c.four, slope)
+    # 1 - tanh(z)**2 would cancel: in float32 it is 0 from |z| = 9 on, where the slope is 6e-8.
+    e = np.abs(z, slope)
+    np.multiply(e, c.minus_two, e)
+    np.exp(e, e)
+    np.add(e, c.one, a)
+    np.divide(e, a, e)
+    np.divide(e, a, e)
+    np.multiply(e, c.four, slope)
     np.tanh(z, a)
     return a, slope
 
 
-def relu(
-    z: Floats, out: tuple[Floats, Floats] | None = None, with_slope: bool = True
-) -> tuple[Floats, Floats]:
+def relu(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
     """Return ``max(z, 0)`` and its slope, which at 0 is 0, as in jax.nn.relu; arguments as for `sigmoid`."""
     if out is None:
         z, out = _checked(z)
     a, slope = out
     a.fill(0)
     np.maximum(z, a, out=a)
-    if with_slope:
-        np.greater(z, CONSTANTS[a.dtype].zero, out=slope)
+    np.greater(z, CONSTANTS[a.dtype].zero, out=slope)
     return a, slope
 
 
-def identity(
-    z: Floats, out: tuple[Floats, Floats] | None = None, with_slope: bool = True
-) -> tuple[Floats, Floats]:
+def identity(z: Floats, out: tuple[Floats, Floats] | None = None) -> tuple[Floats, Floats]:
     """Return a copy of `z`, and ones; arguments as for `sigmoid`."""
     if out is None:
         z, out = _checked(z)
     a, slope = out
     np.copyto(a, z)
-    if with_slope:
-        slope.fill(1)
+    slope.fill(1)
     return a, slope
 
 
 ACTIVATIONS: dict[str, Activation] = {"sigmoid": sigmoid, "tanh": tanh, "relu": relu, "identity": identity}
+
+
+def sigmoid_value(z: Floats, out: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Put the sigmoid in `a`, to the bits of `sigmoid`, but NaN where exp(z) overflows."""
+    a, work = out
+    e = np.exp(z, a)
+    np.divide(e, np.add(e, CONSTANTS[a.dtype].one, work), a)
+    return out
+
+
+def tanh_value(z: Floats, out: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Put the hyperbolic tangent in `a`."""
+    np.tanh(z, out[0])
+    return out
+
+
+def relu_value(z: Floats, out: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Put ``max(z, 0)`` in `a`."""
+    np.maximum(z, CONSTANTS[z.dtype].zero, out=out[0])
+    return out
+
+
+VALUES: dict[str, ValueAndSlope] = {"sigmoid": sigmoid_value, "tanh": tanh_value, "relu": relu_value}
+"""Activations without slopes: what is in the place of the slope then has no meaning. NaN asks for a second look."""

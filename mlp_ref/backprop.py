@@ -8,7 +8,6 @@ Every array is in a `Workspace`, whose names are those of the formulas. What `fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,14 +16,12 @@ from mlp_ref.activations import ACTIVATIONS
 from mlp_ref.losses import LOSSES
 
 if TYPE_CHECKING:
+    from mlp_ref.activations import ValueAndSlope
     from mlp_ref.arrays import Floats
     from mlp_ref.params import Layer, Params
     from mlp_ref.products import Multiply
     from mlp_ref.targets import Targets
     from mlp_ref.workspace import Workspace
-
-ValueAndSlope = Callable[["Floats", "tuple[Floats, Floats]"], "tuple[Floats, Floats]"]
-"""``activation(z, (a, slope))`` puts both in the arrays given, and returns them."""
 
 __all__ = [
     "add_penalty",

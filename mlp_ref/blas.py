@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["has_avx512", "kernel", "runs_below_processor", "threads"]
+__all__ = ["has_avx512", "is_amds", "kernel", "runs_below_processor", "threads"]
 
 AVX512_KERNELS = ("SkylakeX", "Cooperlake", "SapphireRapids")
 """OpenBLAS's names for its kernels with AVX-512; those for AMD's processors are among them."""
@@ -54,6 +54,18 @@ def has_avx512() -> bool:
     simd = config.get("SIMD Extensions", {})
     # From NumPy 2.4 on, AVX-512 goes by the first name.
     return not {"X86_V4", "AVX512_SKX"}.isdisjoint([*simd.get("baseline", ()), *simd.get("found", ())])
+
+
+@functools.cache
+def is_amds() -> bool:
+    """Return True on a processor that Linux says is AMD's; False elsewhere."""
+    from pathlib import Path
+
+    try:
+        with Path("/proc/cpuinfo").open("rb") as file:
+            return b"AuthenticAMD" in file.read(4096)
+    except OSError:
+        return False
 
 
 def runs_below_processor() -> bool:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mlp_ref import identity, relu, sigmoid, tanh
-from mlp_ref.activations import ACTIVATIONS
+from mlp_ref.activations import ACTIVATIONS, VALUES
 
 DTYPES = [np.float32, np.float64]
 # NumPy's exp and tanh in single precision are within 2.5 units in the last place, which is 5 units
@@ -85,12 +85,20 @@ def test_buffers_change_nothing_but_the_place(name):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", VALUES)
 def test_without_the_slope_the_value_has_the_same_bits(name, dtype):
-    z = np.random.default_rng(0).normal(scale=30, size=(5, 40)).astype(dtype)
+    z = np.random.default_rng(0).normal(scale=30, size=(5, 40)).clip(-80, 80).astype(dtype)
     expected, _ = ACTIVATIONS[name](z)
-    a, _ = ACTIVATIONS[name](z, (np.empty_like(z), np.empty_like(z)), with_slope=False)
+    a, _ = VALUES[name](z, (np.empty_like(z), np.empty_like(z)))
     np.testing.assert_array_equal(a, expected, strict=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_sigmoid_without_its_slope_is_nan_where_it_needs_the_limit(dtype):
+    z = np.array([1e4, -1e4, 0], dtype)
+    with np.errstate(all="ignore"):
+        a, _ = VALUES["sigmoid"](z, (np.empty_like(z), np.empty_like(z)))
+    np.testing.assert_array_equal(a, np.array([np.nan, 0, 0.5], dtype), strict=True)
 
 
 @pytest.mark.parametrize("function", [sigmoid, tanh, relu, identity])

@@ -1,3 +1,4 @@
+import io
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from mlp_ref import blas
 @pytest.fixture(autouse=True)
 def forget():
     """What is found out about this machine once is found out anew for each test."""
-    cached = (blas.kernel, blas.has_avx512, blas._function)
+    cached = (blas.kernel, blas.has_avx512, blas.is_amds, blas._function)
     for function in cached:
         function.cache_clear()
     yield
@@ -108,3 +109,18 @@ def test_kernels_below_the_processor_are_those_that_leave_avx512_unused(monkeypa
     monkeypatch.setattr(blas, "kernel", lambda: kernel)
     monkeypatch.setattr(blas, "has_avx512", lambda: avx512)
     assert blas.runs_below_processor() is below
+
+
+@pytest.mark.parametrize(
+    ("text", "amds"),
+    [(b"vendor_id\t: AuthenticAMD\n", True), (b"vendor_id\t: GenuineIntel\n", False), (None, False)],
+)
+def test_amds_processor_is_known_from_what_linux_says(monkeypatch, text, amds):
+    def opened(path, mode):
+        assert (str(path), mode) == ("/proc/cpuinfo", "rb")
+        if text is None:
+            raise FileNotFoundError(path)
+        return io.BytesIO(text)
+
+    monkeypatch.setattr("pathlib.Path.open", opened)
+    assert blas.is_amds() is amds

@@ -199,3 +199,15 @@ def test_a_number_of_x_that_is_not_finite_is_named_in_large_products_too(batch, 
     for call in (lambda: loss_and_gradient(params, x, y, "relu"), lambda: forward(params, x, "relu")):
         with pytest.raises(ValueError, match=rf"x must be finite, but x\[{batch - 1}, 7\] is {number}"):
             call()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rows", [1, 3, ROWS_AT_ONCE + 2])
+def test_logits_are_right_beyond_the_limit_of_exp(rows, dtype):
+    params = [
+        Layer(np.eye(3, dtype=dtype), np.zeros(3, dtype)),
+        Layer(np.eye(3, dtype=dtype), np.zeros(3, dtype)),
+    ]
+    x = np.tile(np.array([1e4, -1e4, 0], dtype), (rows, 1))
+    expected = np.tile(np.array([1, 0, 0.5], dtype), (rows, 1))
+    np.testing.assert_array_equal(forward(params, x), expected, strict=True)

@@ -106,18 +106,20 @@ def test_small_networks_multiply_by_the_plain_method():
 
 
 @pytest.mark.parametrize(
-    ("threads", "kernel", "expected"),
+    ("threads", "kernel", "amds", "expected"),
     [
-        (1, "SkylakeX", products.product_in_blocks),
-        (1, "Cooperlake", products.product_in_blocks),
-        (2, "SkylakeX", products.whole_product),
-        (1, "Haswell", products.whole_product),
-        (1, "", products.whole_product),
+        (1, "SkylakeX", True, products.product_in_blocks),
+        (1, "Cooperlake", True, products.product_in_blocks),
+        (2, "SkylakeX", True, products.whole_product),
+        (1, "Haswell", True, products.whole_product),
+        (1, "", True, products.whole_product),
+        (1, "SkylakeX", False, products.whole_product),
     ],
 )
-def test_large_networks_multiply_in_blocks_where_openblas_has_avx512_and_one_thread(
-    monkeypatch, threads, kernel, expected
+def test_large_networks_multiply_in_blocks_where_openblas_has_avx512_on_amds_processors_and_one_thread(
+    monkeypatch, threads, kernel, amds, expected
 ):
+    monkeypatch.setattr("mlp_ref.blas.is_amds", lambda: amds)
     monkeypatch.setattr("mlp_ref.blas.kernel", lambda: kernel)
     monkeypatch.setattr("mlp_ref.blas.threads", lambda: threads)
     assert products.multiplier([784, 128, 10], 128) is expected
