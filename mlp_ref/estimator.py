@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -138,6 +138,8 @@ class VerifiedMLP(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # sc
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, goes_on: bool, once: bool = False) -> Any:  # noqa: N803
         self._check_parameters()
+        # The network looks for NaN and infinity itself. Rows that weigh nothing do not get there.
+        weighted = sample_weight is not None or getattr(self, "class_weight", None) is not None
         X, y = validate_data(  # noqa: N806
             self,
             X,
@@ -146,6 +148,7 @@ class VerifiedMLP(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # sc
             y_numeric=self._loss == "mse",
             dtype=self._net.dtype if goes_on else (np.float64, np.float32),
             order="C",
+            ensure_all_finite=weighted,
             reset=not goes_on,
         )
         targets, outputs = self._targets(y, X.dtype, goes_on)
@@ -167,9 +170,13 @@ class VerifiedMLP(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # sc
             X, targets, weights = parts[:3]  # noqa: N806
         if optimiser is None:
             optimiser = self._new_optimiser(outputs)
-        history, scores = self._train(
-            net, optimiser, X, targets, weights, parts and parts[3:5], once, goes_on
-        )
+        try:
+            history, scores = self._train(
+                net, optimiser, X, targets, weights, parts and parts[3:5], once, goes_on
+            )
+        except ValueError:
+            assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")  # in scikit-learn's words
+            raise
         self._net, self._optimiser = net, optimiser
         self._note(history, scores, len(X), goes_on)
         if history.interrupted:
