@@ -175,7 +175,9 @@ class VerifiedMLP(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # sc
                 net, optimiser, X, targets, weights, parts and parts[3:5], once, goes_on
             )
         except ValueError:
-            assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")  # in scikit-learn's words
+            assert_all_finite(
+                X, estimator_name=type(self).__name__, input_name="X"
+            )  # in scikit-learn's words
             raise
         self._net, self._optimiser = net, optimiser
         self._note(history, scores, len(X), goes_on)

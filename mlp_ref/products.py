@@ -25,6 +25,9 @@ UNPACKED_TRANSPOSED = 1_200
 LONG = 32
 """... and its sums no fewer terms than this."""
 
+FEW_ROWS = 64
+"""Rows up to which the gradient of a weight is made of blocks also on processors where nothing else is."""
+
 LARGE = 65_536
 """Numbers in a matrix from which the order in which BLAS reads it matters."""
 
@@ -46,12 +49,15 @@ def multiplier(layer_sizes: Sequence[int], batch: int) -> Multiply:
     Measured on an AMD EPYC with AVX-512, OpenBLAS 0.3.31, float32, one thread, as the time of a gradient with one call
     a product over that with blocks: 1.10 for layers 784-128-10 at 128 rows, 1.16 for nine layers of 256 at 256 rows,
     1.07 for 784-300-100-10 at 64 rows, 1.02 for 784-512-512-10 at 256 rows. On an Intel Xeon of the fourth generation
-    it is 0.99, 0.81, 0.98 and 0.59, and 0.83 for 784-100-10 at 200 rows; with OpenBLAS's kernels for processors without
-    AVX-512 it would be 0.7 of AMD's. In both, every product is one call.
+    it is 0.99, 0.81, 0.98 and 0.59, and 0.83 for 784-100-10 at 200 rows; there blocks pay only for the gradient of a
+    weight over few rows (1024 x 1024: 1.99 at 16 rows, 1.73 at 32, 0.93 at 64; 784 x 300: 1.78, 1.44, 1.22). With
+    OpenBLAS's kernels for processors without AVX-512 it would be 0.7 of AMD's, so that there every product is one call.
     """
     if not is_large_product(layer_sizes, batch):
         return np.ndarray.dot  # the method: np.dot takes twice as long to look at its arguments
-    return product_in_blocks if _blocks_pay() else whole_product
+    if not _has_small_kernels():
+        return whole_product
+    return product_in_blocks if blas.is_amds() else product_of_few_rows
 
 
 def is_large_product(layer_sizes: Sequence[int], batch: int) -> bool:
@@ -66,6 +72,12 @@ def whole_product(a: Floats, b: Floats, out: Floats | None) -> Floats:
         # for 32 rows and 1024 x 1024 weights, that takes two thirds of the time.
         return b.T.dot(a.T, out.reshape(b.shape[1], len(a))).T
     return a.dot(b, out)
+
+
+def product_of_few_rows(a: Floats, b: Floats, out: Floats | None) -> Floats:
+    """Multiply in blocks for the gradient of a weight, ``x.T @ dz``, over few rows, and by one call otherwise."""
+    multiply = product_in_blocks if a.shape[1] <= FEW_ROWS and not a.flags.c_contiguous else whole_product
+    return multiply(a, b, out)
 
 
 def product_in_blocks(a: Floats, b: Floats, out: Floats | None) -> Floats:
@@ -111,6 +123,6 @@ def _block(m: int, k: int, n: int, straight: bool, b_straight: bool) -> tuple[in
     return None
 
 
-def _blocks_pay() -> bool:
-    """Return True where OpenBLAS multiplies with AVX-512 on a processor of AMD's, in one thread."""
-    return blas.kernel() in blas.AVX512_KERNELS and blas.threads() == 1 and blas.is_amds()
+def _has_small_kernels() -> bool:
+    """Return True where OpenBLAS multiplies with AVX-512, in one thread."""
+    return blas.kernel() in blas.AVX512_KERNELS and blas.threads() == 1

@@ -8,6 +8,9 @@ from mlp_ref.params import as_layers, flatten, parameter_count
 SHAPES = [(256, 256, 256), (32, 1024, 600), (64, 784, 300), (127, 131, 137), (100, 784, 64), (16, 300, 1000)]
 
 
+WAYS = [products.whole_product, products.product_in_blocks, products.product_of_few_rows]
+
+
 def operands(shape, kind, dtype=np.float64):
     """The operands of a layer's three products: forward, gradient of the weight, gradient of the input."""
     m, k, n = shape
@@ -19,7 +22,7 @@ def operands(shape, kind, dtype=np.float64):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", ["forward", "weight", "input"])
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("multiply", [products.whole_product, products.product_in_blocks])
+@pytest.mark.parametrize("multiply", WAYS)
 def test_a_product_lies_within_its_bound_and_in_the_memory_given(multiply, shape, kind, dtype):
     a, b = operands(shape, kind, dtype)
     out = np.full((a.shape[0], b.shape[1]), np.nan, dtype)
@@ -32,7 +35,7 @@ def test_a_product_lies_within_its_bound_and_in_the_memory_given(multiply, shape
     assert np.all(np.abs(product - exact) <= bound)
 
 
-@pytest.mark.parametrize("multiply", [products.whole_product, products.product_in_blocks])
+@pytest.mark.parametrize("multiply", WAYS)
 def test_a_product_into_a_part_of_a_vector_leaves_the_rest_alone(multiply):
     a, b = operands((64, 784, 256), "weight")
     flat = np.zeros(10 + a.shape[0] * b.shape[1] + 10)
@@ -42,7 +45,7 @@ def test_a_product_into_a_part_of_a_vector_leaves_the_rest_alone(multiply):
     assert not flat[-10:].any()
 
 
-@pytest.mark.parametrize("multiply", [products.whole_product, products.product_in_blocks])
+@pytest.mark.parametrize("multiply", WAYS)
 @pytest.mark.parametrize("shape", [(256, 256, 256), (8, 300, 300)])
 @pytest.mark.parametrize("kind", ["forward", "input"])
 def test_without_memory_given_a_product_is_new(multiply, shape, kind):
@@ -113,7 +116,8 @@ def test_small_networks_multiply_by_the_plain_method():
         (2, "SkylakeX", True, products.whole_product),
         (1, "Haswell", True, products.whole_product),
         (1, "", True, products.whole_product),
-        (1, "SkylakeX", False, products.whole_product),
+        (1, "SkylakeX", False, products.product_of_few_rows),
+        (2, "SkylakeX", False, products.whole_product),
     ],
 )
 def test_large_networks_multiply_in_blocks_where_openblas_has_avx512_on_amds_processors_and_one_thread(
@@ -140,3 +144,17 @@ def test_the_gradient_is_the_same_up_to_rounding_in_blocks(hidden):
     (value, grads), (value_in_blocks, grads_in_blocks) = results
     assert value_in_blocks == pytest.approx(value, rel=1e-13)
     np.testing.assert_allclose(grads_in_blocks, grads, rtol=0, atol=1e-14, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind", "blocks"),
+    [(64, "weight", True), (65, "weight", False), (64, "forward", False), (64, "input", False)],
+)
+def test_on_other_processors_blocks_are_for_the_gradient_of_a_weight_over_few_rows(
+    monkeypatch, rows, kind, blocks
+):
+    used = []
+    monkeypatch.setattr(products, "product_in_blocks", lambda *given: used.append(True))
+    monkeypatch.setattr(products, "whole_product", lambda *given: used.append(False))
+    products.product_of_few_rows(*operands((rows, 784, 300), kind), None)
+    assert used == [blocks]

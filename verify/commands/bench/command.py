@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ NAMES = {**GRADIENTS, **EPOCHS, **PREDICTIONS}
 
 EPOCH_ROWS = 60_000
 """Rows of the training set: as many as MNIST has."""
+
+SECONDS = 6.0
+"""Seconds of the rounds of one cell."""
 
 INTERRUPTED = 130
 
@@ -49,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hidden", choices=("sigmoid", "tanh", "relu", "identity"), default="sigmoid")
     parser.add_argument(
         "--threads", nargs="+", type=int, default=[1], metavar="N", help="for everyone; default: 1"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=SECONDS,
+        metavar="S",
+        help="for the rounds of one cell; an epoch gets three times as many; default: %(default)g",
     )
     parser.add_argument("--quick", action="store_true", help="few cells, few rounds, float32: under a minute")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
@@ -104,6 +115,8 @@ def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot be done, before anything takes time."""
     for threads in args.threads:
         crew_cores(threads)
+    if not 0 < args.seconds < math.inf:
+        raise ValueError(f"--seconds must be positive, got {args.seconds}")
     for text in args.cells or ():
         Cell.parse(text)
     for name in args.peers or ():
@@ -135,7 +148,7 @@ def _measure(args: argparse.Namespace, found: Results) -> None:
                 found.gradients.append(row)
     if args.training:
         for threads in args.threads:
-            effort = _settled(Effort(seconds=20, fewest=3, most=7), threads)
+            effort = _settled(Effort(seconds=3 * args.seconds, fewest=3, most=7), threads)
             for row in _rows("epoch", _epoch_tasks(args), args, threads, effort, found):
                 found.training.append(row)
     if args.prediction:
@@ -209,7 +222,7 @@ def _prediction_tasks(args: argparse.Namespace) -> list[Task]:
 
 def _effort(args: argparse.Namespace, threads: int) -> Effort:
     quick = Effort(seconds=2, fewest=3, most=11, turn=0.005)
-    return _settled(quick if args.quick else Effort(), threads)
+    return _settled(quick if args.quick else Effort(seconds=args.seconds), threads)
 
 
 def _settled(effort: Effort, threads: int) -> Effort:
