@@ -1,6 +1,9 @@
 """Compare the estimators with scikit-learn's own: accuracy over seeds, the time of ``fit`` and of ``predict``.
 
-    python benchmarks/against_sklearn.py [accuracy] [fit] [predict]
+    python benchmarks/against_sklearn.py [accuracy] [fit] [predict] [products]
+
+The last table says how much of either ``fit`` is products of matrices, and so how much faster any network in NumPy
+could be.
 
 Both get the same rows, layers, solver, batch size, learning rate and number of epochs, and no early stop; they draw
 their own first weights and their own order of the rows. Times are taken in turns, ours and theirs in one process, and
@@ -14,12 +17,14 @@ held-out rows of diabetes varies by far more than a point from seed to seed.)
 from __future__ import annotations
 
 import argparse
+import cProfile
 import os
 import statistics
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -120,29 +125,77 @@ def rows_like_mnist(rows: int, dtype: Any) -> tuple[Any, Any]:
     return x.astype(dtype), rng.integers(0, 10, rows)
 
 
+def fits() -> Iterator[tuple[str, list[Callable[[], object]]]]:
+    """Give the trainings that are compared: what each is, and the calls that do it, ours first."""
+    x, y = load_digits(return_X_y=True)
+    for name, rows, epochs in (("digits, 1,797 x 64", 1_797, 20), ("60,000 x 784", 60_000, 1)):
+        for dtype in ("float32", "float64"):
+            digits = name.startswith("digits")
+            data, labels = ((x / 16).astype(dtype), y) if digits else rows_like_mnist(rows, dtype)
+            for solver in ("sgd", "adam"):
+                setting = {
+                    "hidden_layer_sizes": (100,),
+                    "max_iter": epochs,
+                    "random_state": 0,
+                    "solver": solver,
+                }
+                calls: list[Callable[[], object]] = [
+                    partial(_fit, side, setting, data, labels) for side in (0, 1)
+                ]
+                yield f"{name:30}{dtype:9}{solver:8}", calls
+
+
+def _fit(side: int, setting: dict[str, Any], data: Any, labels: Any) -> None:
+    quiet_fit(made("classifier", side, **setting), data, labels)
+
+
 def fit_times(rounds: int) -> None:
     """Print how much longer scikit-learn takes for the same epochs."""
     print("fit: median times in seconds, and scikit-learn's in units of ours\n")
     print(f"{'rows':30}{'dtype':9}{'solver':8}{'ours':>9}{'sklearn':>10}{'ratio':>8}")
-    x, y = load_digits(return_X_y=True)
-    jobs = [("digits, 1,797 x 64", x / 16, y, (100,), 20, dtype) for dtype in ("float32", "float64")]
-    jobs += [
-        ("60,000 x 784", *rows_like_mnist(60_000, dtype), (100,), 1, dtype)
-        for dtype in ("float32", "float64")
-    ]
-    for name, rows, labels, layers, epochs, dtype in jobs:
-        data = rows.astype(dtype)
-        for solver in ("sgd", "adam"):
-            setting = {"hidden_layer_sizes": layers, "max_iter": epochs, "random_state": 0, "solver": solver}
-            calls = [
-                lambda side=side, setting=setting, data=data, labels=labels: quiet_fit(
-                    made("classifier", side, **setting), data, labels
-                )
-                for side in (0, 1)
-            ]
-            mine, other, ratio = ratios(*calls, rounds)
-            print(f"{name:30}{dtype:9}{solver:8}{mine:9.3f}{other:10.3f}{ratio:8.2f}", flush=True)
+    for title, calls in fits():
+        mine, other, ratio = ratios(calls[0], calls[1], rounds)
+        print(f"{title}{mine:9.3f}{other:10.3f}{ratio:8.2f}", flush=True)
     print()
+
+
+def product_shares(rounds: int) -> None:
+    """Print what the products of matrices take of each ``fit``, in the processor's time.
+
+    The last column is the ratio that there would be if ours took no time but that of its products.
+    """
+    print("fit: the processor's time in seconds, the least of the rounds; what the products take of it\n")
+    print(
+        f"{'rows':30}{'dtype':9}{'solver':8}{'ours':>9}{'products':>10}{'sklearn':>9}{'products':>10}{'limit':>8}"
+    )
+    for title, calls in fits():
+        whole, products = [], []
+        for call in calls:
+            call()
+            times = []
+            for _ in range(rounds):
+                begin = time.process_time()
+                call()
+                times.append(time.process_time() - begin)
+            whole.append(min(times))
+            products.append(min(_seconds_of_products(call) for _ in range(rounds)))
+        print(
+            f"{title}{whole[0]:9.3f}{products[0]:10.3f}{whole[1]:9.3f}{products[1]:10.3f}"
+            f"{whole[1] / products[0]:8.2f}",
+            flush=True,
+        )
+    print()
+
+
+def _seconds_of_products(call: Callable[[], object]) -> float:
+    profile = cProfile.Profile(time.process_time)
+    profile.runcall(call)
+    names = ("<method 'dot' of 'numpy.ndarray' objects>", "safe_sparse_dot")
+    return sum(
+        entry.inlinetime
+        for entry in profile.getstats()
+        if (entry.code if isinstance(entry.code, str) else entry.code.co_name) in names
+    )
 
 
 def predict_times(rounds: int) -> None:
@@ -174,7 +227,10 @@ def main() -> int:
     """Print the tables that are asked for, and return the exit status."""
     parser = argparse.ArgumentParser(description="The estimators against scikit-learn's own.")
     parser.add_argument(
-        "tables", nargs="*", choices=["accuracy", "fit", "predict", []], help="(default: all)"
+        "tables",
+        nargs="*",
+        choices=["accuracy", "fit", "predict", "products", []],
+        help="(default: all but the last)",
     )
     parser.add_argument("--seeds", type=int, default=5, help="(default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=7, help="of times (default: %(default)s)")
@@ -188,6 +244,8 @@ def main() -> int:
         fit_times(options.rounds)
     if "predict" in tables:
         predict_times(options.rounds)
+    if "products" in tables:
+        product_shares(options.rounds)
     return int(not good)
 
 

@@ -107,6 +107,8 @@ def run(*arguments):
     [
         (["--cells", "784"], "error: a cell must be layer sizes @ batch"),
         (["--threads", "0"], "error: threads must be between 1 and"),
+        (["--seconds", "0"], "error: --seconds must be positive, got 0.0"),
+        (["--seconds", "nan"], "error: --seconds must be positive, got nan"),
         (
             ["--peers", "tensorflow"],
             "error: peers must be of mlp_ref, mlp_ref_call, workspace, products, jax_jit",
