@@ -1,7 +1,7 @@
 """Judge by the files of ``python -m verify vectors DIR`` alone: ``python benchmarks/layer_vectors.py DIR``.
 
 The right backward passes in NumPy that the tests have must pass every test of ``DIR/layers.json``. No oracle takes
-part: the reader is the one of the tests, thirty lines without JAX. Exit status 1 where one is rejected.
+part: the reader is the one of the tests, some forty lines without JAX. Exit status 1 where one is rejected.
 """
 
 import sys

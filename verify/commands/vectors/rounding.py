@@ -91,7 +91,7 @@ def bounds_around(
     """
     around = [
         above(Fraction(e) + abs(Fraction(v) - Fraction(float(near))), expected.dtype.name)
-        if math.isfinite(v) and math.isfinite(e)
+        if math.isfinite(v) and math.isfinite(e) and math.isfinite(near)
         else math.inf
         for v, e, near in zip(value.ravel().tolist(), bound.ravel().tolist(), expected.flat, strict=True)
     ]

@@ -72,7 +72,8 @@ def mistakes_of(reference: Reference) -> tuple[LayerMistake, ...]:
 
     Dividing by the batch, say, changes nothing where the output is one number.
     """
-    drafts = [one for _, one in _drafts(reference, candidates(reference, "float64", 70, 0))]
+    cases = candidates(reference, "float64", 70, 0)
+    drafts = [draft(reference, case, truths_of(reference, case)) for case in cases]
     return tuple(
         mistake
         for mistake in LAYER_CATALOGUE
@@ -141,7 +142,7 @@ def _drafts(reference: Reference, cases: Iterable[LayerCase]) -> Iterator[tuple[
     for case in cases:
         truths = truths_of(reference, case)
         one = draft(reference, case, truths)
-        if one is not None and len(one.answers) <= _CHOICES:
+        if one.says_something and len(one.answers) <= _CHOICES:
             yield case, one
 
 

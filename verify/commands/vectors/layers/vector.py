@@ -95,6 +95,14 @@ class LayerVector:
         """Return how many numbers it has."""
         return sum(array.size for array in self.arrays)
 
+    @property
+    def says_something(self) -> bool:
+        """Tell whether every expected value is finite, and some bound is."""
+        expected, bounds = (
+            np.concatenate([part.ravel() for answer in self.answers for part in answer[i]]) for i in (0, 1)
+        )
+        return bool(np.isfinite(expected).all() and np.isfinite(bounds).any())
+
     def accepts(self, gradients: Sequence[Any]) -> bool:
         """Tell whether gradients are one of the answers."""
         return any(answer.accepts(gradients) for answer in self.answers)
@@ -125,18 +133,11 @@ def _flat(pairs: Sequence[tuple[Array, Array]]) -> list[Array]:
     return [part for pair in pairs for part in pair]
 
 
-def draft(reference: Reference, case: LayerCase, truths: Sequence[LayerTruth]) -> LayerVector | None:
-    """A vector as it will be, with the reference's own values in place of certified ones, which take longer.
-
-    None where a value or a bound is not finite.
-    """
-    if not all(np.isfinite(part).all() for truth in truths for part in _flat(truth.gradient)):
-        return None
-    return _made(
-        reference,
-        case,
-        [(truth, [value.astype(case.dtype) for value, _ in truth.gradient]) for truth in truths],
-    )
+def draft(reference: Reference, case: LayerCase, truths: Sequence[LayerTruth]) -> LayerVector:
+    """A vector as it will be, with the reference's own values in place of certified ones, which take longer."""
+    with np.errstate(over="ignore"):
+        answers = [(truth, [value.astype(case.dtype) for value, _ in truth.gradient]) for truth in truths]
+    return _made(reference, case, answers)
 
 
 def vector(reference: Reference, case: LayerCase, truths: Sequence[LayerTruth]) -> LayerVector | None:
