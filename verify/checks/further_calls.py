@@ -6,7 +6,7 @@ two answers have in common tells more: a stale cache, an accumulation, memory th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +14,13 @@ import numpy as np
 from verify.case.case import Call
 from verify.checks.questions import require_within_bounds, share_memory
 from verify.evaluate.array import Array
+from verify.evaluate.bounds import Pair
 from verify.evaluate.formats import limits, widened
 from verify.reference.judge import judge
 from verify.reference.spec import Spec
-from verify.reference.tensor import tensor_names
+from verify.reference.tensor import Tensor, tensor_names
 from verify.reference.truth import tensors_of
-from verify.subject.call import AnsweredCall, Failed, widen_by_recovery
+from verify.subject.call import AnsweredCall, Failed
 
 FURTHER_CALLS: dict[str, Callable[[Call], Call]] = {
     "repeat": lambda call: call,
@@ -49,37 +50,44 @@ def require_further_call(check: str, first: AnsweredCall) -> None:
     # Not bit by bit: a library may sum in another order when the same numbers lie elsewhere in memory.
     pairs, tensors = second.pairs, tensors_of(second.gradient)
     if judge(pairs, tensors, second.dtype).verdict == "wrong":
-        require_within_bounds(check, pairs, tensors, second.dtype, detail=_how(kept, second, same))
+        require_within_bounds(
+            check,
+            pairs,
+            tensors,
+            second.dtype,
+            detail=second_from_first(kept, tensors, pairs, second.dtype, same),
+        )
     for name, before, now in zip(tensor_names(len(kept) // 2), kept, tensors_of(first.gradient), strict=True):
         if before.tobytes() != now.tobytes():
             raise Failed(check, "wrong", f"a second call overwrote the first call's gradient of the {name}")
     _require_apart(first, second)
 
 
-def _how(first: list[Array], second: AnsweredCall, same: bool) -> str:
-    """Say how a wrong second answer comes from the first, where it does."""
-    now = tensors_of(second.gradient)
-    answered = any(tensor.any() for tensor in first)  # zeros may be right for both
-    if answered and not same and all(np.array_equal(a, b) for a, b in zip(now, first, strict=True)):
+def second_from_first(
+    first: list[Array],
+    second: list[Array],
+    pairs: list[Pair],
+    dtype: str,
+    same: bool,
+    names: Sequence[Tensor] | None = None,
+) -> str:
+    """Say how a wrong second answer comes from the first, where it does; empty where it does not.
+
+    ``pairs`` are the (value, bound) pairs of the second answer; ``same`` says that its call was that of the first.
+    """
+    if not any(tensor.any() for tensor in first):  # zeros may be right for both
+        return ""
+    if not same and all(np.array_equal(a, b) for a, b in zip(second, first, strict=True)):
         return "it answers a second call, with other values, as it answered the first: a stale cache"
-    if not _adds_up(first, second):
+    # The first plus its own truth: within the bound, and two roundings of the sum.
+    sums = [np.asarray(tensor, dtype=np.float64) for tensor in second]
+    u = limits(dtype).eps
+    around = [(value, bound + u * abs(total)) for (value, bound), total in zip(pairs, sums, strict=True)]
+    added = [total - widened(before) for total, before in zip(sums, first, strict=True)]
+    if judge(around, added, dtype, names=names).verdict != "verified":
         return ""
     which = "the second answer" if same else "the second call's answer"
     return f"it accumulates: {which} is the sum of both"
-
-
-def _adds_up(first: list[Array], second: AnsweredCall) -> bool:
-    """Tell if an answer is the first plus its own truth: within the bound, and two roundings of the sum."""
-    if not any(tensor.any() for tensor in first):
-        return False
-    sums = [np.asarray(tensor, dtype=np.float64) for tensor in tensors_of(second.gradient)]
-    u = limits(second.dtype).eps
-    pairs = [
-        (value, bound + u * abs(total))
-        for (value, bound), total in zip(widen_by_recovery(second.truth, second.gradient), sums, strict=True)
-    ]
-    added = [total - widened(before) for total, before in zip(sums, first, strict=True)]
-    return judge(pairs, added, second.dtype).verdict == "verified"
 
 
 def _require_apart(first: AnsweredCall, second: AnsweredCall) -> None:

@@ -12,10 +12,12 @@ import numpy as np
 
 from verify.case.layers.case import LayerCase
 from verify.case.layers.values import LayerArrays
+from verify.checks.further_calls import second_from_first
 from verify.checks.layer_choices import judged_at_ties
+from verify.checks.questions import failure_of, require_within_bounds, share_memory
 from verify.evaluate.array import Array
 from verify.reference.backward import LayerTruth, Reference, Setting
-from verify.reference.judge import Judgement, judge, small
+from verify.reference.judge import Judgement, judge
 from verify.reference.tensor import Tensor
 from verify.subject.call import Failed, call_function
 from verify.subject.layers.reading import read_gradient, read_outputs
@@ -118,20 +120,13 @@ def examine_layer_case(
     if call.returned.outputs is not None:
         outputs = read_outputs(call.returned.outputs, call.setting)
         names = layer_output_names(len(outputs))
-        judgement = judge(call.truth.outputs, outputs, case.dtype, names=names)
-        if judgement.verdict == "wrong":
-            raise _failure("forward", CHECKS["forward"], judgement, case.dtype)
+        require_within_bounds("forward", call.truth.outputs, outputs, case.dtype, names, CHECKS["forward"])
     judgement = _require_right(call, "gradient", choices=choices)
     if follow_up == "repeat":
         _require_repeated(target, run, reference, call)
     elif follow_up == "second_call":
         _require_second_call(target, run, reference, call)
     return judgement
-
-
-def _failure(check: str, detail: str, judgement: Judgement, dtype: str) -> Failed:
-    """Return what is raised where a judgement is "wrong"; `verify.checks.adjudicate` may know better later."""
-    return Failed(check, "imprecise" if small(judgement, dtype) else "wrong", detail, judgement)
 
 
 def _require_right(
@@ -156,7 +151,7 @@ def beside_truth(
         if choices is not None:
             choices[name] += 1
         return found, truth
-    raise _failure(check, detail or CHECKS[check], judgement, dtype)
+    raise failure_of(check, judgement, dtype, detail or CHECKS[check])
 
 
 def layer_output_names(number: int) -> list[Tensor]:
@@ -194,17 +189,13 @@ def _require_own_memory(call: LayerCall, arrays: LayerArrays) -> None:
     names = call.setting.reference.gradient_names
     for i, (name, tensor) in enumerate(zip(names, call.gradient, strict=True)):
         for other, leaf in inputs:
-            if _share(tensor, np.asarray(leaf)):
+            if share_memory(tensor, np.asarray(leaf)):
                 raise Failed("aliasing", "wrong", f"the gradient of {name} shares memory with {other}")
-        if any(_share(tensor, np.asarray(cotangent)) for cotangent in arrays.cotangents):
+        if any(share_memory(tensor, np.asarray(cotangent)) for cotangent in arrays.cotangents):
             continue
         for other, before in zip(names[:i], call.gradient, strict=False):
-            if _share(tensor, before):
+            if share_memory(tensor, before):
                 raise Failed("aliasing", "wrong", f"the gradients of {other} and of {name} share memory")
-
-
-def _share(a: Array, b: Array) -> bool:
-    return np.may_share_memory(a, b) and np.shares_memory(a, b)
 
 
 def _require_repeated(target: LayerTarget, run: Run, reference: Reference, first: LayerCall) -> None:
@@ -219,23 +210,14 @@ def _require_repeated(target: LayerTarget, run: Run, reference: Reference, first
 
 
 def _require_same(second: LayerCall, kept: list[Array], detail: str) -> None:
-    if _adds_up(second, kept):
-        detail = "it accumulates: the second answer is the sum of both"
-    _require_right(second, "repeat", detail)
+    _require_right(second, "repeat", _second_from_first(second, kept, same=True) or detail)
 
 
 def _require_second_call(target: LayerTarget, run: Run, reference: Reference, first: LayerCall) -> None:
     """A second call, with other values, is answered correctly, and leaves the first answer as it was."""
     kept = [tensor.copy() for tensor in first.gradient]
     second = call_layer(target, run, reference, next_case(first.case))
-    detail = CHECKS["second_call"]
-    answered = any(tensor.any() for tensor in kept)  # zeros may be right for both
-    if answered and all(
-        np.array_equal(now, before) for now, before in zip(second.gradient, kept, strict=True)
-    ):
-        detail = "it answers a second call, with other values, as it answered the first: a stale cache"
-    elif _adds_up(second, kept):
-        detail = "it accumulates: the second call's answer is the sum of both"
+    detail = _second_from_first(second, kept, same=False) or CHECKS["second_call"]
     _require_right(second, "second_call", detail)
     for name, before, now in zip(reference.gradient_names, kept, first.gradient, strict=True):
         if before.tobytes() != now.tobytes():
@@ -249,16 +231,6 @@ def next_case(case: LayerCase) -> LayerCase:
     return replace(case, seed=case.seed + 1)
 
 
-def _adds_up(second: LayerCall, first: list[Array]) -> bool:
-    """Tell if a second answer is the first plus its own truth: within the bound, and two roundings of the sum."""
-    if not any(tensor.any() for tensor in first):
-        return False
-    u = float(np.finfo(np.dtype(second.case.dtype).type).eps)
-    sums = [np.asarray(tensor, dtype=np.float64) for tensor in second.gradient]
-    pairs = [
-        (value, bound + u * abs(total))
-        for (value, bound), total in zip(second.truth.gradient, sums, strict=True)
-    ]
-    added = [total - before for total, before in zip(sums, first, strict=True)]
-    names = [Tensor(name) for name in second.setting.reference.gradient_names]
-    return judge(pairs, added, second.case.dtype, names=names).verdict == "verified"
+def _second_from_first(second: LayerCall, first: list[Array], same: bool) -> str:
+    names = layer_tensor_names(second.setting.reference)
+    return second_from_first(first, second.gradient, second.truth.gradient, second.case.dtype, same, names)

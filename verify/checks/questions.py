@@ -126,14 +126,19 @@ def require_within_bounds(
     detail: str = "",
     reference: Truth | None = None,
 ) -> Judgement:
-    """Judge results; raise Failed, with the verdict that the numbers allow, where one is outside its bound.
+    """Judge results; raise Failed, with the verdict that the numbers allow, where one is outside its bound."""
+    judgement = judge(list(pairs), list(tensors), dtype, reference, names)
+    if judgement.verdict == "wrong":
+        raise failure_of(check, judgement, dtype, detail)
+    return judgement
+
+
+def failure_of(check: str, judgement: Judgement, dtype: str, detail: str = "") -> Failed:
+    """Return what is raised where a judgement is "wrong".
 
     An error under sqrt(u) of its tensor's scale is called imprecise until `verify.checks.adjudicate` knows better.
     """
-    judgement = judge(list(pairs), list(tensors), dtype, reference, names)
-    if judgement.verdict == "wrong":
-        raise Failed(check, "imprecise" if small(judgement, dtype) else "wrong", detail, judgement)
-    return judgement
+    return Failed(check, "imprecise" if small(judgement, dtype) else "wrong", detail, judgement)
 
 
 def share_memory(a: Array, b: Array) -> bool:
