@@ -119,7 +119,15 @@ def sweep(
             progress(standing.judged, standing.cases)
 
     where = _named(gradient)
-    listed = [specs] if specs is None or isinstance(specs, Spec) else list(specs)
+    if specs is None or isinstance(specs, Spec):
+        listed: Sequence[Spec | None] = [specs]
+    elif isinstance(specs, Sequence) and specs and all(isinstance(spec, Spec) for spec in specs):
+        listed = specs
+    else:
+        raise TypeError(
+            f"specs must be a Spec or a list of them; got {specs!r}. verify.check takes a JAX loss, "
+            "verify.check_backward a layer"
+        )
     return sweep_places(
         [SweepPlace(where, spec) for spec in listed],
         where.rpartition(":")[2],

@@ -236,6 +236,13 @@ def test_a_program_is_swept_by_a_file_and_a_changed_program_is_another_sweep(tmp
     [
         (lambda params, x, y: None, {}, "gradient must be one that other processes can load"),
         (f"{FILE}:right", {"cases": 0}, "cases must be a positive integer; got 0"),
+        (f"{FILE}:right", {"shard": 0}, "shard must be a positive integer; got 0"),
+        (
+            f"{FILE}:right",
+            {"specs": len},
+            r"specs must be a Spec or a list of them; got <built-in function len>",
+        ),
+        (f"{FILE}:right", {"specs": []}, r"specs must be a Spec or a list of them; got \[\]"),
         (f"{FILE}:right", {"workers": 0}, "workers must be a positive integer; got 0"),
         (f"{FILE}:nothing", {}, "has no 'nothing'"),
         (f"{FILE}:right", {"regimes": ["odd"]}, "regimes must be a non-empty list"),
