@@ -1,4 +1,4 @@
-"""Other evaluators as witnesses: XLA shows that the NumPy evaluator speaks for JAX, balls that its bounds hold."""
+"""Other evaluators: XLA shows that the NumPy evaluator speaks for JAX, balls that its bounds hold."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def cross_check(
     Raises
     ------
     Disagreement
-        When a witness contradicts the NumPy evaluator.
+        When one of them contradicts the NumPy evaluator.
     """
     budget = budget or Budget()
     ran = {"XLA": 0, "certified balls": 0}

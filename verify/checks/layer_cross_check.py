@@ -1,4 +1,4 @@
-"""Witnesses about a layer's case: XLA and balls about the oracle, a higher precision about the judged code."""
+"""Other evaluators of a layer's case: XLA and balls test the oracle, a higher precision tests the judged code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def cross_check_layer(
     Raises
     ------
     Disagreement
-        When a witness contradicts the NumPy evaluator.
+        When one of them contradicts the NumPy evaluator.
     """
     for case in by_xla:
         worst_xla_error(reference, case)

@@ -110,46 +110,46 @@ def explain(
     if spec.weighted:
         return Diagnosis(text="no diagnosis: the catalogue is for rows without weights", unobserved=True)
     budget = Budget(seconds)
-    witness = _witness(target, spec, labels or target.labels, budget.stage(seconds / 2))
-    if witness is None:
+    evidence = _evidence(target, spec, labels or target.labels, budget.stage(seconds / 2))
+    if evidence is None:
         return Diagnosis(
             text="no diagnosis: no call returned a gradient that could be compared", unobserved=True
         )
-    if witness.explains(()):
+    if evidence.explains(()):
         return Diagnosis()
-    survivors = search.survivors(witness, search.singles(spec), budget)
-    if not survivors and random_feedback(_shared(target), witness):
+    survivors = search.survivors(evidence, search.singles(spec), budget)
+    if not survivors and random_feedback(_shared(target), evidence):
         survivors = [(_named("weight_random"),)]
     if not survivors:
         survivors = search.first_survivors(
-            witness, search.grammar(Sketch(witness)), budget, lambda: _shared(target)
+            evidence, search.grammar(Sketch(evidence)), budget, lambda: _shared(target)
         )
     if not survivors and pairs:
-        survivors = search.survivors(witness, search.pairs(spec), budget)
+        survivors = search.survivors(evidence, search.pairs(spec), budget)
     if not survivors and pairs:
-        survivors = search.triples(witness, budget)
+        survivors = search.triples(evidence, budget)
     if not survivors and pairs:
-        for other, found in search.other_losses(witness, budget):
-            view = Evidence(other, witness.observations)
+        for other, found in search.other_losses(evidence, budget):
+            view = Evidence(other, evidence.observations)
             found = search.separate(lambda: _shared(target), view, found)
             return _diagnosis(view, found, declared=spec)
-    survivors = search.separate(lambda: _shared(target), witness, survivors)
+    survivors = search.separate(lambda: _shared(target), evidence, survivors)
     if not survivors:
         tried = "alone or in pairs" if pairs else "alone"
         if budget.spent:
             tried += f", as far as tried in {max(seconds, 0.0):.1f} s"
-        return Diagnosis(text=localise(witness, tried))
-    return _diagnosis(witness, survivors)
+        return Diagnosis(text=localise(evidence, tried))
+    return _diagnosis(evidence, survivors)
 
 
 def _diagnosis(
-    witness: Evidence, survivors: list[tuple[Mistake, ...]], declared: Spec | None = None
+    evidence: Evidence, survivors: list[tuple[Mistake, ...]], declared: Spec | None = None
 ) -> Diagnosis:
     names = list(dict.fromkeys(tuple(m.name for m in mistakes) for mistakes in survivors))
-    text = _text(witness, survivors)
+    text = _text(evidence, survivors)
     if declared is not None:
-        text = f"as the gradient of {witness.spec} (you declared {declared}):\n{text}"
-    return Diagnosis(names[0], tuple(names[1:]), text, found=tuple(survivors[0]), spec=witness.spec)
+        text = f"as the gradient of {evidence.spec} (you declared {declared}):\n{text}"
+    return Diagnosis(names[0], tuple(names[1:]), text, found=tuple(survivors[0]), spec=evidence.spec)
 
 
 def _shared(target: Target) -> GradientFunction:
@@ -157,7 +157,7 @@ def _shared(target: Target) -> GradientFunction:
     return target.session() if target.session else target.gradient
 
 
-def _witness(target: Target, spec: Spec, labels: str, budget: Budget) -> Evidence | None:
+def _evidence(target: Target, spec: Spec, labels: str, budget: Budget) -> Evidence | None:
     """Return what the target does, in the first of its dtypes in which it returns anything; None if in none.
 
     Formats of 16 bits tell too little to explain anything by.
@@ -204,7 +204,7 @@ def _named(name: str) -> Mistake:
 # --- what a person reads
 
 
-def _text(witness: Evidence, survivors: list[tuple[Mistake, ...]]) -> str:
+def _text(evidence: Evidence, survivors: list[tuple[Mistake, ...]]) -> str:
     lines: list[str] = []
     for number, mistakes in enumerate(survivors):
         if number:
@@ -216,7 +216,7 @@ def _text(witness: Evidence, survivors: list[tuple[Mistake, ...]]) -> str:
                 f"  right  {mistake.right}",
                 f"  {mistake.story}; hidden: {mistake.hides}",
             ]
-    lines.append("proof: " + _reasoning(witness, survivors[0]))
+    lines.append("proof: " + _reasoning(evidence, survivors[0]))
     return "\n".join(textwrap.fill(line, 96, subsequent_indent="    ") for line in lines)
 
 
@@ -227,11 +227,11 @@ def _parameters(mistake: Mistake) -> str:
     return f"   ({', '.join(said)})" if said else ""
 
 
-def _reasoning(witness: Evidence, mistakes: tuple[Mistake, ...]) -> str:
+def _reasoning(evidence: Evidence, mistakes: tuple[Mistake, ...]) -> str:
     names = " and ".join(mistake.name for mistake in mistakes)
     if names == "weight_random":
         proof = "below it the gradient is that of some B, another at each call"
     else:
-        calls = sum(len(observation.seen) for observation in witness.observations)
+        calls = sum(len(observation.seen) for observation in evidence.observations)
         proof = f"{names} gives every entry of {calls} calls, within its bound"
-    return f"{localise_tensors(witness)}; {proof}"
+    return f"{localise_tensors(evidence)}; {proof}"

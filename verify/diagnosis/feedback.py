@@ -18,7 +18,7 @@ from verify.reference.truth import GradientFunction
 _SMALL = float(np.sqrt(np.finfo(np.float64).eps / 2))
 
 
-def random_feedback(gradient: GradientFunction, witness: Evidence) -> bool:
+def random_feedback(gradient: GradientFunction, evidence: Evidence) -> bool:
     """Tell whether the delta below the output goes through a matrix that is drawn anew at each call.
 
     With fewer outputs than rows, and more inputs than rows, the delta of the first layer can be recovered from the
@@ -26,33 +26,33 @@ def random_feedback(gradient: GradientFunction, witness: Evidence) -> bool:
     output delta must be rounding. A rank is a decision about zeros: sqrt(u) of the largest entry makes it here, as
     where a bound is judged to say nothing.
     """
-    if len(witness.observations) < 2:  # there was no time for more
+    if len(evidence.observations) < 2:  # there was no time for more
         return False
-    labels = witness.observations[1].case.labels
+    labels = evidence.observations[1].case.labels
     first, second, *_ = observe(gradient, Case((19, 9, 3), 11, labels=labels, seed=77)).seen
     if first.returned is None or second.returned is None:
         return False
-    if not (witness.leaves_all_untouched and witness.leaves_results):
+    if not (evidence.leaves_all_untouched and evidence.leaves_results):
         return False  # that is another mistake, which this one does not account for
-    truth = witness.truth(first.call).tensors
+    truth = evidence.truth(first.call).tensors
     for result in (first.returned, second.returned):
         if [tensor.shape for layer in result for tensor in layer] != [value.shape for value, _ in truth]:
             return False
         if judge(truth[2:], result[1], "float64").verdict == "wrong":
             return False
-        if not _goes_back_through_some_matrix(witness, first.call, *result[0]):
+        if not _goes_back_through_some_matrix(evidence, first.call, *result[0]):
             return False
     return first.returned[0][0].tobytes() != second.returned[0][0].tobytes()
 
 
-def _goes_back_through_some_matrix(witness: Evidence, call: Call, dweight: Array, dbias: Array) -> bool:
+def _goes_back_through_some_matrix(evidence: Evidence, call: Call, dweight: Array, dbias: Array) -> bool:
     """Tell whether the gradient of layer 1 is that of ``da = dz @ B.T`` with some B."""
-    spec = witness.spec
+    spec = evidence.spec
     *tensors, x, _ = call.inputs()
     below = np.linalg.lstsq(x.T, dweight - spec.l2 * layers_of(tensors)[0].weight, rcond=None)[0]
     if np.max(abs(below.sum(axis=0) - dbias)) > _SMALL * np.max(abs(dbias)):
         return False
-    net = witness.net(call)
+    net = evidence.net(call)
     above = backprop.delta(net, backprop.output(net)).value
     slope = np.asarray(backprop.SLOPES[spec.hidden](net.z[0].value, net.a[1].value), dtype=float)
     for unit in range(slope.shape[1]):

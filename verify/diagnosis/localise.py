@@ -13,13 +13,13 @@ from verify.reference.tensor import Tensor, tensor_names
 from verify.reference.truth import Truth
 
 
-def _wrong_tensors(witness: Evidence, seen: ObservedCall) -> list[int] | None:
+def _wrong_tensors(evidence: Evidence, seen: ObservedCall) -> list[int] | None:
     """Return which tensors of one call are outside their bounds, in the order of the parameters; None if none
     came back.
     """
     if seen.returned is None:
         return None
-    pairs = layers_of(witness.truth(seen.call).tensors)
+    pairs = layers_of(evidence.truth(seen.call).tensors)
     if len(seen.returned) != len(pairs):
         return list(range(2 * len(pairs)))
     wrong = []
@@ -29,20 +29,20 @@ def _wrong_tensors(witness: Evidence, seen: ObservedCall) -> list[int] | None:
     return wrong
 
 
-def _telling(witness: Evidence) -> tuple[ObservedCall, list[int]] | None:
+def _telling(evidence: Evidence) -> tuple[ObservedCall, list[int]] | None:
     """The first call that shows something wrong, a network with hidden layers before one without."""
     shown = [
         (seen, wrong)
-        for observation in witness.observations
+        for observation in evidence.observations
         for seen in observation.seen
-        if (wrong := _wrong_tensors(witness, seen))
+        if (wrong := _wrong_tensors(evidence, seen))
     ]
     return shown[0] if shown else None
 
 
-def localise_tensors(witness: Evidence) -> str:
+def localise_tensors(evidence: Evidence) -> str:
     """Return which tensors are right and which are not, and what follows for the output delta."""
-    telling = _telling(witness)
+    telling = _telling(evidence)
     if telling is None:
         return "every entry is right when it is returned"
     seen, wrong = telling
@@ -63,12 +63,12 @@ def _listed(tensors: Sequence[Tensor]) -> str:
     return ", ".join(f"{' and '.join(kinds)} of layer {layer}" for layer, kinds in layers.items())
 
 
-def localise(witness: Evidence, tried: str) -> str:
+def localise(evidence: Evidence, tried: str) -> str:
     """Return what is known of a gradient that no mistake of the catalogue, ``tried`` alone or in pairs,
     accounts for.
     """
     lines = [f"not in the catalogue of mistakes, {tried}; what can be said:"]
-    telling = _telling(witness)
+    telling = _telling(evidence)
     if telling is None:
         lines.append("  each call is right when it returns; what goes wrong is between the calls")
     else:
@@ -76,29 +76,29 @@ def localise(witness: Evidence, tried: str) -> str:
         depth = len(seen.call.case.layer_sizes) - 1
         last = max(i // 2 for i in wrong)
         first = min(i for i in wrong if i // 2 == last)
-        lines.append(f"  {localise_tensors(witness)}")
+        lines.append(f"  {localise_tensors(evidence)}")
         lines.append(f"  the first that is wrong, from the output: {tensor_names(depth)[first]}")
-        lines += [f"  {pattern}" for pattern in _patterns(witness, seen, first)]
-    changing = [o for o in witness.observations if not o.repeats]
+        lines += [f"  {pattern}" for pattern in _patterns(evidence, seen, first)]
+    changing = [o for o in evidence.observations if not o.repeats]
     if changing:
-        share = f"{len(changing)} of {len(witness.observations)} cases"
+        share = f"{len(changing)} of {len(evidence.observations)} cases"
         lines.append(f"  the same call gives another answer the second time ({share})")
-    if any(seen.returned is None for o in witness.observations for seen in o.seen):
-        raised = sum(seen.returned is None for o in witness.observations for seen in o.seen)
+    if any(seen.returned is None for o in evidence.observations for seen in o.seen):
+        raised = sum(seen.returned is None for o in evidence.observations for seen in o.seen)
         lines.append(
-            f"  {raised} of {sum(len(o.seen) for o in witness.observations)} calls raised, or returned no arrays"
+            f"  {raised} of {sum(len(o.seen) for o in evidence.observations)} calls raised, or returned no arrays"
         )
     return "\n".join(lines)
 
 
-def _patterns(witness: Evidence, seen: ObservedCall, i: int) -> list[str]:
+def _patterns(evidence: Evidence, seen: ObservedCall, i: int) -> list[str]:
     """Return how the wrong tensor is related to the right one, entry by entry within the bounds."""
     assert seen.returned is not None
     depth = len(seen.call.case.layer_sizes) - 1
     if len(seen.returned) != depth:
         return [f"the gradient has {len(seen.returned)} layers; the network has {depth}"]
     got = seen.returned[i // 2][i % 2]
-    value, bound = witness.truth(seen.call).tensors[i]
+    value, bound = evidence.truth(seen.call).tensors[i]
     name = tensor_names(len(seen.returned))[i]
     if got.shape != value.shape:
         if got.ndim == 2 and got.T.shape == value.shape and np.all(abs(got.T - value) <= bound):
@@ -130,7 +130,7 @@ def _patterns(witness: Evidence, seen: ObservedCall, i: int) -> list[str]:
     right = int(np.count_nonzero(abs(got - value) <= bound))
     if not found and right:
         found.append(f"{right} of its {got.size} entries are right")
-    return found + _rows(witness, seen, i, got)
+    return found + _rows(evidence, seen, i, got)
 
 
 def _factor(got: Array, value: Array, bound: Array, axis: int | None) -> Array | None:
@@ -150,7 +150,7 @@ def _factor(got: Array, value: Array, bound: Array, axis: int | None) -> Array |
     return factor if fits and np.all(np.isfinite(factor)) else None
 
 
-def _rows(witness: Evidence, seen: ObservedCall, i: int, got: Array) -> list[str]:
+def _rows(evidence: Evidence, seen: ObservedCall, i: int, got: Array) -> list[str]:
     """Tell whether the tensor is that of a single row of the batch, or of all rows but one."""
     rows, case = seen.call.batch, seen.call.case
     if rows < 3:
@@ -162,7 +162,7 @@ def _rows(witness: Evidence, seen: ObservedCall, i: int, got: Array) -> list[str
     ):
         for r in range(rows):
             part = kept(r)
-            value, bound = Truth.of(witness.spec, [*params, x[part], y[part]], case.dtype).tensors[i]
+            value, bound = Truth.of(evidence.spec, [*params, x[part], y[part]], case.dtype).tensors[i]
             for factor in (1.0, len(part) / rows):
                 if np.all(abs(got - factor * value) <= 2 * factor * bound) and value.any():
                     return [

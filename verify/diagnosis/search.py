@@ -41,16 +41,16 @@ def grammar(sketch: Sketch) -> Iterator[Mistakes]:
             yield from ((in_rows(variant, rows),) for rows in sketch.rows(variant))
 
 
-def other_losses(witness: Evidence, budget: Budget) -> Iterator[tuple[Spec, list[Mistakes]]]:
+def other_losses(evidence: Evidence, budget: Budget) -> Iterator[tuple[Spec, list[Mistakes]]]:
     """Other losses of the same network with a mistake, where the two account for everything together."""
-    declared = witness.spec
+    declared = evidence.spec
     others = [
         replace(declared, output=output, loss=loss, reduction=reduction)
         for output, loss in OUTPUT_LOSSES
         for reduction in REDUCTIONS
         if (output, loss, reduction) != (declared.output, declared.loss, declared.reduction)
     ]
-    views = [Evidence(other, witness.observations) for other in others]
+    views = [Evidence(other, evidence.observations) for other in others]
     if any(Sketch(view).near(()) and view.explains(()) for view in views):
         return  # the loss accounts for all of it: `recognise` says so
     for view in views:
@@ -69,46 +69,46 @@ def pairs(spec: Spec, without: str = "") -> Iterator[Mistakes]:
     return ((a, b) for a, b in combinations(entries, 2) if compatible(a, b))
 
 
-def triples(witness: Evidence, budget: Budget) -> list[Mistakes]:
+def triples(evidence: Evidence, budget: Budget) -> list[Mistakes]:
     """Two mistakes that account for one kind of tensor, with a third in the other kind alone."""
     found = []
-    sketch = Sketch(witness)
+    sketch = Sketch(evidence)
     for piece, others in (("bias", (0,)), ("weight", (1,))):
-        thirds = [mistake for (mistake,) in singles(witness.spec) if mistake.touched == {piece}]
-        for pair in _within(budget, pairs(witness.spec, without=piece)):
+        thirds = [mistake for (mistake,) in singles(evidence.spec) if mistake.touched == {piece}]
+        for pair in _within(budget, pairs(evidence.spec, without=piece)):
             # A memory is a matter of the whole gradient: it cannot account for one kind of tensor.
             if any(mistake.state for mistake in pair) or not sketch.near(pair, others):
                 continue
-            if witness.explains(pair, others):
-                found += survivors(witness, ((*pair, third) for third in thirds), budget)
+            if evidence.explains(pair, others):
+                found += survivors(evidence, ((*pair, third) for third in thirds), budget)
     return found
 
 
-def survivors(witness: Evidence, hypotheses: Iterable[Mistakes], budget: Budget) -> list[Mistakes]:
+def survivors(evidence: Evidence, hypotheses: Iterable[Mistakes], budget: Budget) -> list[Mistakes]:
     """The hypotheses that account for everything observed, and predict somewhere what the right gradient cannot be."""
-    sketch = Sketch(witness)
+    sketch = Sketch(evidence)
     return [
         mistakes
         for mistakes in _within(budget, hypotheses)
-        if sketch.near(mistakes) and witness.explains(mistakes) and witness.proves(mistakes)
+        if sketch.near(mistakes) and evidence.explains(mistakes) and evidence.proves(mistakes)
     ]
 
 
 def first_survivors(
-    witness: Evidence,
+    evidence: Evidence,
     hypotheses: Iterable[Mistakes],
     budget: Budget,
     gradient: Callable[[], GradientFunction],
 ) -> list[Mistakes]:
     """The first hypothesis that survives, alone; hypotheses are ordered, the simple ones first."""
-    sketch = Sketch(witness)
-    case = witness.observations[0].case
+    sketch = Sketch(evidence)
+    case = evidence.observations[0].case
     for mistakes in _within(budget, hypotheses):
-        if sketch.near(mistakes) and witness.explains(mistakes) and witness.proves(mistakes):
+        if sketch.near(mistakes) and evidence.explains(mistakes) and evidence.proves(mistakes):
             if any("row" in mistake.where for mistake in mistakes):  # which they are in larger batches too
                 square = replace(case, layer_sizes=(15,) * len(case.layer_sizes), batch=13)
                 longer = Evidence(
-                    witness.spec,
+                    evidence.spec,
                     [observe(gradient(), square), observe(gradient(), replace(case, batch=12))],
                 )
                 if not longer.explains(mistakes):
@@ -122,15 +122,15 @@ def _within(budget: Budget, hypotheses: Iterable[Mistakes]) -> Iterator[Mistakes
 
 
 def separate(
-    gradient: Callable[[], GradientFunction], witness: Evidence, surviving: list[Mistakes]
+    gradient: Callable[[], GradientFunction], evidence: Evidence, surviving: list[Mistakes]
 ) -> list[Mistakes]:
     """Of several survivors, those that also account for fresh cases; ``gradient()`` is a function without memories."""
     for seed in range(1, SEPARATING + 1):
         if len(surviving) < 2:
             break
-        case = witness.observations[seed % len(witness.observations)].case
+        case = evidence.observations[seed % len(evidence.observations)].case
         # Other widths each time, so that a function that remembers has nothing to remember.
         sizes = tuple(n + 2 * (seed % 3) + 14 for n in case.layer_sizes)
-        fresh = Evidence(witness.spec, [observe(gradient(), replace(case, layer_sizes=sizes, seed=seed))])
+        fresh = Evidence(evidence.spec, [observe(gradient(), replace(case, layer_sizes=sizes, seed=seed))])
         surviving = [mistakes for mistakes in surviving if fresh.explains(mistakes)]
     return surviving

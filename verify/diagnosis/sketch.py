@@ -34,19 +34,19 @@ _LEAST = 0.02
 
 
 class Sketch:
-    """The first calls of a witness in plain float64, and predictions for them."""
+    """The first calls of the evidence in plain float64, and predictions for them."""
 
-    def __init__(self, witness: Evidence, spec: Spec | None = None) -> None:
-        self.spec = spec or witness.spec
-        self.witness = witness
-        dtype = witness.observations[0].case.dtype
+    def __init__(self, evidence: Evidence, spec: Spec | None = None) -> None:
+        self.spec = spec or evidence.spec
+        self.evidence = evidence
+        dtype = evidence.observations[0].case.dtype
         self.near_enough, self._sharp = NEAR[dtype], 1e3 * float(np.finfo(dtype).eps)
-        plain = [o for o in witness.observations if o.case.regime in PLAIN]
+        plain = [o for o in evidence.observations if o.case.regime in PLAIN]
         self.observations = [o for o in plain if o.seen[0].returned is not None] or plain
         self.observed = [*self.observations]
         """These, and then those with extreme numbers: for solving alone."""
         self.observed += [
-            o for o in witness.observations if o not in plain and o.seen[0].returned is not None
+            o for o in evidence.observations if o not in plain and o.seen[0].returned is not None
         ]
         self._given = [o.seen[0].call.inputs() for o in self.observed]
         self._nets: list[backprop.Net] = []
