@@ -229,6 +229,14 @@ TABLE: tuple[LayerMistake, ...] = (
         mistake_of_change(2, lambda d, dout, *rest, **options: d * dout.shape[1] / dout.size),
     ),
     LayerMistake(
+        "conv_db_mean_of_images",
+        CONVOLUTIONS,
+        "sum(dout, axis=(0, 2, 3)) / n",
+        "sum(dout, axis=(0, 2, 3))",
+        "the mean of the loss is taken a second time; right for one image",
+        mistake_of_change(2, lambda d, dout, *rest, **options: d / dout.shape[0]),
+    ),
+    LayerMistake(
         "conv_db_one_place",
         CONVOLUTIONS,
         "sum(dout[:, :, 0, 0], axis=0)",
