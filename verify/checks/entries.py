@@ -53,7 +53,7 @@ class TensorEntries:
         How many entries it has, and how many of them lie outside their bounds.
     ratios
         Rows of a map: the largest error in units of the bound in each of its fields; NaN where every bound is
-        infinite and says nothing. An array of more than two dimensions is drawn with all but the first in a row.
+        infinite. An array of more than two dimensions is drawn with all but the first in a row.
     binned
         Rows and columns of entries in one field: (1, 1) where each entry has a field of its own.
     expected, got

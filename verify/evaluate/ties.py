@@ -109,7 +109,7 @@ def _equal(operation: Operation, operands: Sequence[bounds.Pair]) -> Array:
 def decide_ties(
     program: Program, ties: Mapping[int, Array], outcomes: Mapping[int, Array], between: bool = False
 ) -> Program:
-    """The program whose comparisons, where exact numbers tie, say what they are told to say.
+    """The program whose comparisons, where exact numbers tie, have the outcomes that are given.
 
     Parameters
     ----------

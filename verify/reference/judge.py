@@ -202,7 +202,7 @@ def _shown(
     """Tell whether results within their bounds show nothing; to what precision each tensor was shown right;
     what is allowed.
 
-    ``farthest``: how far each may lie from the exact one, as far as the reference knows. Where that says nothing, the
+    ``farthest``: how far each may lie from the exact one, as far as the reference knows. Where that is too far, the
     certified balls are the truth.
     """
     share, least_scale = roots(np.dtype(dtype))
@@ -227,7 +227,7 @@ def _joined(tensors: Sequence[Array]) -> Array:
 
 
 def ratios(error: Array, bound: Array) -> Array:
-    """Errors in units of their bounds; infinite for NaN; 0 where the bound is infinite and says nothing."""
+    """Errors in units of their bounds; infinite for NaN; 0 where the bound is infinite."""
     with np.errstate(all="ignore"):  # a quotient rounds to at most 1 where error <= bound, and else to more
         score = np.where(error == 0, 0.0, error / bound)
     return np.where(np.isfinite(bound), np.where(np.isnan(score), np.inf, score), 0.0)
@@ -244,7 +244,7 @@ def _from_output(tensor: Tensor) -> tuple[int, bool]:
 
 
 def vacuous(value: Array, bound: Array, dtype: npt.DTypeLike) -> bool:
-    """Tell whether a bound says nothing: somewhere it exceeds sqrt(u) of the tensor's largest entry.
+    """Tell whether a bound is too wide to show anything: somewhere it exceeds sqrt(u) of the tensor's largest entry.
 
     A tensor of zeros has no scale of its own; a bound below sqrt(eta), whose square underflows, still speaks.
     """
