@@ -32,9 +32,17 @@ rule = entering(RULES)
 
 
 @rule("exp")
-def _exp(at: Arithmetic, _: Any, a: Pair) -> Pair:  # [v expm1(ea)]: exp(a+d) - exp(a) = exp(a) (exp(d) - 1)
+def _exp(at: Arithmetic, _: Any, a: Pair) -> Pair:
+    """[v expm1(ea)]: exp(a+d) - exp(a) = exp(a) (exp(d) - 1).
+
+    Where that overflows, as for the scores of a mask (-1e30, with an error of 1e14), exp(a + ea) is a bound too.
+    """
     v = np.exp(a[0])
-    return at.rounded(v, np.maximum(v, SMALLEST) * np.expm1(a[1]), LIBRARY_ULPS)
+    error = np.maximum(v, SMALLEST) * np.expm1(a[1])
+    if np.isinf(error).any():
+        largest = np.maximum(np.exp(ends(*a)[1]), SMALLEST)
+        error = np.where(np.isinf(error), largest, error)
+    return at.rounded(v, error, LIBRARY_ULPS)
 
 
 @rule("expm1")

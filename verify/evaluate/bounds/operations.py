@@ -211,12 +211,22 @@ def _clamp(at: Arithmetic, _: Any, low: Pair, a: Pair, high: Pair) -> Pair:  # e
 
 
 @rule("reduce_max")
-def _reduce_max(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:  # exact, as max
+def _reduce_max(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     axes = parameters["axes"]
-    return a[0].max(axis=axes), full(*a).max(axis=axes)
+    return a[0].max(axis=axes), _reduced_extreme_error(a[0], full(*a), axes)
 
 
 @rule("reduce_min")
-def _reduce_min(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:  # exact, as max
+def _reduce_min(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     axes = parameters["axes"]
-    return a[0].min(axis=axes), full(*a).max(axis=axes)
+    return a[0].min(axis=axes), _reduced_extreme_error(-a[0], full(*a), axes)
+
+
+def _reduced_extreme_error(v: Array, e: Array, axes: tuple[int, ...]) -> Array:
+    """[max(v + e) - max(v), at least e of the largest]: what cannot reach the top has no part, however inexact it is.
+
+    The largest of v + d, with |d| <= e, is at most max(v + e), and at least v - e of that which is the largest in v.
+    """
+    below = v - v.max(axis=axes, keepdims=True)
+    reach = np.fmin(e, below + with_own_rounding(e))
+    return np.where(below == 0, e, np.where(np.isnan(below), e, reach)).max(axis=axes)

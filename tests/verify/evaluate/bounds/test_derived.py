@@ -322,6 +322,25 @@ def test_a_function(name, at):
     assert_is(bounds.RULES[name](at, {}, (v, e)), value, rounded(at, value, error, results[0][2]))
 
 
+def test_an_exponential_is_at_most_that_of_its_largest_argument():
+    """As for the scores of a mask: the product with expm1 overflows there."""
+    plain = Arithmetic.judging("float64", {})
+    v, e = bounds.RULES["exp"](plain, {}, (np.array([-1e30, -1000.0]), np.array([1e14, 995.0])))
+    assert v.tolist() == [0.0, 0.0]
+    assert e[0] <= 2 * (SMALLEST + plain.eta)
+    assert np.exp(-5) <= e[1] <= np.exp(-5) * (1 + 1e-5)
+
+
+@pytest.mark.parametrize(("name", "sign"), [("reduce_max", 1.0), ("reduce_min", -1.0)])
+def test_what_cannot_reach_the_top_has_no_part_in_its_error(name, sign, at):
+    v = sign * np.array([[5.0, -1e30, -np.inf], [5.0, 4.5, 0.0], [5.0, 5.0, 4.0]])
+    e = np.array([[0.125, 1e14, 0.0], [0.125, 1.0, 1.0], [0.125, 0.25, 1.0]])
+    reduced, error = bounds.RULES[name](at, {"axes": (1,)}, (v, e))
+    assert reduced.tolist() == [sign * 5.0] * 3
+    assert error[[0, 2]].tolist() == [0.125, 0.25]
+    assert 0.5 <= error[1] <= 0.5 * (1 + 1e-8)
+
+
 @pytest.mark.parametrize("name", ["exp", "expm1"])
 def test_an_exponential_that_underflows_is_taken_to_be_the_smallest_number(name, at):
     v, e = bounds.RULES[name](at, {}, (np.full(2, -800.0), np.array([0.0, 705.0])))
