@@ -126,7 +126,7 @@ def wrong_program(mistake: LayerMistake, setting: Setting) -> Program:
 
     with jax.enable_x64(True):
         program = flatten(jax.make_jaxpr(wrong)(*leaves))
-        shapes = [tuple(leaf.shape) for leaf in jax.eval_shape(wrong, *leaves)]
+        shapes = [tuple(leaf.shape) for leaf in jax.tree.leaves(jax.eval_shape(wrong, *leaves))]
     wanted = [tuple(leaf.shape) for leaf in backward.argument_leaves]
     judged = [wanted[i] for i in backward.differentiated]
     if shapes != [judged[i] for i in setting.judged]:

@@ -90,3 +90,15 @@ def test_no_mistake_is_named_for_bad_manners():
 
     report = verify.check_backward(backward, reference="relu", cases=60, xla=0, certified=0, layouts=("C",))
     assert all(finding.mistakes == () for finding in report.findings)
+
+
+def test_a_mistake_is_named_where_inputs_have_a_structure():
+    def product(x, params):
+        return x @ params["w"] + params["b"][np.newaxis, :]
+
+    def backward(dout, x, params):
+        return 2 * (dout @ params["w"].T), {"w": 2 * (x.T @ dout), "b": 2 * dout.sum(axis=0)}
+
+    shapes = {"x": "n d", "params": {"w": "d m", "b": "m"}}
+    report = verify.check_backward(backward, reference=product, shapes=shapes, cases=30, xla=0, certified=0)
+    assert report.findings[0].mistakes == ("doubled",)

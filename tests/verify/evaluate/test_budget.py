@@ -2,7 +2,14 @@
 
 import math
 
+import pytest
+
 from verify.evaluate.budget import Budget
+
+
+@pytest.fixture(autouse=True)
+def patience():
+    """The budgets as they are."""
 
 
 def test_a_budget_without_seconds_is_never_spent():
