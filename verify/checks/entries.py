@@ -175,7 +175,7 @@ def _factor(got: Array, expected: Array) -> float | None:
     largest = float(abs(expected).max(initial=0.0))
     if got.size < 2 or not largest or not np.isfinite(got).all() or not np.isfinite(largest):
         return None
-    unit, of_unit = expected / largest, got / largest
+    unit, of_unit = expected / largest, got.astype(np.float64) / largest
     if np.count_nonzero(abs(unit) > 1e-2) < 2:  # one number is off by some factor always
         return None
     k = float(unit @ of_unit / (unit @ unit))

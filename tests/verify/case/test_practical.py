@@ -18,6 +18,11 @@ def test_every_run_has_the_first_and_one_of_the_others_in_each_dtype():
     assert found == practical_cases(Spec(), 0, dtypes=DTYPES)
 
 
+def test_every_run_has_a_batch_of_more_rows_than_any_other_regime_draws():
+    for seed in range(20):
+        assert max(case.batch for case in practical_cases(Spec(), seed, dtypes=["float32"])) > 64
+
+
 def test_seeds_and_specs_choose_others():
     seen = {practical_cases(Spec(), seed, dtypes=["float32"])[1].layer_sizes for seed in range(40)}
     assert seen == {sizes for sizes, _ in OTHERS}

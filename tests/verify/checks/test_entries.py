@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from verify.checks.entries import FIELDS, PAIRS, SIDE, WORST, summarise_entries
+from verify.checks.entries import FIELDS, PAIRS, SIDE, WORST, _factor, summarise_entries
 from verify.reference.judge import judge
 
 
@@ -71,6 +71,11 @@ def test_a_factor_that_all_entries_share_is_said(factor):
     weight, bias = summarise_entries(entries_of((2, 3), (3,), factor=factor))
     assert weight.factor == pytest.approx(factor)
     assert bias.factor == pytest.approx(factor)
+
+
+def test_no_factor_is_looked_for_below_the_smallest_number_of_the_format():
+    expected = np.array([1e-60, 2e-60])
+    assert _factor(np.array([0.0, 0.0], dtype=np.float32), expected) is None
 
 
 def test_no_factor_where_there_is_none():

@@ -40,8 +40,8 @@ def _exp(at: Arithmetic, _: Any, a: Pair) -> Pair:
     v = np.exp(a[0])
     error = np.maximum(v, SMALLEST) * np.expm1(a[1])
     if np.isinf(error).any():
-        largest = np.maximum(np.exp(ends(*a)[1]), SMALLEST)
-        error = np.where(np.isinf(error), largest, error)
+        largest = np.maximum(np.exp(ends(*a)[1]), SMALLEST)  # NaN where a is -inf, and ea infinite
+        error = np.where(np.isinf(error), np.fmin(largest, error), error)
     return at.rounded(v, error, LIBRARY_ULPS)
 
 

@@ -329,6 +329,7 @@ def test_an_exponential_is_at_most_that_of_its_largest_argument():
     assert v.tolist() == [0.0, 0.0]
     assert e[0] <= 2 * (SMALLEST + plain.eta)
     assert np.exp(-5) <= e[1] <= np.exp(-5) * (1 + 1e-5)
+    assert bounds.RULES["exp"](plain, {}, (np.array([-np.inf]), np.array([np.inf])))[1].tolist() == [np.inf]
 
 
 @pytest.mark.parametrize(("name", "sign"), [("reduce_max", 1.0), ("reduce_min", -1.0)])
