@@ -96,7 +96,7 @@ def by_jax_itself(arguments: argparse.Namespace) -> bool:
 def throughput(arguments: argparse.Namespace) -> bool:
     """Time per case of verify.check, everything included, against jit of value_and_grad for each new shape."""
     shapes = 48
-    target = mlp_ref_targets.target()
+    target = mlp_ref_targets.mlp_ref_target()
     narrow = [regime for regime in REGIMES if regime != "wide"]  # widths and batches up to 32
     cases = drawn(DEFAULT, shapes, arguments.seed + 1, regimes=narrow)
     ours: list[float] = []
@@ -187,7 +187,7 @@ def peers() -> list[tuple[str, Spec, Any]]:
     """Correct implementations written differently: a name, what it is judged as, and the gradient."""
     # A textbook's exp(-z) overflows for the largest pre-activations; what it then gives is still right.
     found: list[tuple[str, Spec, Any]] = [
-        ("mlp_ref", spec, target) for target, spec in mlp_ref_targets.targets()
+        ("mlp_ref", spec, target) for target, spec in mlp_ref_targets.all_mlp_ref_targets()
     ]
     found += [("textbook NumPy", spec, textbook(spec)) for spec in all_specs()]
     if importlib.util.find_spec("torch"):
@@ -322,7 +322,7 @@ def power(arguments: argparse.Namespace) -> bool:
         caught = dict.fromkeys(fractions, 0)
         judged = 0
         for (hidden, loss), spec in mlp_ref_targets.SPECS.items():
-            target = mlp_ref_targets.target(hidden, loss)
+            target = mlp_ref_targets.mlp_ref_target(hidden, loss)
             for _, case, truth in _pairs([spec], arguments.power_cases // 12, arguments.seed, dtype):
                 tensors = [np.array(tensor) for tensor in tensors_of(target.gradient(*case.arrays()))]
                 live = [i for i, (value, _) in enumerate(truth.tensors) if value.any()]

@@ -124,7 +124,7 @@ def bands(arguments: argparse.Namespace) -> bool:
     )
     ok = True
     for hidden, sizes, batch in NETWORKS:
-        spec, target = mlp_ref_targets.SPECS[hidden, "cross_entropy"], mlp_ref_targets.target(hidden)
+        spec, target = mlp_ref_targets.SPECS[hidden, "cross_entropy"], mlp_ref_targets.mlp_ref_target(hidden)
         for dtype in DTYPES:
             case = Case(sizes, batch, dtype, PRACTICAL, seed=arguments.seed)
             answer = AnsweredCall.of(target, spec, target.gradient, Call(case))
@@ -152,7 +152,7 @@ def power(arguments: argparse.Namespace) -> bool:
     """Change one entry of a tensor by a fraction of its largest; how often that is beyond the band."""
     rng = np.random.default_rng(arguments.seed)
     fractions = (1e-4, 5e-5, 2e-5, 1e-5)
-    target = mlp_ref_targets.target()
+    target = mlp_ref_targets.mlp_ref_target()
     caught = dict.fromkeys(fractions, 0)
     for seed in range(arguments.power_cases // 200):
         case = Case(MNIST, 32, "float32", PRACTICAL, seed=seed)

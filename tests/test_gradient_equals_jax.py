@@ -47,7 +47,7 @@ def test_loss_and_gradient_equal_jax_value_and_grad(data, network):
 @pytest.mark.parametrize("network", NETWORKS, ids="-".join)
 def test_the_oracle_verifies_the_network(network):
     report = verify.check(
-        mlp_ref_targets.target(*network), mlp_ref_targets.SPECS[network], cases=60, xla=0, certified=2
+        mlp_ref_targets.mlp_ref_target(*network), mlp_ref_targets.SPECS[network], cases=60, xla=0, certified=2
     )
     assert report.ok, str(report)
 

@@ -83,7 +83,7 @@ def _one_of(options: Sequence[Any], choice: int) -> Any:
 
 
 @dataclass(frozen=True)
-class Chooser:
+class CaseChooser:
     """Strings of bytes, and the case that each stands for: zeros for the simplest.
 
     Parameters
@@ -139,12 +139,12 @@ def cases(
     ValueError
         When a name is unknown or a list is empty.
     """
-    return chooser(
+    return case_chooser(
         spec, regimes=regimes, dtypes=dtypes, layouts=layouts, labels=labels, layers=layers
     ).strategy
 
 
-def chooser(
+def case_chooser(
     spec: Spec | Callable[..., Any] | None = None,
     *,
     regimes: Sequence[str] = tuple(REGIMES),
@@ -152,7 +152,7 @@ def chooser(
     layouts: Sequence[str] = LAYOUTS,
     labels: str = "rows",
     layers: int | None = None,
-) -> Chooser:
+) -> CaseChooser:
     """Return what chooses the cases: see `cases`, whose arguments and errors these are."""
     for name, given, known in (
         ("regimes", regimes, REGIMES),
@@ -180,7 +180,7 @@ def chooser(
         layers=layers,
         weights=isinstance(spec, Spec) and spec.weighted,
     )
-    return Chooser(5 + 1 + max(_DEEP[-1], layers or 0) + _SEED, choose)
+    return CaseChooser(5 + 1 + max(_DEEP[-1], layers or 0) + _SEED, choose)
 
 
 def suitable_regimes(regimes: Sequence[str], *, labels: str, layers: int | None) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ def run_cases(
     simplify: bool = False,
     database: ExampleDatabase | None = None,
 ) -> None:
-    """Give each of the drawn cases to a function.
+    """Run a function on each of the drawn cases.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from verify.case.case import Call
-from verify.checks.examine import function_for
+from verify.checks.examine import function_to_examine
 from verify.checks.further_calls import FURTHER_CALLS
 from verify.evaluate import balls, bounds
 from verify.evaluate.array import Array
@@ -231,7 +231,7 @@ class _Result:
 
 def _tensor(target: Target, call: Call, last: Call, check: str, i: int) -> Callable[[Any], Any]:
     def compute(dtype: Any) -> Any:
-        function = function_for(target, check)
+        function = function_to_examine(target, check)
         if last is not call or check in FURTHER_CALLS:
             function(*call.arrays(dtype))
         return tensors_of(function(*last.arrays(dtype)))[i]

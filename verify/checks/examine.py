@@ -32,7 +32,7 @@ def examine_case(target: Target, spec: SpecLike, case: Case, follow_up: str = "g
     Failed
         With the check that it did not pass.
     """
-    answer = AnsweredCall.of(target, spec, function_for(target, follow_up), Call(case))
+    answer = AnsweredCall.of(target, spec, function_to_examine(target, follow_up), Call(case))
     judgement: Judgement | None = None
     for check in CHECKS.values():
         if check.ask is not None and check.turn in ("", follow_up):
@@ -45,6 +45,6 @@ def examine_case(target: Target, spec: SpecLike, case: Case, follow_up: str = "g
     return judgement
 
 
-def function_for(target: Target, follow_up: str) -> GradientFunction:
+def function_to_examine(target: Target, follow_up: str) -> GradientFunction:
     """Return the function to call: one of a session of its own, where a check calls twice."""
     return target.gradient if follow_up == "gradient" or target.session is None else target.session()

@@ -12,8 +12,14 @@ import numpy.typing as npt
 from verify.evaluate import choices
 from verify.evaluate.array import Array
 from verify.evaluate.bounds.arithmetic import REFERENCE_ROUNDOFF, Pair
-from verify.evaluate.shares import solved
-from verify.evaluate.ties import decide_ties, tie_directions, tied_operations, towards, undecided
+from verify.evaluate.shares import solve_shares
+from verify.evaluate.ties import (
+    decide_ties,
+    tie_directions,
+    tie_outcomes_towards,
+    tied_operations,
+    undecided_ties,
+)
 from verify.reference.backward import LayerTruth, Setting
 from verify.reference.judge import Judgement, judge, roots
 from verify.reference.tensor import Tensor
@@ -54,12 +60,12 @@ def judged_at_ties(
         return None
 
     # Its bounds hold every choice: what they do not hold is none.
-    widest = setting.truth(inputs, dtype, undecided(program, where)).gradient
+    widest = setting.truth(inputs, dtype, undecided_ties(program, where)).gradient
     if judge(widest, gradient, dtype, names=names).verdict == "wrong":
         return None
     shapes = [np.shape(inputs[program.inputs.index(slot)]) for slot in program.differentiated]
     for name, direction in tie_directions(shapes):
-        other = decide_ties(program, where, towards(program, inputs, direction, where))
+        other = decide_ties(program, where, tie_outcomes_towards(program, inputs, direction, where))
         truth = setting.truth(inputs, dtype, other)
         found = judge(truth.gradient, gradient, dtype, names=names, reference=truth)
         if found.verdict != "wrong":
@@ -77,7 +83,7 @@ def judged_at_ties(
             near = NEARLY, replace(found, verdict="inconclusive", note=NEARLY), None
     if near is not None:
         return near
-    if choices.count(ties) > choices.MOST:
+    if choices.count_choices(ties) > choices.MOST:
         vague = judge(widest, gradient, dtype, names=names)
         return TOO_MANY, replace(vague, verdict="inconclusive", note=TOO_MANY), None
     return None
@@ -111,13 +117,13 @@ class _Search:
     ) -> None:
         self.setting, self.inputs, self.dtype, self.where, self.ties = setting, inputs, dtype, where, ties
 
-    def tried(self, gradient: Array) -> Iterator[choices.Mean]:
+    def tried(self, gradient: Array) -> Iterator[choices.MeanChoice]:
         """Choices that may give a gradient."""
-        yield from choices.alike(self.ties)
-        if choices.count(self.ties) <= choices.MOST:
-            yield from solved(self.ties, self._evaluate, gradient)
+        yield from choices.choices_alike(self.ties)
+        if choices.count_choices(self.ties) <= choices.MOST:
+            yield from solve_shares(self.ties, self._evaluate, gradient)
 
-    def pairs(self, mean: choices.Mean) -> tuple[list[Pair], LayerTruth | None]:
+    def pairs(self, mean: choices.MeanChoice) -> tuple[list[Pair], LayerTruth | None]:
         """The gradient of a mean of choices with its bounds; of one choice also what knows of the exact gradient.
 
         A backward pass is linear in what comes back, and its bound convex in it: the bound of a mean is the mean of the
@@ -138,7 +144,9 @@ class _Search:
 
     def _truth(self, choice: choices.Choice, between: bool = False) -> LayerTruth:
         program = self.setting.backward.program
-        made = decide_ties(program, self.where, choices.outcomes(self.ties, choice, self.where), between)
+        made = decide_ties(
+            program, self.where, choices.choice_outcomes(self.ties, choice, self.where), between
+        )
         return self.setting.truth(self.inputs, self.dtype, made)
 
     def _evaluate(self, choice: choices.Choice) -> tuple[Array, Array]:

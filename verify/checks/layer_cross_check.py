@@ -18,14 +18,14 @@ from verify.checks.layers import (
     layer_output_names,
     layer_program_inputs,
     layer_tensor_names,
-    next_case,
+    next_layer_case,
 )
 from verify.evaluate import balls, xla
 from verify.evaluate.array import Array
 from verify.evaluate.program import Program
 from verify.reference.backward import LARGEST_BY_BALLS, LayerTruth, Reference
 from verify.reference.judge import Judgement, judge, ratios
-from verify.subject.layers.reading import read_gradient, read_outputs
+from verify.subject.layers.reading import read_layer_gradient, read_layer_outputs
 from verify.subject.layers.target import LayerTarget
 
 
@@ -125,22 +125,22 @@ def _recomputed(
     setting = case.setting(reference)
     names = layer_output_names(len(setting.outputs)) if check == "forward" else layer_tensor_names(reference)
     i = names.index(judgement.tensor)
-    last = next_case(case) if check == "second_call" else case
+    last = next_layer_case(case) if check == "second_call" else case
 
     def results(dtype: np.dtype[Any]) -> list[Array]:
         """The tensors that the check judges: one, or those of each pass where it makes several of the same numbers."""
         run = target.run if check in ("gradient", "forward") or target.session is None else target.session()
         found = []
         for one in (case, last) if check in ("repeat", "second_call") else (case,):
-            arrays = widen(layer_arguments(target, reference, one), dtype)
+            arrays = _widen(layer_arguments(target, reference, one), dtype)
             returned = run(arrays.inputs, setting.options, arrays.cotangents)
             if check == "forward":
                 assert returned.outputs is not None
-                return [np.array(read_outputs(returned.outputs, setting)[i], dtype=dtype)]
+                return [np.array(read_layer_outputs(returned.outputs, setting)[i], dtype=dtype)]
             passes = [returned.gradient]
             if check == "repeat" and returned.again is not None:
                 passes.append(returned.again())
-            found += [np.array(read_gradient(result, setting, str(dtype))[i]) for result in passes]
+            found += [np.array(read_layer_gradient(result, setting, str(dtype))[i]) for result in passes]
         return found if check == "repeat" else found[-1:]
 
     def again(dtype: np.dtype[Any]) -> Array | None:
@@ -161,7 +161,7 @@ def _recomputed(
     return again, certified
 
 
-def widen(arrays: LayerArrays, dtype: npt.DTypeLike) -> LayerArrays:
+def _widen(arrays: LayerArrays, dtype: npt.DTypeLike) -> LayerArrays:
     """The same numbers in another float dtype; integers as they are."""
 
     def convert(leaf: Any) -> Any:

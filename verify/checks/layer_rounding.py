@@ -6,7 +6,13 @@ from collections.abc import Callable
 
 from verify.case.layers.case import LayerCase
 from verify.checks.layer_cross_check import shrinks_in_layer
-from verify.checks.layers import Choices, beside_truth, call_layer, examine_layer_case, layer_tensor_names
+from verify.checks.layers import (
+    Choices,
+    call_layer,
+    examine_layer_case,
+    layer_beside_truth,
+    layer_tensor_names,
+)
 from verify.checks.random_rounding import RandomRounding, entry_of, explained
 from verify.evaluate import rounding
 from verify.evaluate.bounds import Arithmetic, Pair
@@ -39,7 +45,7 @@ def layer_examined_with(
     if tier is None or judgement.note or not tier.asks(case, judgement):
         return judgement
     call = call_layer(target, target.run, reference, case)
-    _, truth = beside_truth(call, "repeat")
+    _, truth = layer_beside_truth(call, "repeat")
     if truth is None:
         return judgement
     names = layer_tensor_names(reference)

@@ -20,7 +20,7 @@ from verify.reference.backward import LayerTruth, Reference, Setting
 from verify.reference.judge import Judgement, judge
 from verify.reference.tensor import Tensor
 from verify.subject.call import Failed, call_function
-from verify.subject.layers.reading import read_gradient, read_outputs
+from verify.subject.layers.reading import read_layer_gradient, read_layer_outputs
 from verify.subject.layers.target import LayerTarget, Returned, Run
 
 CHECKS = {
@@ -80,7 +80,7 @@ def call_layer(target: LayerTarget, run: Run, reference: Reference, case: LayerC
         lambda: run(arrays.inputs, setting.options, arrays.cotangents), (), "backward pass"
     )
     _require_unchanged(arrays, untouched)
-    gradient = read_gradient(returned.gradient, setting, case.dtype)
+    gradient = read_layer_gradient(returned.gradient, setting, case.dtype)
     call = LayerCall(setting, case, untouched, returned, gradient)
     _require_own_memory(call, arrays)
     return call
@@ -118,7 +118,7 @@ def examine_layer_case(
     run = target.run if follow_up == "gradient" or target.session is None else target.session()
     call = call_layer(target, run, reference, case)
     if call.returned.outputs is not None:
-        outputs = read_outputs(call.returned.outputs, call.setting)
+        outputs = read_layer_outputs(call.returned.outputs, call.setting)
         names = layer_output_names(len(outputs))
         require_within_bounds("forward", call.truth.outputs, outputs, case.dtype, names, CHECKS["forward"])
     judgement = _require_right(call, "gradient", choices=choices)
@@ -133,10 +133,10 @@ def _require_right(
     call: LayerCall, check: str, detail: str = "", choices: Choices | None = None
 ) -> Judgement:
     """The gradient lies within its bounds: of JAX's derivative, or at ties of another choice of a derivative."""
-    return beside_truth(call, check, detail, choices)[0]
+    return layer_beside_truth(call, check, detail, choices)[0]
 
 
-def beside_truth(
+def layer_beside_truth(
     call: LayerCall, check: str, detail: str = "", choices: Choices | None = None
 ) -> tuple[Judgement, LayerTruth | None]:
     """`_require_right`, and the truth that the gradient lies beside; None where that is a mean of several choices."""
@@ -203,7 +203,7 @@ def _require_repeated(target: LayerTarget, run: Run, reference: Reference, first
     kept = [tensor.copy() for tensor in first.gradient]
     if first.returned.again is not None:
         result = call_function(first.returned.again, (), "second backward pass on the same cache")
-        again = replace(first, gradient=read_gradient(result, first.setting, first.case.dtype))
+        again = replace(first, gradient=read_layer_gradient(result, first.setting, first.case.dtype))
         _require_same(again, kept, "a second backward pass on the same cache gives another gradient")
     second = call_layer(target, run, reference, first.case)
     _require_same(second, kept, CHECKS["repeat"])
@@ -216,7 +216,7 @@ def _require_same(second: LayerCall, kept: list[Array], detail: str) -> None:
 def _require_second_call(target: LayerTarget, run: Run, reference: Reference, first: LayerCall) -> None:
     """A second call, with other values, is answered correctly, and leaves the first answer as it was."""
     kept = [tensor.copy() for tensor in first.gradient]
-    second = call_layer(target, run, reference, next_case(first.case))
+    second = call_layer(target, run, reference, next_layer_case(first.case))
     detail = _second_from_first(second, kept, same=False) or CHECKS["second_call"]
     _require_right(second, "second_call", detail)
     for name, before, now in zip(reference.gradient_names, kept, first.gradient, strict=True):
@@ -226,7 +226,7 @@ def _require_second_call(target: LayerTarget, run: Run, reference: Reference, fi
             )
 
 
-def next_case(case: LayerCase) -> LayerCase:
+def next_layer_case(case: LayerCase) -> LayerCase:
     """The case of a second call, after this one: other values."""
     return replace(case, seed=case.seed + 1)
 

@@ -9,7 +9,7 @@ import numpy as np
 from verify.case.arrays import Arrays, WeightedArrays
 from verify.evaluate.array import Array
 from verify.evaluate.bounds import Pair
-from verify.evaluate.formats import numeric
+from verify.evaluate.formats import is_numeric_format
 from verify.reference.judge import Judgement, judge, small
 from verify.reference.outputs import outputs
 from verify.reference.spec import Spec
@@ -88,7 +88,7 @@ def ask_loss(answer: AnsweredCall) -> None:
     value = call_function(function, arrays, "loss")
     _require_unchanged(arrays, answer.call.arrays(), "loss")
     number = np.asarray(value)
-    if not numeric(number.dtype):
+    if not is_numeric_format(number.dtype):
         raise Failed("loss", "crashed", f"the loss returned {type(value).__name__}, not a number")
     if number.size != 1:
         raise Failed("loss", "wrong", f"the loss has shape {number.shape}; it must be one number")
@@ -109,7 +109,7 @@ def ask_forward(answer: AnsweredCall) -> None:
     _require_unchanged(arrays, answer.call.arrays(), "forward pass")
     found = np.asarray(result)
     expected = (case.batch, case.layer_sizes[-1])
-    if not numeric(found.dtype):
+    if not is_numeric_format(found.dtype):
         raise Failed("forward", "crashed", f"the forward pass returned {type(result).__name__}, not an array")
     if found.shape != expected:
         raise Failed("forward", "wrong", f"the outputs have shape {found.shape}; they must have {expected}")

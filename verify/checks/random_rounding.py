@@ -15,7 +15,7 @@ import numpy as np
 from verify.case.case import PRACTICAL, Call, Case
 from verify.case.layers.case import LayerCase
 from verify.checks.adjudicate import error_shrinks
-from verify.checks.examine import examine_case, function_for
+from verify.checks.examine import examine_case, function_to_examine
 from verify.checks.questions import require_within_bounds
 from verify.evaluate import rounding
 from verify.evaluate.array import Array
@@ -134,7 +134,7 @@ def examine_with_random_rounding(
     if tier is None or not tier.asks(case, judgement):
         return judgement
     call = Call(case)
-    answer = AnsweredCall.of(target, spec, function_for(target, "gradient"), call)
+    answer = AnsweredCall.of(target, spec, function_to_examine(target, "gradient"), call)
     require_within_bounds("repeat", answer.pairs, tensors_of(answer.gradient), answer.dtype)
     banded = tier.beside(answer)
     names = tensor_names(len(answer.gradient))

@@ -19,7 +19,7 @@ from verify.subject.call import AnsweredCall
 
 @dataclass(frozen=True)
 class Check:
-    """One property of a gradient function.
+    """A row of the table of checks: one property of a gradient function.
 
     Parameters
     ----------

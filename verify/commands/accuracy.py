@@ -41,7 +41,7 @@ def implementations(hidden: str, loss: str) -> dict[str, Implementation]:
     """mlp_ref, JAX through XLA, and PyTorch where it is installed."""
     spec = mlp_ref_targets.SPECS[hidden, loss]
     found: dict[str, Implementation] = {
-        "mlp_ref": mlp_ref_targets.target(hidden, loss).gradient,
+        "mlp_ref": mlp_ref_targets.mlp_ref_target(hidden, loss).gradient,
         "JAX": lambda params, x, y: xla.evaluate_by_xla(loss_function(spec), params, x, y)[1],
     }
     if importlib.util.find_spec("torch"):

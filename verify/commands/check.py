@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge, print the report, and return 0 where the gradient is verified, else 1.
+    """Run ``verify check``: judge, print the report, and return 0 where the gradient is verified, else 1.
 
     Raises
     ------

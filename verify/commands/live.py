@@ -19,7 +19,7 @@ EVERY = 10.0
 
 @contextlib.contextmanager
 def live_view(what: str, lines: bool, file: TextIO | None = None) -> Iterator[Watch]:
-    """Show how a sweep stands.
+    """Show live how a sweep stands.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ def _lines(what: str, file: TextIO) -> Watch:
         if seconds - told < EVERY and standing.judged < standing.cases:
             return
         told = seconds
-        print(f"{what}: {line(standing, seconds)}", file=file, flush=True)
+        print(f"{what}: {live_line(standing, seconds)}", file=file, flush=True)
 
     return watch
 
 
-def line(standing: Standing, seconds: float) -> str:
+def live_line(standing: Standing, seconds: float) -> str:
     """Return the standing of a run that has worked for so many seconds, in one line."""
     parts = [f"{standing.judged:,} of {standing.cases:,} cases"]
     if standing.fresh and seconds > 0:

@@ -91,7 +91,7 @@ def _count(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Sweep, print the report, and return 0 where the gradient is verified, else 1.
+    """Run ``verify sweep``: sweep, print the report, and return 0 where the gradient is verified, else 1.
 
     Raises
     ------
@@ -192,7 +192,9 @@ def _places(arguments: argparse.Namespace) -> tuple[list[SweepPlace], dict[str, 
             given = getattr(arguments, name)
             if given is not None:
                 chosen[name] = tuple(item.strip() for item in given.split(","))
-        return [SweepPlace(where, spec) for where, spec in mlp_ref_targets.places()], chosen
+        return [
+            SweepPlace(where, spec) for where, spec in mlp_ref_targets.places_of_mlp_ref_targets()
+        ], chosen
     _, given = target_from_options(arguments.target, vars(arguments))
     chosen.update({name: given[name] for name in chosen if given.get(name) is not None})
     source, _, name = arguments.target.rpartition(":")

@@ -59,10 +59,10 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[_VARIABLE] = str(Path(directory).resolve())
     if config.getoption("xfails_file", _ABSENT) is _ABSENT or not _named(config):
         return
-    from verify.conformance.session import prepare
+    from verify.conformance.session import prepare_session
 
     try:
-        prepare(config)
+        prepare_session(config)
         for outcome in ("skips", "xfails"):
             _listed(config.getoption(f"{outcome}_file"))
     except (ValueError, TypeError, OSError) as error:

@@ -73,7 +73,7 @@ class Conformance:
 
 
 class LayerConformance(Conformance):
-    """The same of a layer's backward pass."""
+    """A layer under test in a session of the conformance tests."""
 
     order = tuple(LAYER_CHECKS)
 
@@ -94,8 +94,8 @@ class LayerConformance(Conformance):
 _KEY = pytest.StashKey[Conformance]()
 
 
-def prepare(config: pytest.Config) -> Conformance:
-    """The session's Conformance, made from the command line's options where it does not exist yet.
+def prepare_session(config: pytest.Config) -> Conformance:
+    """Prepare a session: its Conformance, made from the command line's options where it does not exist yet.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from verify.conformance.plugin import _named
-from verify.conformance.session import prepare
+from verify.conformance.session import prepare_session
 from verify.oracle.assertion import write_page
 
 
@@ -15,14 +15,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         raise pytest.UsageError(
             "verify.conformance needs --target module:name, --target path/to/file.py:name or --exec COMMAND"
         )
-    conformance = prepare(metafunc.config)
+    conformance = prepare_session(metafunc.config)
     pairs = [(check, regime) for check in conformance.checks for regime in conformance.regimes]
     metafunc.parametrize(("check", "regime"), pairs)
 
 
 def test_conforms(check: str, regime: str, pytestconfig: pytest.Config) -> None:
     """The target passes a check in every case of a regime; a check that comes before it and fails is said."""
-    conformance = prepare(pytestconfig)
+    conformance = prepare_session(pytestconfig)
     findings = conformance.findings(check, regime)
     for finding in findings:
         if finding.check == check:

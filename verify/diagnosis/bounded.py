@@ -48,7 +48,7 @@ _MOVES = ("roll", "repeat", "flip")
 
 
 @functools.cache
-def arithmetic(dtype: str) -> Arithmetic:
+def _arithmetic(dtype: str) -> Arithmetic:
     """Return what one rounding in a dtype costs, next to one of the float64 value that is computed here."""
     return Arithmetic.judging(dtype, {})
 
@@ -116,14 +116,14 @@ class Bounded(NDArrayOperatorsMixin):
         """
         target = np.dtype(dtype)
         if np.finfo(target.type).eps <= np.finfo(self.at.dtype.type).eps:
-            return Bounded(self.value, self.bound, arithmetic(str(target)), self.roundings)
+            return Bounded(self.value, self.bound, _arithmetic(str(target)), self.roundings)
         with np.errstate(all="ignore"):
             low, value, high = (
                 np.asarray(v, dtype=target).astype(np.float64)
                 for v in (self.value - self.bound, self.value, self.value + self.bound)
             )
             bound = np.maximum(abs(high - value), abs(low - value))
-        return Bounded(value, bound, arithmetic(str(target)), self.roundings + 2)
+        return Bounded(value, bound, _arithmetic(str(target)), self.roundings + 2)
 
     def sum(self, axis: int | None = None, keepdims: bool = False) -> Bounded:
         """As NumPy's, in any order."""
@@ -219,7 +219,7 @@ class Bounded(NDArrayOperatorsMixin):
 
 def bounded(array: Array, dtype: str) -> Bounded:
     """An array of float64 that the judged code was given, exactly, in a dtype."""
-    return Bounded(np.array(array, dtype=np.float64), EXACT, arithmetic(dtype))
+    return Bounded(np.array(array, dtype=np.float64), EXACT, _arithmetic(dtype))
 
 
 def _of(pair: Pair, at: Arithmetic, roundings: int) -> Bounded:

@@ -117,19 +117,19 @@ def explain(
         )
     if evidence.explains(()):
         return Diagnosis()
-    survivors = search.survivors(evidence, search.singles(spec), budget)
+    survivors = search.survivors(evidence, search.search_singles(spec), budget)
     if not survivors and random_feedback(_shared(target), evidence):
         survivors = [(_named("weight_random"),)]
     if not survivors:
         survivors = search.first_survivors(
-            evidence, search.grammar(Sketch(evidence)), budget, lambda: _shared(target)
+            evidence, search.search_grammar(Sketch(evidence)), budget, lambda: _shared(target)
         )
     if not survivors and pairs:
-        survivors = search.survivors(evidence, search.pairs(spec), budget)
+        survivors = search.survivors(evidence, search.search_pairs(spec), budget)
     if not survivors and pairs:
-        survivors = search.triples(evidence, budget)
+        survivors = search.search_triples(evidence, budget)
     if not survivors and pairs:
-        for other, found in search.other_losses(evidence, budget):
+        for other, found in search.search_other_losses(evidence, budget):
             view = Evidence(other, evidence.observations)
             found = search.separate(lambda: _shared(target), view, found)
             return _diagnosis(view, found, declared=spec)

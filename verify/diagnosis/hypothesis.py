@@ -13,7 +13,7 @@ from mlp_ref.params import Layer
 from verify.case.case import Call
 from verify.diagnosis.bounded import Bounded, bounded
 from verify.diagnosis.mistakes import backprop
-from verify.diagnosis.mistakes.mistake import Mistake, compose, wrong_gradient
+from verify.diagnosis.mistakes.mistake import Mistake, compose_mistakes, wrong_gradient
 from verify.diagnosis.observation import (
     Observation,
     ObservedCall,
@@ -122,7 +122,7 @@ class Evidence:
 
     def predicted(self, call: Call, mistakes: Sequence[Mistake]) -> list[Layer] | None:
         """The gradient that mistakes of formula make in one call; None where they raise."""
-        pieces = compose(mistakes)
+        pieces = compose_mistakes(mistakes)
         try:
             return pieces.finish(list(self._backward(call, pieces))[::-1])
         except (ValueError, IndexError):
@@ -153,7 +153,7 @@ class Evidence:
         key = (tensor, *sorted(id(m) for m in mistakes))
         if key not in self._partly:
             assert seen.returned is not None
-            pieces = compose(mistakes)
+            pieces = compose_mistakes(mistakes)
             try:
                 predicted: Any = next(self._backward(seen.call, pieces))[tensor]
                 extra = seen.extra[-1][tensor] if seen.extra else 0.0

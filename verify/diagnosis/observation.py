@@ -16,7 +16,7 @@ from mlp_ref.params import Layer
 from verify.case.arrays import Arrays, WeightedArrays
 from verify.case.case import Call, Case, labels_of_case
 from verify.evaluate.array import Array
-from verify.evaluate.formats import floating
+from verify.evaluate.formats import is_floating_format
 from verify.reference.spec import Spec
 from verify.reference.truth import GradientFunction
 from verify.subject.call import Failed, Recovered, call_function
@@ -108,8 +108,8 @@ def observed_same(first: Tensors | None, second: Tensors | None) -> bool:
     )
 
 
-def observed_calls(case: Case) -> list[Call]:
-    """The same call twice, one of the same shapes with other numbers, and one of fewer rows."""
+def _observed_calls(case: Case) -> list[Call]:
+    """The calls of an observation: one twice, one of the same shapes with other numbers, and one of fewer rows."""
     return [
         Call(case),
         Call(case),
@@ -122,7 +122,7 @@ def observe(gradient: GradientFunction, case: Case) -> Observation:
     """Make the calls, and note what came of them."""
     seen: list[ObservedCall] = []
     live: list[tuple[Tensors | None, Arrays | WeightedArrays]] = []
-    for call in observed_calls(case):
+    for call in _observed_calls(case):
         arrays = call.arrays()
         try:
             answer = call_function(gradient, arrays)
@@ -145,7 +145,7 @@ def _tensors(result: Any) -> Tensors | None:
         layers = [[np.asarray(tensor) for tensor in layer] for layer in result]
     except (TypeError, ValueError):
         return None
-    usable = all(len(layer) == 2 and all(floating(t.dtype) for t in layer) for layer in layers)
+    usable = all(len(layer) == 2 and all(is_floating_format(t.dtype) for t in layer) for layer in layers)
     return layers if usable and layers else None
 
 

@@ -23,7 +23,7 @@ SEPARATING = 12
 """Fresh cases, beyond the probes, on which hypotheses that survive together are told apart."""
 
 
-def grammar(sketch: Sketch) -> Iterator[Mistakes]:
+def search_grammar(sketch: Sketch) -> Iterator[Mistakes]:
     """Mistakes of the catalogue with other parameters, solved for: another number, some layers, some rows alone."""
     entries = [mistake for mistake in CATALOGUE if mistake.counts(sketch.spec)]
     for mistake in entries:
@@ -41,7 +41,7 @@ def grammar(sketch: Sketch) -> Iterator[Mistakes]:
             yield from ((in_rows(variant, rows),) for rows in sketch.rows(variant))
 
 
-def other_losses(evidence: Evidence, budget: Budget) -> Iterator[tuple[Spec, list[Mistakes]]]:
+def search_other_losses(evidence: Evidence, budget: Budget) -> Iterator[tuple[Spec, list[Mistakes]]]:
     """Other losses of the same network with a mistake, where the two account for everything together."""
     declared = evidence.spec
     others = [
@@ -54,28 +54,28 @@ def other_losses(evidence: Evidence, budget: Budget) -> Iterator[tuple[Spec, lis
     if any(Sketch(view).near(()) and view.explains(()) for view in views):
         return  # the loss accounts for all of it: `recognise` says so
     for view in views:
-        if not budget.spent and (found := survivors(view, singles(view.spec), budget)):
+        if not budget.spent and (found := survivors(view, search_singles(view.spec), budget)):
             yield view.spec, found
 
 
-def singles(spec: Spec) -> list[Mistakes]:
+def search_singles(spec: Spec) -> list[Mistakes]:
     """Every mistake that is one for a Spec, with each of its constants."""
     return [(variant,) for mistake in CATALOGUE if mistake.counts(spec) for variant in mistake.variants]
 
 
-def pairs(spec: Spec, without: str = "") -> Iterator[Mistakes]:
+def search_pairs(spec: Spec, without: str = "") -> Iterator[Mistakes]:
     """Two mistakes at once; ``without`` leaves out those that replace a piece."""
-    entries = [mistake for (mistake,) in singles(spec) if without not in mistake.touched]
+    entries = [mistake for (mistake,) in search_singles(spec) if without not in mistake.touched]
     return ((a, b) for a, b in combinations(entries, 2) if compatible(a, b))
 
 
-def triples(evidence: Evidence, budget: Budget) -> list[Mistakes]:
+def search_triples(evidence: Evidence, budget: Budget) -> list[Mistakes]:
     """Two mistakes that account for one kind of tensor, with a third in the other kind alone."""
     found = []
     sketch = Sketch(evidence)
     for piece, others in (("bias", (0,)), ("weight", (1,))):
-        thirds = [mistake for (mistake,) in singles(evidence.spec) if mistake.touched == {piece}]
-        for pair in _within(budget, pairs(evidence.spec, without=piece)):
+        thirds = [mistake for (mistake,) in search_singles(evidence.spec) if mistake.touched == {piece}]
+        for pair in _within(budget, search_pairs(evidence.spec, without=piece)):
             # A memory is a matter of the whole gradient: it cannot account for one kind of tensor.
             if any(mistake.state for mistake in pair) or not sketch.near(pair, others):
                 continue

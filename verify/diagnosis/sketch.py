@@ -15,7 +15,7 @@ import numpy as np
 
 from verify.diagnosis.hypothesis import BOTH, Evidence, Kinds
 from verify.diagnosis.mistakes import backprop
-from verify.diagnosis.mistakes.mistake import Mistake, compose, wrong_gradient
+from verify.diagnosis.mistakes.mistake import Mistake, compose_mistakes, wrong_gradient
 from verify.diagnosis.mistakes.places import BY_ROW, Places, in_rows, rows_like
 from verify.diagnosis.observation import layers_of
 from verify.evaluate.array import Array
@@ -58,7 +58,7 @@ class Sketch:
 
     def _backward(self, k: int, mistakes: Sequence[Mistake]) -> Iterator[Any]:
         """The layers that mistakes of formula give in the first call of observation k, last layer first."""
-        pieces = compose(mistakes)
+        pieces = compose_mistakes(mistakes)
         if pieces.keep is not backprop.keep:
             *params, x, y = self._given[k]
             return backprop.backward(pieces, backprop.forward(pieces, self.spec, layers_of(params), x, y))
@@ -71,7 +71,7 @@ class Sketch:
         """The tensors that mistakes of formula give in the first call of observation k; None where they raise."""
         try:
             with np.errstate(all="ignore"):
-                layers = compose(mistakes).finish(list(self._backward(k, mistakes))[::-1])
+                layers = compose_mistakes(mistakes).finish(list(self._backward(k, mistakes))[::-1])
             return [np.asarray(tensor) for tensor in tensors_of(layers)]
         except (ValueError, IndexError):
             return None

@@ -91,7 +91,7 @@ def _among(i: int, operation: Operation, where: Array) -> list[Tie]:
     return found
 
 
-def outcomes(ties: Sequence[Tie], choice: Choice, tied: Mapping[int, Array]) -> dict[int, Array]:
+def choice_outcomes(ties: Sequence[Tie], choice: Choice, tied: Mapping[int, Array]) -> dict[int, Array]:
     """The outcomes of comparisons that a choice asks for, for `verify.evaluate.ties.decided`."""
     decided: dict[int, Array] = {}
     for tie, number in zip(ties, choice, strict=True):
@@ -103,7 +103,7 @@ def outcomes(ties: Sequence[Tie], choice: Choice, tied: Mapping[int, Array]) -> 
 
 
 @dataclass(frozen=True)
-class Mean:
+class MeanChoice:
     """A mean of choices, with weights that sum to 1; of one alone where it is not between two."""
 
     weights: tuple[float, ...]
@@ -122,14 +122,16 @@ class Mean:
         return " and ".join(told) + (", each tie by itself" if len(told) > 1 else "")
 
 
-def alike(ties: Sequence[Tie]) -> Iterator[Mean]:
+def choices_alike(ties: Sequence[Tie]) -> Iterator[MeanChoice]:
     """Choices that decide all ties of an operation alike, where these are not too many; and the mean of all choices."""
     sites = list(dict.fromkeys(tie.site for tie in ties))
     few = 3 ** len(sites) <= _COMBINATIONS
     for of_site in itertools.product((OWN, 1, -1), repeat=len(sites)) if few else ():
         which = dict(zip(sites, of_site, strict=True))
-        yield Mean((1.0,), (tuple(range(len(tie.choices))[which[tie.site]] for tie in ties),))
-    yield coupled([np.array([0.0] + [1 / (len(tie.choices) - 1)] * (len(tie.choices) - 1)) for tie in ties])
+        yield MeanChoice((1.0,), (tuple(range(len(tie.choices))[which[tie.site]] for tie in ties),))
+    yield coupled_choices(
+        [np.array([0.0] + [1 / (len(tie.choices) - 1)] * (len(tie.choices) - 1)) for tie in ties]
+    )
 
 
 _COMBINATIONS = 81
@@ -138,12 +140,12 @@ MOST = 400
 """Choices at ties, in all, up to which each tie is decided by itself."""
 
 
-def count(ties: Sequence[Tie]) -> int:
+def count_choices(ties: Sequence[Tie]) -> int:
     """The number of choices, one by one."""
     return sum(len(tie.choices) - 1 for tie in ties)
 
 
-def coupled(shares: Sequence[Array]) -> Mean:
+def coupled_choices(shares: Sequence[Array]) -> MeanChoice:
     """A mean of few choices in which each tie's choices have these shares.
 
     All ties are decided by one number between 0 and 1: each choice has an interval as long as its share.
@@ -154,7 +156,7 @@ def coupled(shares: Sequence[Array]) -> Mean:
     for low, high in itertools.pairwise(cuts):
         choice = tuple(bisect.bisect_right(of_tie, low) for of_tie in ends)
         merged[choice] = merged.get(choice, Fraction(0)) + high - low
-    return Mean(tuple(float(weight) for weight in merged.values()), tuple(merged))
+    return MeanChoice(tuple(float(weight) for weight in merged.values()), tuple(merged))
 
 
 def _ends(shares: Array) -> list[Fraction]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jax import export
 
-from verify.evaluate.program import NoRule, Operation, Program, Size
+from verify.evaluate.program import NoRule, Operation, Program, ProgramSize
 from verify.evaluate.simplify import with_direct_comparisons, without_idle_operations
 
 # Primitives that only wrap others; what they wrap stands in the parameter named here.
@@ -215,7 +215,7 @@ def _sized(value: Any) -> Any:
         return tuple(_sized(item) for item in value)
     if isinstance(value, np.integer):
         return int(value)
-    return Size(value) if export.is_symbolic_dim(value) else value
+    return ProgramSize(value) if export.is_symbolic_dim(value) else value
 
 
 def _sized_all(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -37,15 +37,15 @@ def limits(dtype: npt.DTypeLike) -> Limits:
 
 
 @functools.cache
-def floating(dtype: np.dtype[Any]) -> bool:
+def is_floating_format(dtype: np.dtype[Any]) -> bool:
     """Tell whether a dtype is a floating-point format: of NumPy's, or bfloat16."""
     return dtype.kind == "f" or dtype == np.dtype("bfloat16")
 
 
 @functools.cache
-def numeric(dtype: np.dtype[Any]) -> bool:
+def is_numeric_format(dtype: np.dtype[Any]) -> bool:
     """Tell whether an array of this dtype can be read as real numbers."""
-    return dtype.kind in "iub" or floating(dtype)
+    return dtype.kind in "iub" or is_floating_format(dtype)
 
 
 def widened(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

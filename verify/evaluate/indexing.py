@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from verify.evaluate.array import Array
-from verify.evaluate.program import shape
+from verify.evaluate.program import program_shape
 
 Sizes = Mapping[str, int]
 
@@ -82,7 +82,7 @@ def gather_places(
     sizes: Sizes, parameters: Mapping[str, Any], whole: tuple[int, ...], indices: Array
 ) -> _Places:
     """The places that a gather takes its result from."""
-    slices = shape(parameters["out_shape"], sizes)
+    slices = program_shape(parameters["out_shape"], sizes)
     return _places(tuple(parameters["dimension_numbers"]), parameters["mode"], whole, slices, indices)
 
 
@@ -128,7 +128,7 @@ def _window(whole: tuple[int, ...], lengths: tuple[int, ...], starts: list[int])
 
 def dynamic_slice(sizes: Sizes, parameters: Mapping[str, Any], a: Array, starts: list[int]) -> Array:
     """The slice of an array that begins at these indices."""
-    return a[_window(a.shape, shape(parameters["slice_sizes"], sizes), starts)]
+    return a[_window(a.shape, program_shape(parameters["slice_sizes"], sizes), starts)]
 
 
 def dynamic_update_slice(a: Array, update: Array, starts: list[int]) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate.array import Array
-from verify.evaluate.program import shape, size
+from verify.evaluate.program import program_shape, program_size
 
 Move = Callable[..., Array]
 """``move(sizes, parameters, *arrays)``: the result of a primitive with these parameters."""
@@ -20,7 +20,7 @@ def _same(sizes: Any, parameters: Any, a: Array) -> Array:
 
 
 def _broadcast_in_dim(sizes: Mapping[str, int], parameters: Mapping[str, Any], a: Array) -> Array:
-    target = shape(parameters["out_shape"], sizes)
+    target = program_shape(parameters["out_shape"], sizes)
     if a.ndim:
         kept = [1] * len(target)
         for axis, length in zip(parameters["broadcast_dimensions"], a.shape, strict=True):
@@ -34,7 +34,7 @@ def _broadcast_in_dim(sizes: Mapping[str, int], parameters: Mapping[str, Any], a
 
 
 def _reshape(sizes: Mapping[str, int], parameters: Mapping[str, Any], a: Array) -> Array:
-    return a.reshape(shape(parameters["out_shape"], sizes))
+    return a.reshape(program_shape(parameters["out_shape"], sizes))
 
 
 def _transpose(sizes: Any, parameters: Mapping[str, Any], a: Array) -> Array:
@@ -50,18 +50,21 @@ def _concatenate(sizes: Any, parameters: Mapping[str, Any], *parts: Array) -> Ar
 
 
 def _slice(sizes: Mapping[str, int], parameters: Mapping[str, Any], a: Array) -> Array:
-    starts, stops = shape(parameters["start_indices"], sizes), shape(parameters["limit_indices"], sizes)
-    strides = shape(parameters["strides"] or (1,) * len(starts), sizes)
+    starts, stops = (
+        program_shape(parameters["start_indices"], sizes),
+        program_shape(parameters["limit_indices"], sizes),
+    )
+    strides = program_shape(parameters["strides"] or (1,) * len(starts), sizes)
     return a[tuple(map(slice, starts, stops, strides))]
 
 
 def _pad(sizes: Mapping[str, int], parameters: Mapping[str, Any], a: Array, fill: Array) -> Array:
     """Edges (low, high) may be negative, and there may be steps between elements."""
-    result = np.full(shape(parameters["out_shape"], sizes), fill[()], dtype=np.result_type(a, fill))
+    result = np.full(program_shape(parameters["out_shape"], sizes), fill[()], dtype=np.result_type(a, fill))
     source: list[slice] = []
     target: list[slice] = []
     for axis, (length, edges) in enumerate(zip(a.shape, parameters["padding_config"], strict=True)):
-        low, _, between = (size(edge, sizes) for edge in edges)
+        low, _, between = (program_size(edge, sizes) for edge in edges)
         places = low + np.arange(length) * (between + 1)
         inside = np.flatnonzero((places >= 0) & (places < result.shape[axis]))
         if not inside.size:
@@ -73,14 +76,14 @@ def _pad(sizes: Mapping[str, int], parameters: Mapping[str, Any], a: Array, fill
 
 
 def _iota(sizes: Mapping[str, int], parameters: Mapping[str, Any]) -> Array:
-    target = shape(parameters["out_shape"], sizes)
+    target = program_shape(parameters["out_shape"], sizes)
     along = [1] * len(target)
     along[parameters["dimension"]] = -1
     return np.broadcast_to(np.arange(target[parameters["dimension"]], dtype=float).reshape(along), target)
 
 
 def _dim_as_value(sizes: Mapping[str, int], parameters: Mapping[str, Any]) -> Array:
-    return np.asarray(float(size(parameters["dim"], sizes)))
+    return np.asarray(float(program_size(parameters["dim"], sizes)))
 
 
 MOVES: dict[str, Move] = {

@@ -16,15 +16,15 @@ __all__ = [
     "NoRule",
     "Operation",
     "Program",
-    "Size",
+    "ProgramSize",
+    "program_shape",
+    "program_size",
     "require_rules",
     "run_program",
-    "shape",
-    "size",
 ]
 
 
-class Size:
+class ProgramSize:
     """A size that depends on the batch and the widths, such as ``b`` or ``b*n2``."""
 
     def __init__(self, dimension: Any) -> None:
@@ -38,17 +38,17 @@ class Size:
 _SIZE_FUNCTIONS = {"floordiv": lambda a, b: a // b, "mod": lambda a, b: a % b, "max": max, "min": min}
 
 
-def size(dimension: int | Size, sizes: Mapping[str, int]) -> int:
+def program_size(dimension: int | ProgramSize, sizes: Mapping[str, int]) -> int:
     """The number that a dimension stands for, where the batch is ``sizes["b"]`` and the widths ``n0, n1, ...``."""
-    if isinstance(dimension, Size):
+    if isinstance(dimension, ProgramSize):
         known = sizes.get(dimension.text)  # most are a single name
         return known if known is not None else int(eval(dimension.code, _SIZE_FUNCTIONS, sizes))
     return dimension
 
 
-def shape(dimensions: Sequence[int | Size], sizes: Mapping[str, int]) -> tuple[int, ...]:
-    """The shape that dimensions stand for: see `size`."""
-    return tuple([size(dimension, sizes) for dimension in dimensions])
+def program_shape(dimensions: Sequence[int | ProgramSize], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """The shape that dimensions stand for: see `program_size`."""
+    return tuple([program_size(dimension, sizes) for dimension in dimensions])
 
 
 class Operation(NamedTuple):

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from verify.evaluate.array import Array
-from verify.evaluate.choices import OWN, Choice, Mean, Tie, coupled
+from verify.evaluate.choices import OWN, Choice, MeanChoice, Tie, coupled_choices
 
 
-def solved(
+def solve_shares(
     ties: Sequence[Tie], evaluate: Callable[[Choice], tuple[Array, Array]], found: Array
-) -> Iterator[Mean]:
-    """Choices that come close to a gradient: the closest mean, and what it is near to.
+) -> Iterator[MeanChoice]:
+    """Solve for the shares of choices that come close to a gradient: the closest mean, and what it is near to.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def solved(
         }
         shares, even = _closest(ties, beside, effects, found - value, bound)
         for found_shares in (_near(shares), shares, even):
-            yield coupled(found_shares)
+            yield coupled_choices(found_shares)
         nearest = tuple(int(np.argmax(of_tie)) for of_tie in shares)
         if nearest == beside:
             return

@@ -118,8 +118,8 @@ def decide_ties(
     ties
         Where they tie: `tied_operations`.
     outcomes
-        For comparisons, by number, arrays of True, False, and None where nothing is decided: `towards`, or
-        `verify.evaluate.choices.outcomes`.
+        For comparisons, by number, arrays of True, False, and None where nothing is decided: `tie_outcomes_towards`, or
+        `verify.evaluate.choices.choice_outcomes`.
     between
         Whether the bounds are for code that takes a slope between two: with one rounding more wherever a tie selects,
         that of the product with that slope.
@@ -155,7 +155,7 @@ def _moved_along(operation: Operation, where: Sequence[Array]) -> Array:
     return _NOWHERE
 
 
-def undecided(program: Program, ties: Mapping[int, Array]) -> Program:
+def undecided_ties(program: Program, ties: Mapping[int, Array]) -> Program:
     """The program whose comparisons are in doubt where exact numbers tie: its bounds hold every choice, and more."""
     rewritten = _Rewritten(program)
     for i, operation in enumerate(program.operations):
@@ -223,7 +223,7 @@ class _Rewritten:
         )
 
 
-def towards(
+def tie_outcomes_towards(
     program: Program, inputs: Sequence[Array], direction: Sequence[Array], ties: Iterable[int]
 ) -> dict[int, Array]:
     """Return what comparisons say a step into a direction away: True, False, or None where that is not known.

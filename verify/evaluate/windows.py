@@ -11,7 +11,7 @@ import numpy as np
 
 from verify.evaluate.array import Array
 from verify.evaluate.moves import MOVES
-from verify.evaluate.program import shape, size
+from verify.evaluate.program import program_shape, program_size
 
 Sizes = Mapping[str, int]
 
@@ -19,7 +19,9 @@ Sizes = Mapping[str, int]
 # g groups, each with its own rows and columns.
 
 
-def spread(a: Array, padding: Sequence[tuple[int, int]], steps: Sequence[int], fill: Any) -> Array:
+def spread_for_windows(
+    a: Array, padding: Sequence[tuple[int, int]], steps: Sequence[int], fill: Any
+) -> Array:
     """An array with its entries ``steps`` apart and with edges, ``fill`` in between; a negative edge cuts."""
     if all(edges == (0, 0) for edges in padding) and all(step == 1 for step in steps):
         return a
@@ -34,7 +36,7 @@ def spread(a: Array, padding: Sequence[tuple[int, int]], steps: Sequence[int], f
     return MOVES["pad"]({}, parameters, a, filling)
 
 
-def sliding(a: Array, window: Sequence[int], strides: Sequence[int], steps: Sequence[int]) -> Array:
+def sliding_windows(a: Array, window: Sequence[int], strides: Sequence[int], steps: Sequence[int]) -> Array:
     """A view (*p, *k) of every window of an array, without copying; within a window, entries are ``steps`` apart."""
     places = [
         max((length - ((width - 1) * step + 1)) // stride + 1, 0)
@@ -48,12 +50,12 @@ def sliding(a: Array, window: Sequence[int], strides: Sequence[int], steps: Sequ
 def windows(sizes: Sizes, parameters: Mapping[str, Any], a: Array, fill: Any) -> Array:
     """The windows (*p, *k) of reduce_window, ``fill`` outside of the array."""
     ones = (1,) * a.ndim
-    padding = [(size(low, sizes), size(high, sizes)) for low, high in parameters["padding"]]
-    spaced = spread(a, padding, parameters.get("base_dilation") or ones, fill)
-    return sliding(
+    padding = [(program_size(low, sizes), program_size(high, sizes)) for low, high in parameters["padding"]]
+    spaced = spread_for_windows(a, padding, parameters.get("base_dilation") or ones, fill)
+    return sliding_windows(
         spaced,
-        shape(parameters["window_dimensions"], sizes),
-        shape(parameters["window_strides"], sizes),
+        program_shape(parameters["window_dimensions"], sizes),
+        program_shape(parameters["window_strides"], sizes),
         parameters.get("window_dilation") or ones,
     )
 
@@ -105,10 +107,10 @@ def _spatial_windows(
     padding = [
         (0, 0),
         (0, 0),
-        *((size(low, sizes), size(high, sizes)) for low, high in parameters["padding"]),
+        *((program_size(low, sizes), program_size(high, sizes)) for low, high in parameters["padding"]),
     ]
-    spaced = spread(lhs, padding, (1, 1, *parameters["lhs_dilation"]), 0)
-    view = sliding(
+    spaced = spread_for_windows(lhs, padding, (1, 1, *parameters["lhs_dilation"]), 0)
+    view = sliding_windows(
         spaced,
         (1, 1, *spatial),
         (1, 1, *parameters["window_strides"]),
@@ -129,7 +131,7 @@ def window_kernels(parameters: Mapping[str, Any], rhs: Array) -> Array:
 def convolved(sizes: Sizes, parameters: Mapping[str, Any], product: Array) -> Array:
     """The product (g, n*p, f) in the shape of the convolution."""
     _, _, spec = parameters["dimension_numbers"]
-    whole = shape(parameters["out_shape"], sizes)
+    whole = program_shape(parameters["out_shape"], sizes)
     n, f, *p = (whole[axis] for axis in spec)
     groups = product.shape[0]
     ps = range(2, 2 + len(p))
@@ -144,7 +146,9 @@ def window_terms(
     spec, rhs_spec, _ = parameters["dimension_numbers"]
     n, _, *s = (lhs[axis] for axis in spec)
     c, *k = (kernel[axis] for axis in rhs_spec[1:])
-    padding = tuple((size(low, sizes), size(high, sizes)) for low, high in parameters["padding"])
+    padding = tuple(
+        (program_size(low, sizes), program_size(high, sizes)) for low, high in parameters["padding"]
+    )
     steps = (parameters["lhs_dilation"], parameters["rhs_dilation"], parameters["window_strides"])
     counts = _counts(tuple(s), tuple(k), padding, *steps)
     return np.tile(c * counts, n // parameters["batch_group_count"])[:, np.newaxis]

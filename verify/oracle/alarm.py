@@ -14,7 +14,7 @@ _AGAIN = 0.2
 
 
 class TimeUp(BaseException):
-    """The time is up. Like an interruption by hand, it is no `Exception`: no judged code is to swallow it."""
+    """The alarm: time is up. Like an interruption by hand, it is no `Exception`: no judged code is to swallow it."""
 
 
 @contextmanager

@@ -21,7 +21,7 @@ UNITS = {"bound": (-28, 56), "u": (-12, 60)}
 
 
 @dataclass(frozen=True)
-class Histogram:
+class ErrorHistogram:
     """Errors of all entries of all cases, counted by regime.
 
     Attributes
@@ -70,13 +70,13 @@ class Errors:
         if self._size > PENDING:
             self._count()
 
-    def histograms(self) -> tuple[Histogram, ...]:
+    def histograms(self) -> tuple[ErrorHistogram, ...]:
         """One for each unit; none where nothing was counted."""
         self._count()
         if not self._rows:
             return ()
         return tuple(
-            Histogram(
+            ErrorHistogram(
                 unit,
                 tuple(range(low, high + 1)),
                 {regime: tuple(map(int, self._counts[unit][row, 1:])) for regime, row in self._rows.items()},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from verify.checks.plots import OUTSIDE, WITHIN, figure_of, new_axes, whole_numbers
-from verify.oracle.errors import Histogram
+from verify.oracle.errors import ErrorHistogram
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LABELS = {"bound": "error ÷ its bound", "u": "error ÷ (u × the largest entry of its tensor)"}
 
 
-def errors(histograms: Sequence[Histogram], ax: Axes | None = None, unit: str = "bound") -> Figure:
+def errors(histograms: Sequence[ErrorHistogram], ax: Axes | None = None, unit: str = "bound") -> Figure:
     """Draw how large the errors of all cases were.
 
     Parameters

@@ -13,7 +13,7 @@ from verify.checks.finding import Example, Finding, wrap_columns
 from verify.checks.html.page import page, part
 from verify.diagnosis.mistakes import formulas
 from verify.oracle import plots
-from verify.oracle.errors import Histogram
+from verify.oracle.errors import ErrorHistogram
 from verify.oracle.precision import ShownPrecision, UnderRandomRounding, precision_lines
 from verify.reference.judge import VERDICTS
 
@@ -75,7 +75,7 @@ class Report:
     failed: int | None = None
     notes: tuple[str, ...] = ()
     precision: dict[str, dict[str, ShownPrecision]] = field(default_factory=dict)
-    errors: tuple[Histogram, ...] = field(default=(), repr=False)
+    errors: tuple[ErrorHistogram, ...] = field(default=(), repr=False)
     nearest: Example | None = field(default=None, repr=False)
     random_rounding: UnderRandomRounding | None = None
     left: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ SHRINKING = 4.0
 
 
 class Search(Generic[C]):
-    """Hypothesis at work on one target: what it judged, and the simplest failing case of each kind.
+    """A search: Hypothesis at work on one target: what it judged, and the simplest failing case of each kind.
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ class Banded:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The result of a comparison.
+    """The judgement of a gradient: the result of a comparison with the reference.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class Judgement:
     note: str = ""
 
 
-class Exact(Protocol):
+class _Exact(Protocol):
     """A reference that knows of the exact gradient: `verify.reference.truth.Truth`, and that of any layer."""
 
     @property
@@ -131,7 +131,7 @@ def judge(
     truth: list[bounds.Pair],
     tensors: list[Array],
     dtype: npt.DTypeLike,
-    reference: Exact | None = None,
+    reference: _Exact | None = None,
     names: Sequence[Tensor] | None = None,
 ) -> Judgement:
     """Compare results with (value, bound) pairs; the verdict is verified, inconclusive or wrong.
@@ -197,7 +197,7 @@ def _shown(
     tensors: list[Array],
     dtype: npt.DTypeLike,
     farthest: list[float],
-    reference: Exact | None,
+    reference: _Exact | None,
 ) -> tuple[bool, tuple[float, ...], tuple[float, ...]]:
     """Tell whether results within their bounds show nothing; to what precision each tensor was shown right;
     what is allowed.

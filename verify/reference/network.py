@@ -43,7 +43,7 @@ def forward(params: Params, x: jax.Array, hidden: str = "sigmoid", biases: bool 
     return a @ weight + bias[jnp.newaxis, :] if biases else a @ weight
 
 
-def squared_error(p: jax.Array, y: jax.Array) -> jax.Array:
+def _squared_error(p: jax.Array, y: jax.Array) -> jax.Array:
     """The squared error of each row, (b,)."""
     return jnp.sum((p - y) ** 2, axis=1)
 
@@ -66,11 +66,11 @@ def binary_cross_entropy(logits: jax.Array, y: jax.Array) -> jax.Array:
 
 ROW_LOSS: dict[tuple[str, str], Callable[[jax.Array, jax.Array], jax.Array]] = {
     ("softmax", "cross_entropy"): cross_entropy,
-    ("softmax", "squared_error"): lambda z, y: squared_error(jax.nn.softmax(z, axis=1), y),
+    ("softmax", "squared_error"): lambda z, y: _squared_error(jax.nn.softmax(z, axis=1), y),
     ("sigmoid", "binary_cross_entropy"): binary_cross_entropy,
-    ("sigmoid", "squared_error"): lambda z, y: squared_error(jax.nn.sigmoid(z), y),
-    ("tanh", "squared_error"): lambda z, y: squared_error(jnp.tanh(z), y),
-    ("identity", "squared_error"): squared_error,
+    ("sigmoid", "squared_error"): lambda z, y: _squared_error(jax.nn.sigmoid(z), y),
+    ("tanh", "squared_error"): lambda z, y: _squared_error(jnp.tanh(z), y),
+    ("identity", "squared_error"): _squared_error,
 }
 
 
@@ -86,7 +86,7 @@ def _reduced(row_losses: jax.Array, n_out: int, reduction: str) -> jax.Array:
     return total
 
 
-def weighted_losses(row_losses: jax.Array, sample_weight: jax.Array, weights: str) -> jax.Array:
+def _weighted_losses(row_losses: jax.Array, sample_weight: jax.Array, weights: str) -> jax.Array:
     """The losses of the rows times their weights, (b,): see ``verify.reference.spec.WEIGHTS``."""
     if weights == "normalised":
         sample_weight = sample_weight * sample_weight.shape[0] / jnp.sum(sample_weight)
@@ -104,7 +104,7 @@ def loss_of(spec: Spec) -> Loss:
         logits = forward(params, x, spec.hidden, spec.biases)
         row_losses = row_loss(logits, y)
         if spec.weighted:
-            row_losses = weighted_losses(row_losses, sample_weight[0], spec.weights)
+            row_losses = _weighted_losses(row_losses, sample_weight[0], spec.weights)
         value = _reduced(row_losses, logits.shape[1], spec.reduction)
         if spec.l2:
             for weight, _ in params:

@@ -21,7 +21,7 @@ _GUARD = 64
 """Numbers before and after the gradient's, which a function must leave alone."""
 
 
-class CallRefused(Exception):
+class _CallRefused(Exception):
     """A call that has no answer, with the reason."""
 
 
@@ -76,9 +76,9 @@ class CFunction:
         ]
         result = self.call(*given)
         if self.prototype.returns == "int" and result:
-            raise CallRefused(f"{self.prototype.name} returned {result}")
+            raise _CallRefused(f"{self.prototype.name} returned {result}")
         if not np.isnan(np.r_[guarded[:_GUARD], guarded[-_GUARD:]]).all():
-            raise CallRefused(f"{self.prototype.name} wrote outside the {len(params)} numbers of gradient")
+            raise _CallRefused(f"{self.prototype.name} wrote outside the {len(params)} numbers of gradient")
         changed = [name for name, array in inputs.items() if array.tobytes() != before[name]]
         loss = float(values["loss"][0]) if self.prototype.returns in ("void", "int") else float(result)
         return guarded[_GUARD:-_GUARD].copy(), loss, changed
@@ -88,7 +88,7 @@ def _answer(functions: dict[str, CFunction], request: dict[str, Any]) -> dict[st
     arrays = [protocol.protocol_array(tensor, "a tensor") for tensor in request["tensors"]]
     try:
         gradient, loss, changed = functions[request["dtype"]](request["sizes"], arrays)
-    except CallRefused as refused:
+    except _CallRefused as refused:
         return {"type": "error", "id": request["id"], "message": str(refused)}
     if request["type"] == "loss":
         tensors = [np.array(loss, dtype=gradient.dtype)]

@@ -14,7 +14,7 @@ from verify.case.arrays import Arrays, WeightedArrays
 from verify.case.case import Call
 from verify.evaluate.array import Array
 from verify.evaluate.bounds import Pair
-from verify.evaluate.formats import floating, numeric
+from verify.evaluate.formats import is_floating_format, is_numeric_format
 from verify.reference.judge import Judgement
 from verify.reference.truth import Gradient, GradientFunction, SpecLike, Truth, tensors_of
 from verify.subject.target import Target
@@ -120,14 +120,18 @@ def _as_tensor(where: str, tensor: Any, parameter: Array) -> Array:
         array = np.asarray(tensor)
     except Exception as error:  # an object may raise whatever it likes when made into an array
         raise _crash(f"{where} is no array: {_first_line(error)}") from error
-    if not numeric(array.dtype):
+    if not is_numeric_format(array.dtype):
         raise _crash(f"{where} has dtype {array.dtype}; it must be {parameter.dtype}")
     if array.shape != parameter.shape:
         detail = f"{where} has shape {array.shape}; the parameter has {parameter.shape}"
         raise Failed("result", "wrong", detail)
     if array.dtype != parameter.dtype:
         detail = f"{where} is {array.dtype}; the parameters are {parameter.dtype}"
-        hint = f" (dtypes=('{array.dtype}',) judges {array.dtype} alone)" if floating(array.dtype) else ""
+        hint = (
+            f" (dtypes=('{array.dtype}',) judges {array.dtype} alone)"
+            if is_floating_format(array.dtype)
+            else ""
+        )
         raise Failed("dtype", "wrong", detail + hint)
     return array
 

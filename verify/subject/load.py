@@ -21,14 +21,14 @@ from verify.subject.target import Target, TargetError
 
 
 @runtime_checkable
-class LoadableAdapter(Protocol):
+class _LoadableAdapter(Protocol):
     """Something that becomes a Target once it is known what it shall be the gradient of: an adapter."""
 
     def target(self, spec: SpecLike | None = None) -> Target:
         """The Target, with what the user did not say inferred."""
 
 
-Judged = GradientFunction | Target | LoadableAdapter
+Judged = GradientFunction | Target | _LoadableAdapter
 """What `verify.check` takes."""
 
 
@@ -152,7 +152,7 @@ def load(where: str, signature: str | Sequence[str] | None = None) -> Judged:
     source = f'{variable} = verify.load("{place}")'
     if isinstance(found, Target):
         return replace(found, name=variable, source=source)
-    if isinstance(found, LoadableAdapter) and not isinstance(found, type):
+    if isinstance(found, _LoadableAdapter) and not isinstance(found, type):
         return _Loaded(found, variable, source)
     if isinstance(found, type) or not callable(found):
         kind = f"the class {found.__name__}" if isinstance(found, type) else f"of type {type(found).__name__}"
@@ -165,7 +165,7 @@ def load(where: str, signature: str | Sequence[str] | None = None) -> Judged:
 class _Loaded:
     """An adapter under the name by which it was loaded."""
 
-    def __init__(self, adapter: LoadableAdapter, name: str, source: str) -> None:
+    def __init__(self, adapter: _LoadableAdapter, name: str, source: str) -> None:
         self.adapter, self.name, self.source = adapter, name, source
         self.spec = getattr(adapter, "spec", None)
 
@@ -186,7 +186,7 @@ def as_target(
     TypeError
         Where it cannot be called.
     """
-    if isinstance(gradient, LoadableAdapter) and not isinstance(gradient, type):
+    if isinstance(gradient, _LoadableAdapter) and not isinstance(gradient, type):
         gradient = gradient.target(spec)
     if not isinstance(gradient, Target):
         gradient = _of_function(gradient)

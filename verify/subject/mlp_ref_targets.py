@@ -23,7 +23,7 @@ SPECS = {
 """What the names of `mlp_ref` (hidden, loss) mean in the oracle's terms."""
 
 
-def target(hidden: str = "sigmoid", loss: str = "cross_entropy") -> Target:
+def mlp_ref_target(hidden: str = "sigmoid", loss: str = "cross_entropy") -> Target:
     """``mlp_ref.loss_and_gradient`` with its activation and loss chosen: its gradient and its loss value."""
     call = f"mlp_ref.loss_and_gradient(params, x, y, {hidden!r}, {loss!r})"
     source = f"import mlp_ref\ndef gradient(params, x, y):\n    return {call}[1]"
@@ -52,13 +52,13 @@ def _part(both: Callable[..., tuple[Any, Any]], i: int) -> Callable[..., Any]:
     return part
 
 
-def targets() -> Iterator[tuple[Target, Spec]]:
+def all_mlp_ref_targets() -> Iterator[tuple[Target, Spec]]:
     """Every combination of activation and loss that `mlp_ref` has, with its Spec."""
     for (hidden, loss), spec in SPECS.items():
-        yield target(hidden, loss), spec
+        yield mlp_ref_target(hidden, loss), spec
 
 
-def places() -> Iterator[tuple[str, Spec]]:
+def places_of_mlp_ref_targets() -> Iterator[tuple[str, Spec]]:
     """Yield every combination as ``module:name``, by which `verify.load` finds it in any process, with its Spec."""
     for (hidden, loss), spec in SPECS.items():
         yield f"{__name__}:{hidden}_with_{loss}", spec
@@ -68,4 +68,4 @@ def __getattr__(name: str) -> Target:
     hidden, _, loss = name.partition("_with_")
     if (hidden, loss) not in SPECS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return target(hidden, loss)
+    return mlp_ref_target(hidden, loss)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mlp_ref.params import Layer
 from verify.case.case import DTYPES, LABELS, REGIMES, SUITED, Case, labels_of_case
-from verify.case.cases import cases, chooser, suitable_regimes
+from verify.case.cases import case_chooser, cases, suitable_regimes
 from verify.case.run import drawn_cases
 from verify.reference.spec import Spec
 
@@ -210,7 +210,7 @@ def test_class_labels_are_drawn_for_sigmoids_and_are_the_rows_that_the_reference
 
 
 def test_a_seed_draws_the_strings_that_choose_cases():
-    chosen = chooser(Spec("relu"), dtypes=("float32",))
+    chosen = case_chooser(Spec("relu"), dtypes=("float32",))
     first, again, other = (chosen.drawn(50, seed) for seed in (1, 1, 2))
     assert first == again != other
     drawn = [chosen.case(string) for string in first]

@@ -56,7 +56,7 @@ def test_the_delta_of_a_confident_row_in_units_of_the_roundoff(dtype):
     found = {
         "best": rounded_truth(SPEC),
         "64 u": off_by(64 * u),
-        "mlp_ref": mlp_ref_targets.target().gradient,
+        "mlp_ref": mlp_ref_targets.mlp_ref_target().gradient,
     }
     errors = [accuracy.delta_errors(SPEC, dtype, seed, found) for seed in range(4)]
     assert max(error["best"] for error in errors) <= 1

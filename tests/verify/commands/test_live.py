@@ -17,11 +17,13 @@ class Terminal(io.StringIO):
 
 
 def test_a_line_has_the_speed_the_time_left_the_workers_and_the_verdicts():
-    assert live.line(LATER, 100.0) == (
+    assert live.live_line(LATER, 100.0) == (
         "500 of 1,000 cases, 2 a second, 04:10 left, 2 workers; "
         "verified 488, inconclusive 10 (tiny 10), failing 2 (ordinary 2)"
     )
-    assert live.line(BEGUN, 0.0) == ("300 of 1,000 cases, 2 workers; verified 300, inconclusive 0, failing 0")
+    assert live.live_line(BEGUN, 0.0) == (
+        "300 of 1,000 cases, 2 workers; verified 300, inconclusive 0, failing 0"
+    )
 
 
 def test_where_there_is_no_terminal_the_first_and_the_last_line_are_written_if_asked(monkeypatch):
@@ -34,7 +36,7 @@ def test_where_there_is_no_terminal_the_first_and_the_last_line_are_written_if_a
         written = file.getvalue().splitlines()
         assert len(written) == 2 * lines
         if lines:
-            assert written[0] == f"net: {live.line(BEGUN, 0.0)}"
+            assert written[0] == f"net: {live.live_line(BEGUN, 0.0)}"
             assert written[1].startswith("net: 1,000 of 1,000 cases, ")
 
 

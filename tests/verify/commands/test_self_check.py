@@ -21,7 +21,7 @@ def arguments(*given):
 @pytest.fixture
 def two_targets(monkeypatch):
     pairs = [
-        (mlp_ref_targets.target(hidden), mlp_ref_targets.SPECS[hidden, "cross_entropy"])
+        (mlp_ref_targets.mlp_ref_target(hidden), mlp_ref_targets.SPECS[hidden, "cross_entropy"])
         for hidden in ("sigmoid", "relu")
     ]
     monkeypatch.setattr(main_job.mlp_ref_targets, "targets", lambda: iter(pairs))
@@ -48,7 +48,7 @@ def test_all_verified(two_targets, tmp_path, capsys):
 
 
 def test_a_wrong_network_is_not_verified(monkeypatch, capsys):
-    pairs = [(mlp_ref_targets.target("tanh"), Spec("sigmoid"))]
+    pairs = [(mlp_ref_targets.mlp_ref_target("tanh"), Spec("sigmoid"))]
     monkeypatch.setattr(main_job.mlp_ref_targets, "targets", lambda: iter(pairs))
     monkeypatch.setattr(main_job, "judge_training", lambda *_: True)
     assert run(arguments()) == 1
@@ -66,7 +66,7 @@ def test_wrong_digits_alone_are_enough(monkeypatch, capsys):
 
 def test_an_interruption_is_no_verification(monkeypatch, capsys):
     calls = []
-    target = mlp_ref_targets.target()
+    target = mlp_ref_targets.mlp_ref_target()
 
     def gradient(params, x, y):
         calls.append(1)

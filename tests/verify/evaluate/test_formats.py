@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from verify.evaluate.bounds import Arithmetic
-from verify.evaluate.formats import NARROW, floating, limits, numeric, widened
+from verify.evaluate.formats import NARROW, is_floating_format, is_numeric_format, limits, widened
 
 
 @pytest.mark.parametrize(
@@ -30,12 +30,12 @@ def test_what_is_no_float_has_no_limits():
 
 
 def test_bfloat16_counts_as_a_number_and_a_structure_does_not():
-    assert floating(np.dtype("bfloat16"))
-    assert numeric(np.dtype("bfloat16"))
-    assert numeric(np.dtype(np.int64))
-    assert not floating(np.dtype(np.int64))
-    assert not numeric(np.dtype("V2"))
-    assert not numeric(np.dtype(object))
+    assert is_floating_format(np.dtype("bfloat16"))
+    assert is_numeric_format(np.dtype("bfloat16"))
+    assert is_numeric_format(np.dtype(np.int64))
+    assert not is_floating_format(np.dtype(np.int64))
+    assert not is_numeric_format(np.dtype("V2"))
+    assert not is_numeric_format(np.dtype(object))
 
 
 @pytest.mark.parametrize("dtype", NARROW)

@@ -8,7 +8,7 @@ import pytest
 from verify.evaluate import bounds, moves
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic
 from verify.evaluate.flattening import flatten
-from verify.evaluate.program import Size, run_program, size
+from verify.evaluate.program import ProgramSize, program_size, run_program
 
 A = np.arange(24.0).reshape(2, 3, 4)
 
@@ -83,7 +83,10 @@ DOTS = [
 @pytest.mark.parametrize(("left", "right", "numbers"), DOTS)
 def test_contractions_equal_jaxs(left, right, numbers):
     rng = np.random.default_rng(0)
-    a, b = rng.integers(-9, 9, size=left).astype(float), rng.integers(-9, 9, size=right).astype(float)
+    a, b = (
+        rng.integers(-9, 9, size=left).astype(float),
+        rng.integers(-9, 9, size=right).astype(float),
+    )
     parameters = {"dimension_numbers": numbers}
     with jax.enable_x64(True):
         expected = np.asarray(jax.lax.dot_general(a, b, numbers))
@@ -98,6 +101,6 @@ def test_contractions_equal_jaxs(left, right, numbers):
     [("b*n2", 12), ("b + 1", 4), ("floordiv(n2, b)", 1), ("mod(n2, b)", 1), ("max(b, 9)", 9)],
 )
 def test_sizes_that_depend_on_the_case(text, expected):
-    assert size(Size(text), {"b": 3, "n2": 4}) == expected
-    assert repr(Size(text)) == text
-    assert size(7, {}) == 7
+    assert program_size(ProgramSize(text), {"b": 3, "n2": 4}) == expected
+    assert repr(ProgramSize(text)) == text
+    assert program_size(7, {}) == 7

@@ -5,7 +5,7 @@ from jax import lax
 
 from verify.evaluate import bounds
 from verify.evaluate.backward import traced_backward
-from verify.evaluate.ties import decide_ties, tie_directions, tied_operations, towards
+from verify.evaluate.ties import decide_ties, tie_directions, tie_outcomes_towards, tied_operations
 
 
 def choices(function, x, cotangent):
@@ -16,7 +16,9 @@ def choices(function, x, cotangent):
     ties = tied_operations(backward.program, inputs)
     found = {"JAX": bounds.evaluate_with_bounds(backward.program, inputs, at)[1][0].tolist()}
     for name, direction in tie_directions([x.shape]):
-        program = decide_ties(backward.program, ties, towards(backward.program, inputs, direction, ties))
+        program = decide_ties(
+            backward.program, ties, tie_outcomes_towards(backward.program, inputs, direction, ties)
+        )
         found[name] = bounds.evaluate_with_bounds(program, inputs, at)[1][0].tolist()
     return found
 

@@ -55,10 +55,10 @@ def test_where_the_entries_of_windows_lie(whole, parameters):
 
 def test_nothing_is_copied_where_nothing_is_spread():
     a = integers((4, 5))
-    assert windows.spread(a, [(0, 0), (0, 0)], (1, 1), 0) is a
-    assert np.shares_memory(windows.sliding(a, (2, 2), (1, 1), (1, 1)), a)
-    assert not windows.sliding(a, (2, 2), (1, 1), (1, 1)).flags.writeable
+    assert windows.spread_for_windows(a, [(0, 0), (0, 0)], (1, 1), 0) is a
+    assert np.shares_memory(windows.sliding_windows(a, (2, 2), (1, 1), (1, 1)), a)
+    assert not windows.sliding_windows(a, (2, 2), (1, 1), (1, 1)).flags.writeable
 
 
 def test_a_window_that_does_not_fit_is_at_no_place():
-    assert windows.sliding(np.zeros((2, 5)), (3, 1), (1, 1), (1, 1)).shape == (0, 5, 3, 1)
+    assert windows.sliding_windows(np.zeros((2, 5)), (3, 1), (1, 1), (1, 1)).shape == (0, 5, 3, 1)

@@ -7,21 +7,21 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from verify.checks.html.words import power_of_ten, ratio, short
+from verify.checks.html.words import number_in_words, power_of_ten, ratio
 
 __all__ = [
     "SHADES",
     "TINTS",
+    "draw_histogram",
+    "draw_map",
+    "draw_network",
+    "draw_row_bars",
+    "draw_scatter",
+    "draw_strip",
+    "draw_values",
     "edge_status",
-    "histogram",
-    "map_of",
-    "network",
-    "row_bars",
-    "scatter",
     "shade",
-    "strip",
     "tint",
-    "values_of",
 ]
 
 Tensor = Mapping[str, Any]
@@ -54,7 +54,7 @@ def shade(ratio: float) -> int:
     return next((place for limit, place in _LIMITS if ratio <= limit), 7)
 
 
-def map_of(tensor: Tensor) -> dict[str, Any]:
+def draw_map(tensor: Tensor) -> dict[str, Any]:
     """A map: for each shade a path of its fields, and the line between what is within the bound and what is not."""
     fields = [[shade(ratio) for ratio in row] for row in tensor["ratios"]]
     rows, columns = len(fields), len(fields[0]) if fields else 0
@@ -135,7 +135,7 @@ TINTS = (
 """Colours of a map of values, and the shares of the largest expected one that they stand for."""
 
 
-def values_of(tensor: Tensor) -> list[dict[str, Any]]:
+def draw_values(tensor: Tensor) -> list[dict[str, Any]]:
     """The maps of the expected and of the returned values, in colours of one scale: the largest expected one."""
     largest = max(
         (abs(value) for row in tensor["expected"] for value in row if math.isfinite(value)), default=0.0
@@ -181,7 +181,7 @@ _MARGIN = 1.06
 """The plot's range, over its largest number: no point lies on the frame."""
 
 
-def scatter(tensor: Tensor) -> dict[str, Any]:
+def draw_scatter(tensor: Tensor) -> dict[str, Any]:
     """Points of got over expected, in a square with 0 in its middle, and the diagonal where they are equal."""
     pairs = [pair for pair in tensor["pairs"] if math.isfinite(pair[0]) and math.isfinite(pair[1])]
     wide = max((abs(expected) for expected, _, _ in pairs), default=0.0) or 1.0
@@ -208,8 +208,8 @@ def scatter(tensor: Tensor) -> dict[str, Any]:
         "fit": factor and (x(-reach), y(-reach * factor), x(reach), y(reach * factor)),
         # Where the line through the points and the diagonal leave room: at the left if both rise, else between.
         "slope_at": ((_LEFT + 5, "start") if factor is None or factor > 0 else (_LEFT + _PLOT / 2, "middle")),
-        "wide": short(wide, 2),
-        "high": short(high, 2),
+        "wide": number_in_words(wide, 2),
+        "high": number_in_words(high, 2),
         "alike": alike,
         "left_out": len(tensor["pairs"]) - len(pairs),
         "of": tensor["size"],
@@ -219,7 +219,7 @@ def scatter(tensor: Tensor) -> dict[str, Any]:
 # --- how much of each row of the batch is in it
 
 
-def row_bars(shares: Sequence[float]) -> dict[str, Any]:
+def draw_row_bars(shares: Sequence[float]) -> dict[str, Any]:
     """Bars of the rows' shares, a line at 1, where a right gradient's end, and one at 0."""
     shares = [0.0 if abs(share) < 5e-4 else share for share in shares]  # so well are they known
     low, high = min(0.0, *shares), max(1.0, *shares)
@@ -262,7 +262,7 @@ _MOST_BARS = 38
 _LEAST_WIDTH = 310  # of the words under the axis
 
 
-def histogram(counted: Mapping[str, Any]) -> dict[str, Any]:
+def draw_histogram(counted: Mapping[str, Any]) -> dict[str, Any]:
     """Bars over all regimes, and under them a row of shades for each regime."""
     low, width, counts = _trimmed(counted)
     total = [sum(column) for column in zip(*counts.values(), strict=True)]
@@ -343,7 +343,7 @@ def _trimmed(counted: Mapping[str, Any]) -> tuple[int, int, dict[str, list[int]]
 # --- layers
 
 
-def strip(tensors: Sequence[Tensor]) -> list[dict[str, Any]]:
+def draw_strip(tensors: Sequence[Tensor]) -> list[dict[str, Any]]:
     """The layers in order, each with its tensors, and which tensor is the first outside, from the output."""
     wrong = [tensor for tensor in tensors if tensor["outside"]]
     first = min(wrong, key=lambda t: (-t["layer"], t["name"].startswith("bias")))["name"] if wrong else ""
@@ -368,7 +368,7 @@ _UNITS = 6
 """Units of a layer that are drawn; where there are more, the last stands for all the others."""
 
 
-def network(case: Mapping[str, Any], tensors: Sequence[Tensor]) -> dict[str, Any] | None:
+def draw_network(case: Mapping[str, Any], tensors: Sequence[Tensor]) -> dict[str, Any] | None:
     """Units and connections of a case's network, each with the status of its entry; None where it has no layers."""
     sizes = case.get("layer_sizes")
     if not sizes or len(sizes) > 10:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @functools.cache
 def environment() -> Environment:
-    """Return the templates, with everything that is put into them escaped.
+    """Return the templates of the page, with everything that is put into them escaped.
 
     Raises
     ------

@@ -6,7 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["cases", "certainty", "count", "exact", "headline", "places", "power_of_ten", "ratio", "short"]
+__all__ = [
+    "cases_in_words",
+    "certainty_in_words",
+    "count_in_words",
+    "exact_in_words",
+    "headline_in_words",
+    "number_in_words",
+    "place_in_words",
+    "power_of_ten",
+    "ratio",
+]
 
 _HEADLINES = {
     "verified": "Every entry of every case lies within its bound",
@@ -35,14 +45,14 @@ _INTERRUPTED = {
 }
 
 
-def headline(report: Mapping[str, Any]) -> str:
+def headline_in_words(report: Mapping[str, Any]) -> str:
     """The verdict as a sentence."""
     findings = report["findings"]
     first = findings[0] if findings else None
     if report["interrupted"] and not first:
         judged = sum(report["judged"].values())
         return (
-            _INTERRUPTED[report["verdict"]].format(judged=count(judged))
+            _INTERRUPTED[report["verdict"]].format(judged=count_in_words(judged))
             if judged
             else "Interrupted before the first case was judged"
         )
@@ -51,24 +61,25 @@ def headline(report: Mapping[str, Any]) -> str:
     return _HEADLINES[report["verdict"]].format(dtype=first["case"].get("dtype", "any way") if first else "")
 
 
-def cases(report: Mapping[str, Any]) -> str:
+def cases_in_words(report: Mapping[str, Any]) -> str:
     """The number of cases judged, of how many asked for, and how many more of practical size."""
     practical = report["judged"].get("practical", 0)
     judged = sum(report["judged"].values()) - practical
-    words = f"{count(judged)} " + (
-        "passed before one failed" if report["findings"] else f"of {count(report['cases'])} judged"
+    words = f"{count_in_words(judged)} " + (
+        "passed before one failed" if report["findings"] else f"of {count_in_words(report['cases'])} judged"
     )
     if report["failed"] is not None:
-        words = f"{count(judged)} of {count(report['cases'])} judged, {count(report['failed'])} failed"
+        judged_of, failed = count_in_words(report["cases"]), count_in_words(report["failed"])
+        words = f"{count_in_words(judged)} of {judged_of} judged, {failed} failed"
     return words + (f", and {practical} of practical size" if practical else "")
 
 
-def certainty(verdict: str) -> str:
+def certainty_in_words(verdict: str) -> str:
     """Return what a verdict rests on, and how certain that makes it."""
     return _CERTAINTY[verdict]
 
 
-def short(number: float, digits: int = 3) -> str:
+def number_in_words(number: float, digits: int = 3) -> str:
     """A number for a label: 0.25, 1.2 × 10⁻⁹, infinity."""
     if math.isnan(number):
         return "not a number"
@@ -88,7 +99,7 @@ def ratio(number: float) -> str:
     over = 1 / number if number else math.inf
     if math.isfinite(over) and 1.5 < abs(over) < 1e6 and abs(over - round(over)) <= 1e-3 * abs(over):
         return f"{'−' if over < 0 else ''}1/{abs(round(over))}"
-    return short(number)
+    return number_in_words(number)
 
 
 def power_of_ten(exponent: int) -> str:
@@ -100,16 +111,16 @@ def power_of_ten(exponent: int) -> str:
     return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def exact(number: float) -> str:
+def exact_in_words(number: float) -> str:
     """A number to its last bit: the shortest text that reads back as it."""
     return repr(float(number))
 
 
-def count(number: int) -> str:
+def count_in_words(number: int) -> str:
     """1,234."""
     return f"{number:,}"
 
 
-def places(index: Sequence[int]) -> str:
+def place_in_words(index: Sequence[int]) -> str:
     """An index: [1, 2]; nothing for a number that is no array."""
     return f"[{', '.join(map(str, index))}]" if len(index) else ""

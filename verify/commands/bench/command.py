@@ -32,7 +32,7 @@ INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command to `parser`."""
+    """Add the options of ``python -m verify bench`` to `parser`."""
     parts = parser.add_argument_group("parts (without any: --gradients)")
     parts.add_argument(
         "--gradients", action="store_true", help="loss and gradient, over a grid of networks and batches"
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure what the options ask for, print the page, write the files.
+    """Run the bench: measure what the options ask for, print the page, write the files.
 
     Returns
     -------

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from verify.commands.bench.peers import Unsupported
+from verify.commands.bench.peers import PeerUnsupported
 from verify.commands.bench.worker import ERROR, UNSUPPORTED
 
 CORETYPE = "OPENBLAS_CORETYPE"
@@ -18,7 +18,7 @@ CORETYPE = "OPENBLAS_CORETYPE"
 
 
 class PeerFailed(RuntimeError):
-    """A peer raised an exception, or its process ended.
+    """A member of the crew failed: a peer raised an exception, or its process ended.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class CrewMember:
             self.stop()
             raise PeerFailed(self.name, f"its process ended with status {status}") from error
         if outcome == UNSUPPORTED:
-            raise Unsupported(value)
+            raise PeerUnsupported(value)
         if outcome == ERROR:
             raise PeerFailed(self.name, value)
         return value

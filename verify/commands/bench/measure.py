@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class Timed(Protocol):
+class _Timed(Protocol):
     """Something that can be asked for ``("seconds", samples, calls, untimed)``."""
 
     def ask(self, verb: str, *arguments: int) -> float:
@@ -71,7 +71,7 @@ class Effort:
     warm: float = 0.0
 
 
-def take_turns(members: Mapping[str, Timed], effort: Effort) -> dict[str, list[float]]:
+def take_turns(members: Mapping[str, _Timed], effort: Effort) -> dict[str, list[float]]:
     """Seconds a call, for each member and round: lists of one length, one entry a round."""
     requests: dict[str, tuple[int, int, int]] = {}
     cost = 0.0

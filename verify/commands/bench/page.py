@@ -70,7 +70,7 @@ process, or another guest of a virtual machine's host, takes one of their cores,
 
 
 def render_page(found: Results, picture: Path | None = None) -> str:
-    """The page."""
+    """The page of the bench's results."""
     parts = ["# Benchmarks", METHOD]
     if picture and found.gradients:
         parts.append(f"![Ratios as a heat map]({picture.name})")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from verify.commands.bench.crew import CrewMember, PeerFailed
 from verify.commands.bench.measure import Effort, Spread, measured_ratios, take_turns
-from verify.commands.bench.peers import KINDS, OURS, Unsupported
+from verify.commands.bench.peers import KINDS, OURS, PeerUnsupported
 from verify.commands.bench.task import Task
 from verify.commands.bench.truth import TrueClasses, Truth
 
@@ -17,7 +17,7 @@ WRONG = "wrong: "
 
 @dataclass(frozen=True)
 class Row:
-    """The measurements of one task.
+    """A row of the bench's results: the measurements of one task.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ def _note_on(member: CrewMember, task: Task, truth: Truth | TrueClasses) -> str 
         else:
             member.ask("prepare", task)
             result = member.ask("result")
-    except Unsupported as reason:
+    except PeerUnsupported as reason:
         return f"not possible: {reason}"
     except PeerFailed as error:
         return f"failed: {error}"

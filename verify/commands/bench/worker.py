@@ -110,9 +110,9 @@ def _described(pool: dict[str, Any]) -> str:
     return f"{pool['internal_api']} {architecture}, {package[1] if package else pool['filepath']}'s"
 
 
-def serve(worker: Worker, requests: Any, answers: Any) -> None:
+def _serve(worker: Worker, requests: Any, answers: Any) -> None:
     """Answer requests until there are no more."""
-    from verify.commands.bench.peers import Unsupported
+    from verify.commands.bench.peers import PeerUnsupported
 
     while True:
         try:
@@ -121,7 +121,7 @@ def serve(worker: Worker, requests: Any, answers: Any) -> None:
             return
         try:
             answer = (VALUE, getattr(worker, verb)(*arguments))
-        except Unsupported as reason:
+        except PeerUnsupported as reason:
             answer = (UNSUPPORTED, str(reason))
         except Exception as error:  # whatever a library raises, the others go on
             answer = (ERROR, f"{type(error).__name__}: {error}")
@@ -144,7 +144,7 @@ def main(kind: str, name: str, cores: str) -> None:
     from verify.commands.bench.peers import KINDS
 
     with np.errstate(all="ignore"):  # as mlp_ref's own training loop is
-        serve(Worker(KINDS[kind][name]), sys.stdin.buffer, answers)
+        _serve(Worker(KINDS[kind][name]), sys.stdin.buffer, answers)
 
 
 if __name__ == "__main__":

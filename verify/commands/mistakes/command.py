@@ -23,7 +23,7 @@ SMALL = 150
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the options of ``python -m verify mistakes``."""
     parser.add_argument(
         "--cases", type=_positive, default=1000, help="most cases to try on each mistake (1000)"
     )

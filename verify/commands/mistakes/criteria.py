@@ -47,7 +47,7 @@ def _function(spec: Spec, case: Case) -> tuple[Callable[..., float], list[Array]
     return (lambda *tensors: loss(spec, layers_of(tensors), x, y)), tensors_of(params), x, y
 
 
-def finite_difference(gradient: GradientOf, spec: Spec, case: Case) -> bool:
+def _finite_difference(gradient: GradientOf, spec: Spec, case: Case) -> bool:
     """Central differences; ``norm(a - n) / (norm(a) + norm(n))`` of the whole gradient, as courses teach it."""
     function, tensors, x, y = _function(spec, case)
     analytic = np.concatenate([t.ravel() for t in tensors_of(gradient(layers_of(tensors), x, y))])
@@ -66,7 +66,7 @@ def finite_difference(gradient: GradientOf, spec: Spec, case: Case) -> bool:
     return bool(difference <= THRESHOLD * (np.linalg.norm(analytic) + np.linalg.norm(expected)))
 
 
-def allclose(gradient: GradientOf, spec: Spec, case: Case) -> bool:
+def _allclose(gradient: GradientOf, spec: Spec, case: Case) -> bool:
     """``np.allclose`` with JAX's gradient, default tolerances."""
     truth = Truth.of(spec, case.inputs(), case.dtype)
     return all(
@@ -75,7 +75,7 @@ def allclose(gradient: GradientOf, spec: Spec, case: Case) -> bool:
     )
 
 
-def jax_check_vjp(gradient: GradientOf, spec: Spec, case: Case) -> bool:
+def _jax_check_vjp(gradient: GradientOf, spec: Spec, case: Case) -> bool:
     """``jax.test_util.check_vjp``, default tolerances: one random direction a call."""
     import jax
     from jax.test_util import check_vjp
@@ -94,7 +94,7 @@ def jax_check_vjp(gradient: GradientOf, spec: Spec, case: Case) -> bool:
     return True
 
 
-def torch_gradcheck(gradient: GradientOf, spec: Spec, case: Case) -> bool:
+def _torch_gradcheck(gradient: GradientOf, spec: Spec, case: Case) -> bool:
     """``torch.autograd.gradcheck`` of a custom Function, default tolerances."""
     import torch
 
@@ -116,10 +116,10 @@ def torch_gradcheck(gradient: GradientOf, spec: Spec, case: Case) -> bool:
 
 
 CRITERIA: dict[str, Criterion] = {
-    "np.allclose": allclose,
-    "finite difference": finite_difference,
-    "jax check_vjp": jax_check_vjp,
-    "torch gradcheck": torch_gradcheck,
+    "np.allclose": _allclose,
+    "finite difference": _finite_difference,
+    "jax check_vjp": _jax_check_vjp,
+    "torch gradcheck": _torch_gradcheck,
 }
 
 

@@ -25,7 +25,7 @@ _FRESH = (((5, 6, 7, 6, 4), 11), ((6, 6, 6, 6), 8), ((4, 3), 12), ((5, 7, 3), 1)
 
 @dataclass(frozen=True)
 class Move:
-    """The outcome for one moved mistake.
+    """A move: the outcome for one moved mistake.
 
     Attributes
     ----------

@@ -24,7 +24,7 @@ This page is written by `python -m verify mistakes --others --pairs 500 --page d
 
 
 def mistakes_page(results: dict[str, Any]) -> str:
-    """The page, with the figures of a run: what ``python -m verify mistakes --json`` writes."""
+    """The page of the mistakes, with the figures of a run: what ``python -m verify mistakes --json`` writes."""
     missed = {
         row["mistake"]: [name for name, seen in row.items() if seen is False]
         for row in results.get("others", [])

@@ -86,5 +86,5 @@ def _others(axis: Any, others: list[dict[str, Any]], families: list[str]) -> Non
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
-    """Write the figure to a file."""
+    """Write the plot of the mistakes to a file."""
     by_family(results).savefig(path, dpi=100)

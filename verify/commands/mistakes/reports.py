@@ -13,7 +13,7 @@ from verify.diagnosis.mistakes import CATALOGUE, wrong_gradient
 from verify.oracle.check import check
 
 
-class Took(NamedTuple):
+class _Took(NamedTuple):
     """A report on a wrong gradient: which, the verdict, its seconds, and how many of them the processor worked."""
 
     mistake: str
@@ -23,7 +23,7 @@ class Took(NamedTuple):
     processor: float
 
 
-def time_reports(n: int, seed: int, cases: int) -> Iterator[Took]:
+def time_reports(n: int, seed: int, cases: int) -> Iterator[_Took]:
     """Whole reports on n mistakes of the catalogue, drawn at random: all of them where n is as many or more."""
     possible = [(spec, mistake) for spec in CONFIGURATIONS for mistake in CATALOGUE if mistake.counts(spec)]
     for i in np.random.default_rng(seed).permutation(len(possible))[:n]:
@@ -31,4 +31,4 @@ def time_reports(n: int, seed: int, cases: int) -> Iterator[Took]:
         start, before = time.perf_counter(), time.process_time()
         report = check(wrong_gradient(spec, mistake), spec, cases=cases, seed=seed)
         seconds, processor = time.perf_counter() - start, time.process_time() - before
-        yield Took(mistake.name, str(spec), report.verdict, seconds, processor)
+        yield _Took(mistake.name, str(spec), report.verdict, seconds, processor)

@@ -38,7 +38,7 @@ CONFIGURATIONS = (
 
 @dataclass(frozen=True)
 class Score:
-    """The outcome for one wrong gradient.
+    """The score of the oracle on one wrong gradient.
 
     Attributes
     ----------

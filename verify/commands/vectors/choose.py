@@ -56,7 +56,7 @@ def mistakes_of(spec: Spec) -> list[Mistake]:
     return [variant for mistake in CATALOGUE if mistake.counts(spec) for variant in mistake.variants]
 
 
-def fails(spec: Spec, mistake: Mistake, vectors: Sequence[Vector]) -> list[bool]:
+def _fails(spec: Spec, mistake: Mistake, vectors: Sequence[Vector]) -> list[bool]:
     """Return which vectors of a group a mistake fails; one that draws at random, those that some draw fails."""
     if mistake.draws is None:
         return failed(vectors, wrong_gradient(spec, mistake))
@@ -78,7 +78,7 @@ def choose_vectors(spec: Spec, dtype: str, n: int, seed: int) -> list[Vector]:
     """
     mistakes = mistakes_of(spec)
     drafts = [draft for case in vectors_to_choose_from(spec, dtype, n, seed) if (draft := _draft(spec, case))]
-    caught = np.array([[fails(spec, m, [draft])[0] for m in mistakes] for _, _, draft in drafts])
+    caught = np.array([[_fails(spec, m, [draft])[0] for m in mistakes] for _, _, draft in drafts])
     sizes = np.array([draft.size for _, _, draft in drafts])
     picked = cover(caught, sizes)
     cases = [drafts[i][0] for i in picked]
@@ -91,7 +91,7 @@ def choose_vectors(spec: Spec, dtype: str, n: int, seed: int) -> list[Vector]:
         cases.sort(key=lambda case: (case.layer_sizes, case.batch) != (first.layer_sizes, first.batch))
     made = [vector(spec, case, Truth.of(spec, case.inputs(), dtype)) for case in cases]
     vectors = [each for each in made if each is not None]
-    return with_flags(vectors, [(m.name, fails(spec, m, vectors)) for m in mistakes])
+    return with_flags(vectors, [(m.name, _fails(spec, m, vectors)) for m in mistakes])
 
 
 def _numbers(case: Case) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from verify.case.case import DTYPES
 from verify.commands.progress import progress_bar
 from verify.commands.vectors.choose import RELEASE, choose_vectors, mistakes_of
-from verify.commands.vectors.files import from_json, grouped, write_files
+from verify.commands.vectors.files import from_json, group_for_files, write_files
 from verify.commands.vectors.layers import choose as layer_choose
 from verify.commands.vectors.layers import files as layer_files
 from verify.commands.vectors.layers.score import print_score
@@ -117,7 +117,7 @@ def _layers(layers: Sequence[str], dtypes: Sequence[str], arguments: argparse.Na
                 progress(done, len(groups))
     files = layer_files.write_layer_files(vectors, arguments.directory, arguments.readmemh)
     _print_files(f"{len(vectors)} vectors of {len(layers)} layers in {len(groups)} groups", files)
-    return print_score(layer_files.from_json(files[0].read_text(encoding="utf-8")))
+    return print_score(layer_files.layers_from_json(files[0].read_text(encoding="utf-8")))
 
 
 def _print_files(heading: str, files: Sequence[Path]) -> None:
@@ -136,7 +136,7 @@ def _scored(vectors: Sequence[Vector], specs: Sequence[Spec]) -> bool:
         mistakes = mistakes_of(spec)
         names = list(dict.fromkeys(mistake.name for mistake in mistakes))
         caught: dict[str, set[int]] = {}
-        for (of, dtype), members in grouped(vectors):
+        for (of, dtype), members in group_for_files(vectors):
             if of == spec:
                 wrongly += sum(failed(members, wrong_gradient(spec)))
                 caught[dtype] = {

@@ -41,11 +41,11 @@ def as_json(vectors: Sequence[Vector]) -> str:
         "schema": SCHEMA,
         "version": VERSION,
         "tests": len(vectors),
-        "notes": mistake_notes(CATALOGUE, {name for each in vectors for name in each.flags}),
+        "notes": notes_in_file(CATALOGUE, {name for each in vectors for name in each.flags}),
     }
     groups = []
     number = itertools.count(1)
-    for (spec, dtype), members in grouped(vectors):
+    for (spec, dtype), members in group_for_files(vectors):
         named = {**asdict(spec), "l2": hexadecimal(spec.l2)}
         lines = ",\n".join(line(_test(next(number), each)) for each in members)
         groups.append(f'{{"spec":{line(named)},"dtype":"{dtype}","tests":[\n{lines}\n]}}')
@@ -53,12 +53,12 @@ def as_json(vectors: Sequence[Vector]) -> str:
     return f'{opening},\n "groups": [\n' + ",\n".join(groups) + "\n ]\n}\n"
 
 
-def grouped(vectors: Iterable[Vector]) -> list[tuple[tuple[Spec, str], list[Vector]]]:
+def group_for_files(vectors: Iterable[Vector]) -> list[tuple[tuple[Spec, str], list[Vector]]]:
     """Vectors by what they are the gradient of and by their format: those of one group stand together."""
     return [(key, list(members)) for key, members in itertools.groupby(vectors, lambda each: each.group)]
 
 
-def mistake_notes(catalogue: Iterable[Any], used: set[str]) -> dict[str, str]:
+def notes_in_file(catalogue: Iterable[Any], used: set[str]) -> dict[str, str]:
     """Notes, by name, of what the flags that are used mean."""
     return {
         mistake.name: f"{mistake.wrong}, not {mistake.right}: {mistake.story}"

@@ -20,7 +20,7 @@ BOUND_BITS = 13
 """Significant bits of a bound in a file: rounding up to them widens it by at most 1/4096."""
 
 
-def exact(ball: Any) -> tuple[Fraction, Fraction]:
+def exact_before_rounding(ball: Any) -> tuple[Fraction, Fraction]:
     """The midpoint and the radius of an Arb ball, exactly."""
     return _fraction(ball.mid()), _fraction(ball.rad())
 
@@ -30,13 +30,13 @@ def _fraction(number: Any) -> Fraction:
     return Fraction(mantissa) * Fraction(2) ** exponent
 
 
-def nearest(number: Fraction, dtype: str) -> float:
+def round_to_nearest(number: Fraction, dtype: str) -> float:
     """The number of a format that is nearest, the even one where two are; infinite beyond the largest."""
     bits, least = _FORMATS[dtype]
     return _scaled(number, bits, least, dtype, round)
 
 
-def above(number: Fraction, dtype: str) -> float:
+def round_up(number: Fraction, dtype: str) -> float:
     """The smallest number of a format with ``BOUND_BITS`` significant bits that is not below; infinite if none is."""
     return _scaled(number, BOUND_BITS, _FORMATS[dtype][1], dtype, math.ceil)
 
@@ -55,27 +55,27 @@ def _scaled(number: Fraction, bits: int, least: int, dtype: str, to_integer: Any
     return math.ldexp(units, unit)
 
 
-def rounded(balls: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any] | None:
+def round_balls(balls: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any] | None:
     """The correctly rounded values of a tensor of balls; None where a ball leaves a doubt about one of them."""
     values = np.empty(balls.shape, dtype=dtype)
     for index, ball in np.ndenumerate(balls):
         if not ball.is_finite():
             return None
-        middle, radius = exact(ball)
-        low, high = nearest(middle - radius, dtype), nearest(middle + radius, dtype)
+        middle, radius = exact_before_rounding(ball)
+        low, high = round_to_nearest(middle - radius, dtype), round_to_nearest(middle + radius, dtype)
         if low != high or math.isinf(low):
             return None
         values[index] = low
     return values
 
 
-def certain(
+def round_certainly(
     at_precision: Callable[[int], Sequence[npt.NDArray[Any]]], dtype: str
 ) -> list[npt.NDArray[Any]] | None:
     """The correctly rounded tensors of what ``at_precision(bits)`` encloses in balls; None where a doubt remains."""
     for bits in _PRECISIONS:
         balls = at_precision(bits)
-        found = [tensor for ball in balls if (tensor := rounded(ball, dtype)) is not None]
+        found = [tensor for ball in balls if (tensor := round_balls(ball, dtype)) is not None]
         if len(found) == len(balls):
             return found
     return None
@@ -90,7 +90,7 @@ def bounds_around(
     within e of v lies within that of E. Infinite where v or e is not finite.
     """
     around = [
-        above(Fraction(e) + abs(Fraction(v) - Fraction(float(near))), expected.dtype.name)
+        round_up(Fraction(e) + abs(Fraction(v) - Fraction(float(near))), expected.dtype.name)
         if math.isfinite(v) and math.isfinite(e) and math.isfinite(near)
         else math.inf
         for v, e, near in zip(value.ravel().tolist(), bound.ravel().tolist(), expected.flat, strict=True)

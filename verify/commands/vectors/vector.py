@@ -10,7 +10,7 @@ import numpy as np
 
 from mlp_ref.params import Layer
 from verify.case.case import Case
-from verify.commands.vectors.rounding import bounds_around, certain
+from verify.commands.vectors.rounding import bounds_around, round_certainly
 from verify.evaluate import balls
 from verify.evaluate.array import Array
 from verify.reference.derivative import traced_derivative
@@ -20,7 +20,7 @@ from verify.reference.truth import Truth, tensors_of
 
 @dataclass(frozen=True)
 class Vector:
-    """A known gradient.
+    """A vector: a known gradient.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ def _joined(tensors: Sequence[Array]) -> Array:
 
 def _expected(spec: Spec, case: Case) -> list[Array] | None:
     program, inputs = traced_derivative(spec, case.sizes), case.inputs()
-    return certain(
+    return round_certainly(
         lambda bits: balls.evaluate_at_precision(program, inputs, case.sizes, bits)[1:], case.dtype
     )
 

@@ -31,7 +31,7 @@ def sigmoid(z: Any) -> Any:
 
 
 def softmax(z: Any) -> Any:
-    """Rows of exp(z) that sum to 1."""
+    """The softmax of the backpropagation: rows of exp(z) that sum to 1."""
     e = np.exp(z - z.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
 
@@ -93,7 +93,7 @@ class Net:
 
 
 def output(net: Net) -> Any:
-    """P, from the logits."""
+    """The outputs p of the backpropagation's forward pass, from the logits."""
     return ACTIVATIONS[net.spec.output](net.z[-1])
 
 
@@ -157,7 +157,7 @@ def penalty(net: Net, i: int, gradient: Layer) -> Layer:
 
 
 def keep(kind: str, array: Any, i: int, n: int) -> Any:
-    """Return what becomes of an array of layer i of n that is stored.
+    """Return what the backpropagation keeps of an array of layer i of n that is stored.
 
     Its kind is ``x``, ``weight``, ``activation``, ``delta`` or ``gradient``.
     """
@@ -165,7 +165,7 @@ def keep(kind: str, array: Any, i: int, n: int) -> Any:
 
 
 def layer_gradient(net: Net, i: int, gradient: Layer) -> Layer:
-    """Return what becomes of a layer's gradient before it is returned."""
+    """Return what the backpropagation makes of a layer's gradient before it is returned."""
     return gradient
 
 

@@ -108,8 +108,8 @@ class Mistake:
         return frozenset(self.pieces) | ({"state"} if self.state else set())
 
 
-def compose(mistakes: Iterable[Mistake]) -> Pieces:
-    """A backpropagation with the first variant of each mistake in it."""
+def compose_mistakes(mistakes: Iterable[Mistake]) -> Pieces:
+    """Compose mistakes: a backpropagation with the first variant of each mistake in it."""
     pieces = RIGHT
     for mistake in mistakes:
         pieces = replace(pieces, **mistake.variants[0].pieces)
@@ -117,7 +117,7 @@ def compose(mistakes: Iterable[Mistake]) -> Pieces:
 
 
 def compatible(*mistakes: Mistake) -> bool:
-    """Tell whether no two of them replace the same piece."""
+    """Tell whether no two of these mistakes replace the same piece."""
     return sum(len(mistake.touched) for mistake in mistakes) == len(
         frozenset().union(*(mistake.touched for mistake in mistakes))
     )
@@ -146,7 +146,7 @@ def wrong_gradient(spec: Spec, *mistakes: Mistake) -> GradientOf:
     if not compatible(*mistakes):
         names = ", ".join(mistake.name for mistake in mistakes)
         raise ValueError(f"mistakes must replace different pieces to be made together; got {names}")
-    pieces = compose(mistakes)
+    pieces = compose_mistakes(mistakes)
 
     def made(params: list[Layer], x: Any, y: Any) -> list[Layer]:
         layers = gradient(pieces, spec, params, x, y)

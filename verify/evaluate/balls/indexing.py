@@ -11,7 +11,7 @@ import numpy as np
 from verify.evaluate import indexing
 from verify.evaluate.array import Array
 from verify.evaluate.balls.numbers import Rule, Sizes, exact_balls, middle, radius
-from verify.evaluate.program import shape
+from verify.evaluate.program import program_shape
 
 
 def _whole(indices: Array) -> Array | None:
@@ -30,7 +30,7 @@ def _unknown(shape: tuple[int, ...]) -> Array:
 def _gather(sizes: Sizes, parameters: Mapping[str, Any], a: Array, indices: Array) -> Array:
     whole = _whole(indices)
     if whole is None:
-        return _unknown(shape(parameters["out_shape"], sizes))
+        return _unknown(program_shape(parameters["out_shape"], sizes))
     fill = parameters["fill_value"]
     ball = exact_balls(np.asarray(np.nan if fill is None else fill, dtype=float))[()]
     return indexing.gather_by_index(sizes, parameters, a, whole, ball)
@@ -58,7 +58,7 @@ def _starts(indices: tuple[Array, ...]) -> list[int] | None:
 def _dynamic_slice(sizes: Sizes, parameters: Mapping[str, Any], a: Array, *indices: Array) -> Array:
     starts = _starts(indices)
     if starts is None:
-        return _unknown(shape(parameters["slice_sizes"], sizes))
+        return _unknown(program_shape(parameters["slice_sizes"], sizes))
     return indexing.dynamic_slice(sizes, parameters, a, starts)
 
 

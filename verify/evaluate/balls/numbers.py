@@ -48,7 +48,7 @@ def exact_balls(array: npt.ArrayLike) -> Array:
 
 
 def middle(tensor: Array) -> npt.NDArray[np.float64]:
-    """The midpoints of an array of balls, rounded to float64."""
+    """The numbers in the middle of an array of balls, rounded to float64."""
     return np.asarray(_as_float(tensor), dtype=float)
 
 

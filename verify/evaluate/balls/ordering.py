@@ -15,8 +15,8 @@ from verify.evaluate.balls.numbers import Rule, Sizes
 from verify.evaluate.program import NoRule
 
 
-def is_largest(number: Any, numbers: list[Any], leads: Any) -> bool | None:
-    """Tell whether a number is the largest (``leads(a, b)``: a > b) of some; None where it cannot be known."""
+def is_largest_ball(number: Any, numbers: list[Any], leads: Any) -> bool | None:
+    """Tell whether a ball is the largest (``leads(a, b)``: a > b) of some; None where it cannot be known."""
     if any(leads(other, number) for other in numbers):
         return False
     return (
@@ -40,7 +40,7 @@ def _is_largest(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array:
     rows, outcomes = (np.moveaxis(array, kept, range(len(kept))) for array in (a, result))
     for place in np.ndindex(*(a.shape[axis] for axis in kept)):
         numbers = list(rows[place].ravel())
-        of_row = [is_largest(number, numbers, leads) for number in numbers]
+        of_row = [is_largest_ball(number, numbers, leads) for number in numbers]
         outcomes[place] = np.array(of_row, dtype=object).reshape(np.shape(outcomes[place]))
     return result
 
@@ -59,7 +59,7 @@ def _argument(leads: Any) -> Rule:
     def first_of(numbers: list[Any]) -> list[Any]:
         """The index of the first that is surely the largest, or a ball that holds every index."""
         for i, number in enumerate(numbers):
-            outcome = is_largest(number, numbers, leads)
+            outcome = is_largest_ball(number, numbers, leads)
             if outcome is not False:
                 return [flint.arb(i) if outcome else _any_of([flint.arb(k) for k in range(len(numbers))])]
         return [_any_of([flint.arb(k) for k in range(len(numbers))])]

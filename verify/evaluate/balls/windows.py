@@ -12,8 +12,8 @@ import numpy as np
 from verify.evaluate import windows
 from verify.evaluate.array import Array
 from verify.evaluate.balls.numbers import Rule, Sizes
-from verify.evaluate.balls.ordering import is_largest
-from verify.evaluate.program import shape
+from verify.evaluate.balls.ordering import is_largest_ball
+from verify.evaluate.program import program_shape
 
 
 def _reduced(
@@ -51,7 +51,7 @@ def _largest_in_window(sizes: Sizes, parameters: Mapping[str, Any], a: Array) ->
     for place in np.ndindex(rows.shape[:-1]):
         inside = [i for i, number in enumerate(rows[place]) if number is not _OUTSIDE]
         numbers = [sign * rows[place][i] for i in inside]
-        outcomes = [is_largest(number, numbers, lambda a, b: bool(a > b)) for number in numbers]
+        outcomes = [is_largest_ball(number, numbers, lambda a, b: bool(a > b)) for number in numbers]
         for i, outcome in zip(inside, outcomes, strict=True):
             result[place][i] = outcome
             if outcome:  # the first of those that are equal, or the only one
@@ -61,7 +61,7 @@ def _largest_in_window(sizes: Sizes, parameters: Mapping[str, Any], a: Array) ->
 
 def _add_to_windows(sizes: Sizes, parameters: Mapping[str, Any], source: Array, chosen: Array) -> Array:
     """Each number of the source added where it is chosen; where that is open, a ball that holds it and 0."""
-    whole = shape(parameters["out_shape"], sizes)
+    whole = program_shape(parameters["out_shape"], sizes)
     where = windows.window_places(sizes, parameters, whole)
     total = np.array([flint.arb(0)] * int(np.prod(whole)), dtype=object)
     for place in np.ndindex(chosen.shape):

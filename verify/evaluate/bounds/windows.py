@@ -16,7 +16,7 @@ from verify.evaluate.array import Array
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair, Rule, entering, full
 from verify.evaluate.bounds.operations import integral
 from verify.evaluate.bounds.ordering import may_be_largest
-from verify.evaluate.program import shape
+from verify.evaluate.program import program_shape
 
 RULES: dict[str, Rule] = {}
 rule = entering(RULES)
@@ -106,7 +106,7 @@ def _add_to_windows(
     [sum e], e plus |v| where the choice is in doubt, since the number may be there or not; and (n - 1) u sum(|v| + e)
     for the n numbers that may be there. Where windows are ``shared``, each of their entries may have a part of it.
     """
-    whole = shape(parameters["out_shape"], at.sizes)
+    whole = program_shape(parameters["out_shape"], at.sizes)
     where = windows.window_places(at.sizes, parameters, whole).ravel()
     count = int(np.prod(whole))
 

@@ -19,7 +19,7 @@ from verify.evaluate.bounds import RULES
 from verify.evaluate.program import NoRule
 from verify.evaluate.rounding import indexing, windows
 from verify.evaluate.rounding.deviating import Deviating, Sampling
-from verify.evaluate.rounding.samplewise import each_in_turn, ordered
+from verify.evaluate.rounding.samplewise import each_in_turn, sort_samplewise
 from verify.evaluate.rounding.slopes import (
     Passing,
     linear_slope,
@@ -205,12 +205,12 @@ def _moved(name: str) -> Passing:
         ]
         if name == "pad":
             parts[1] = np.zeros((), sampling.dtype)
-        return move(sampling.at.sizes, lifted(parameters, sampling.samples), *parts)
+        return move(sampling.at.sizes, _lifted(parameters, sampling.samples), *parts)
 
     return passing
 
 
-def lifted(parameters: Mapping[str, Any], samples: int) -> dict[str, Any]:
+def _lifted(parameters: Mapping[str, Any], samples: int) -> dict[str, Any]:
     """The parameters of a move for arrays with an axis of samples in front."""
     changed = dict(parameters)
     if "out_shape" in changed:
@@ -287,8 +287,8 @@ PASSING: dict[str, Passing] = {
     "cumsum": each_in_turn(_cumulative_sum),
     **windows.PASSING,
     **indexing.PASSING,
-    "sort": ordered("sort"),
-    "top_k": ordered("top_k"),
+    "sort": sort_samplewise("sort"),
+    "top_k": sort_samplewise("top_k"),
     "select_n": _selected,
     "convert_element_type": _converted,
     "sign": slope_of_jump("sign"),

@@ -37,8 +37,8 @@ def each_in_turn(function: Move) -> Passing:
     return passing
 
 
-def ordered(name: str) -> Passing:
-    """A sort: the samples of its first operand move with their values; what else it orders jumps where in doubt."""
+def sort_samplewise(name: str) -> Passing:
+    """Sort samplewise: the samples of the first operand move with their values; what else it orders jumps in doubt."""
 
     def passing(
         sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]

@@ -10,7 +10,7 @@ import numpy as np
 from verify.evaluate import windows
 from verify.evaluate.array import Array
 from verify.evaluate.bounds import RULES
-from verify.evaluate.program import shape
+from verify.evaluate.program import program_shape
 from verify.evaluate.rounding.deviating import Deviating, Sampling
 from verify.evaluate.rounding.samplewise import each_in_turn
 from verify.evaluate.rounding.slopes import Passing
@@ -66,7 +66,7 @@ def _added(
     samples, flips = source.drawn(sampling), chosen.drawn(sampling)
     if samples is None and flips is None:
         return None
-    whole = shape(parameters["out_shape"], sampling.at.sizes)
+    whole = program_shape(parameters["out_shape"], sampling.at.sizes)
     where = windows.window_places(sampling.at.sizes, parameters, whole).ravel()
     value = source.value[..., np.newaxis] / sampling.at.u
     results = []

@@ -25,13 +25,13 @@ _DEATHS = (
 )
 
 
-class Work(Protocol):
+class _Work(Protocol):
     """Something that can be done, and has a name."""
 
     def __hash__(self) -> int: ...
 
 
-W = TypeVar("W", bound=Work)
+W = TypeVar("W", bound=_Work)
 
 
 class Deadly(Exception):
@@ -43,7 +43,7 @@ class Broken(RuntimeError):
 
 
 class Engine(Generic[W]):
-    """Does work on an executor.
+    """The engine of a sweep: does work on an executor.
 
     Parameters
     ----------

@@ -137,12 +137,12 @@ class Plan:
 
 
 def fixed(options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Return the options that are given, as pairs in the order of their names."""
+    """Return the options of a plan that are given, as pairs in the order of their names."""
     return tuple(sorted((name, value) for name, value in options.items() if value is not None))
 
 
 def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
-    """Return what differs between two environments, in words."""
+    """Return what differs between the environments of two plans, in words."""
     return [
         f"{name} is {here.get(name)!s:.12} here, {value!s:.12} there"
         for name, value in there.items()
@@ -156,8 +156,8 @@ def plan_environment() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in packages},
-        "mlp_ref": digest_of_package("mlp_ref"),
-        "verify": digest_of_package("verify"),
+        "mlp_ref": _digest_of_package("mlp_ref"),
+        "verify": _digest_of_package("verify"),
     }
 
 
@@ -172,7 +172,7 @@ def digest_of(where: str) -> str:
     source, _, _ = where.rpartition(":")
     if source.endswith(".py"):
         return hashlib.sha256(Path(source).read_bytes()).hexdigest()
-    return digest_of_package(source.partition(".")[0])
+    return _digest_of_package(source.partition(".")[0])
 
 
 def digest_of_program(target: Any) -> str:
@@ -187,7 +187,7 @@ def digest_of_program(target: Any) -> str:
     return digest.hexdigest()
 
 
-def digest_of_package(name: str) -> str:
+def _digest_of_package(name: str) -> str:
     """Return a digest of every Python file of a package, or of a module that is one file."""
     found = importlib.util.find_spec(name)
     if found is None or found.origin is None:

@@ -131,7 +131,7 @@ def _kept(plan: Plan, book: Ledger) -> Kept:
         {" ".join(words): kind.cases for words, kind in totals.kinds.items()},
         last,
         lately,
-        tuple(changed(plan)),
+        tuple(_changed(plan)),
     )
 
 
@@ -150,7 +150,7 @@ def _results(shard: Shard, plan: Plan, book: Ledger) -> Iterator[tuple[Shard, An
         yield shard, result
 
 
-def changed(plan: Plan) -> list[str]:
+def _changed(plan: Plan) -> list[str]:
     """Return in what the code and the versions here differ from those of a plan."""
     here = plan_environment()
     for job, _ in plan.jobs:

@@ -13,7 +13,7 @@ from verify.subject.load import as_target, load
 
 
 class Verdicts(NamedTuple):
-    """Numbers of cases: verified, inconclusive and failing."""
+    """Totals of cases: verified, inconclusive and failing."""
 
     verified: int
     inconclusive: int

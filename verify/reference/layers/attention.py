@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Shapes: n sequences, l queries, s keys, d features of a key, e features of a value.
 
 
-def weights(q: Array, k: Array, causal: bool) -> Array:
+def _weights(q: Array, k: Array, causal: bool) -> Array:
     """softmax(q @ k.T / sqrt(d)), (..., l, s); causal: a query sees no key that comes after it."""
     scores = jnp.einsum("...ld,...sd->...ls", q, k) / math.sqrt(q.shape[-1])
     if causal:
@@ -25,7 +25,7 @@ def weights(q: Array, k: Array, causal: bool) -> Array:
 
 def attention(q: Array, k: Array, v: Array, *, causal: bool = False) -> Array:
     """Scaled dot-product attention: q (n, l, d), k (n, s, d), v (n, s, e); (n, l, e)."""
-    return jnp.einsum("...ls,...se->...le", weights(q, k, causal), v)
+    return jnp.einsum("...ls,...se->...le", _weights(q, k, causal), v)
 
 
 def multi_head_attention(

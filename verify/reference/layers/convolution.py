@@ -81,10 +81,10 @@ def conv_transpose2d(x: Array, w: Array, b: Array, *, stride: int, pad: int) -> 
             part = jnp.einsum("ncpq,cf->nfpq", x, w[:, :, i, j])
             rows = (i, height - i - 1 - stride * (x.shape[2] - 1), stride - 1)
             columns = (j, width - j - 1 - stride * (x.shape[3] - 1), stride - 1)
-            total = total + spread(part, rows, columns)
+            total = total + _spread(part, rows, columns)
     return total[:, :, pad : height - pad, pad : width - pad]
 
 
-def spread(x: Array, rows: tuple[int, int, int], columns: tuple[int, int, int]) -> Array:
+def _spread(x: Array, rows: tuple[int, int, int], columns: tuple[int, int, int]) -> Array:
     """Zeros around and between the entries of x (n, c, h, w): (before, after, between) for rows and columns."""
     return lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), (0, 0, 0), rows, columns))

@@ -26,7 +26,7 @@ def moments(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
     return mean, jnp.sum((x - mean) ** 2, axis=axes, keepdims=True) / count
 
 
-def normalised(x: Array, mean: Array, var: Array, gamma: Array, beta: Array, eps: float) -> Array:
+def _normalised(x: Array, mean: Array, var: Array, gamma: Array, beta: Array, eps: float) -> Array:
     """gamma (x - mean) / sqrt(var + eps) + beta."""
     slope = jnp.broadcast_to(gamma / jnp.sqrt(var + eps), x.shape)
     terms = [slope * x, -slope * mean, jnp.broadcast_to(beta, x.shape)]
@@ -44,12 +44,12 @@ def _of_features(v: Array) -> Array:
 def _evaluated(
     x: Array, mean: Array, var: Array, gamma: Array, beta: Array, eps: float, of: Callable[[Array], Array]
 ) -> Array:
-    return normalised(x, of(mean), of(var), of(gamma), of(beta), eps)
+    return _normalised(x, of(mean), of(var), of(gamma), of(beta), eps)
 
 
 def batch_norm(x: Array, gamma: Array, beta: Array, *, eps: float) -> Array:
     """Batch normalisation in training, over the rows of x (n, d)."""
-    return normalised(x, *moments(x, (0,)), _of_features(gamma), _of_features(beta), eps)
+    return _normalised(x, *moments(x, (0,)), _of_features(gamma), _of_features(beta), eps)
 
 
 def batch_norm_eval(x: Array, gamma: Array, beta: Array, mean: Array, var: Array, *, eps: float) -> Array:
@@ -59,7 +59,7 @@ def batch_norm_eval(x: Array, gamma: Array, beta: Array, mean: Array, var: Array
 
 def spatial_batch_norm(x: Array, gamma: Array, beta: Array, *, eps: float) -> Array:
     """Batch normalisation in training of images (n, c, h, w): each channel over rows and places."""
-    return normalised(x, *moments(x, (0, 2, 3)), _of_channels(gamma), _of_channels(beta), eps)
+    return _normalised(x, *moments(x, (0, 2, 3)), _of_channels(gamma), _of_channels(beta), eps)
 
 
 def spatial_batch_norm_eval(
@@ -71,7 +71,7 @@ def spatial_batch_norm_eval(
 
 def layer_norm(x: Array, gamma: Array, beta: Array, *, eps: float) -> Array:
     """Layer normalisation of each row of x (n, d)."""
-    return normalised(x, *moments(x, (1,)), _of_features(gamma), _of_features(beta), eps)
+    return _normalised(x, *moments(x, (1,)), _of_features(gamma), _of_features(beta), eps)
 
 
 def group_norm(x: Array, gamma: Array, beta: Array, *, groups: int, eps: float) -> Array:
@@ -80,7 +80,7 @@ def group_norm(x: Array, gamma: Array, beta: Array, *, groups: int, eps: float) 
     channels = (1, groups, c // groups, 1, 1)
     grouped = x.reshape(n, groups, c // groups, h, w)
     mean, var = moments(grouped, (2, 3, 4))
-    return normalised(grouped, mean, var, gamma.reshape(channels), beta.reshape(channels), eps).reshape(
+    return _normalised(grouped, mean, var, gamma.reshape(channels), beta.reshape(channels), eps).reshape(
         x.shape
     )
 

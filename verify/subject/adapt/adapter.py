@@ -21,7 +21,7 @@ class Adapter(Description):
     def target(self, spec: SpecLike | None = None) -> Target:
         """The Target that is judged as the gradient of ``spec``, with what was not said inferred."""
         plain = Target(self._unread, spec=self.spec)
-        inferred = inference.infer(self, plain.judged_as(spec))
+        inferred = inference.infer_reading(self, plain.judged_as(spec))
         bound = AdaptedNetwork(self, inferred.reading, self.sums(plain.judged_as(spec)))
         gradient = bound.gradient if self.fresh else bound.session()
         return Target(

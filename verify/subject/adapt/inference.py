@@ -51,7 +51,7 @@ class InferredReading(NamedTuple):
     notes: tuple[str, ...]
 
 
-def infer(described: Description, spec: SpecLike) -> InferredReading:
+def infer_reading(described: Description, spec: SpecLike) -> InferredReading:
     """The reading under which a network is judged: what the user said, and the best of the rest.
 
     A network of batches also runs with one sample at a time, and mistakes about the batch do not show then. So what

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlp_ref.params import Layer
 from verify.evaluate.array import Array
-from verify.evaluate.formats import floating, limits
+from verify.evaluate.formats import is_floating_format, limits
 from verify.subject.call import Failed, Recovered
 
 
@@ -45,7 +45,7 @@ def recovered_gradient(
 def _tensor(name: str, before: Array, after: Array, rate: float) -> tuple[Array, Array]:
     if after.shape != before.shape:  # the check of shapes names it
         return after, np.zeros(after.shape)
-    if not floating(after.dtype):
+    if not is_floating_format(after.dtype):
         raise Failed("dtype", "wrong", f"the update made the {name} {after.dtype}")
     wide = np.result_type(before, after, np.float64)
     value = (before.astype(wide) - after.astype(wide)) / rate

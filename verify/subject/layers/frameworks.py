@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from verify.reference.backward import Reference, Setting
-from verify.subject.layers.functions import options_passed
+from verify.subject.layers.functions import function_options_passed
 from verify.subject.layers.target import LayerTarget, Returned
 
 
@@ -26,7 +26,7 @@ class TorchLayer:
         reference = setting.reference
         import torch
 
-        passed = options_passed(self.function, reference, "forward")
+        passed = function_options_passed(self.function, reference, "forward")
 
         def run(inputs: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]) -> Returned:
             tensors = {

@@ -17,7 +17,7 @@ from verify.subject.load import source_of
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def of_functions(
+def target_of_functions(
     backward: Callable[..., Any], forward: Callable[..., Any] | None, setting: Setting
 ) -> LayerTarget:
     """The target that a backward function is, with its forward function where it has one.
@@ -55,7 +55,7 @@ Options = Callable[[Mapping[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]
 """From options by name to the positional and keyword arguments that a function takes them in."""
 
 
-def options_passed(function: Callable[..., Any], reference: Reference, what: str) -> Options:
+def function_options_passed(function: Callable[..., Any], reference: Reference, what: str) -> Options:
     """Return how a function takes the options: by name, or as one dictionary after the inputs, or not at all."""
     names = list(reference.options)
     parameters = parameters_of(function)
@@ -112,8 +112,8 @@ def _with_cache(
     backward: Callable[..., Any], forward: Callable[..., Any], setting: Setting
 ) -> tuple[Run, str]:
     reference, outputs = setting.reference, len(setting.outputs)
-    passed = options_passed(forward, reference, "forward")
-    backward_options = options_passed(backward, reference, "cache")
+    passed = function_options_passed(forward, reference, "forward")
+    backward_options = function_options_passed(backward, reference, "cache")
     _, required = _positional(backward)
     apart = outputs > 1 and required == outputs + 1  # backward(dh, dc, cache)
 
@@ -152,7 +152,7 @@ def _out_and_cache(result: Any, outputs: int) -> tuple[list[Any], Any]:
 def _alone(backward: Callable[..., Any], name: str, setting: Setting) -> LayerTarget:
     """``backward(dout, *inputs)``; ``backward(dout, x, w)`` with some inputs, by name; ``loss(x, y) -> (loss, dx)``."""
     reference, outputs, scalar = setting.reference, len(setting.outputs), setting.outputs == [()]
-    passed = options_passed(backward, reference, "backward")
+    passed = function_options_passed(backward, reference, "backward")
     names, required = _positional(backward)
     inputs = list(reference.shapes)
     unit = scalar and _takes_no_cotangent(names, required, inputs)

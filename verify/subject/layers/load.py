@@ -13,7 +13,7 @@ from verify.reference.backward import Reference, Setting
 from verify.reference.layers import reference_in_table
 from verify.reference.shapes import Shape
 from verify.subject.layers.frameworks import JaxLayer, TorchLayer, jax_layer, torch_layer
-from verify.subject.layers.functions import of_functions
+from verify.subject.layers.functions import target_of_functions
 from verify.subject.layers.objects import LayerObject, layer_object
 from verify.subject.layers.target import LayerTarget
 
@@ -100,7 +100,7 @@ def as_layer_target(backward: Any, forward: Callable[..., Any] | None, reference
         raise TypeError(
             f"backward must be a function, a layer's class or an adapter; got {type(backward).__name__}"
         )
-    return of_functions(backward, forward, setting)
+    return target_of_functions(backward, forward, setting)
 
 
 def _of_class(made: type) -> LayerObject | TorchLayer:

@@ -12,8 +12,9 @@ from verify.reference.backward import Setting
 from verify.subject.call import Failed
 
 
-def read_gradient(result: Any, setting: Setting, dtype: str) -> list[Array]:
-    """The tensors of the gradient in the order of ``reference.gradient_names``, each of the input's shape and dtype.
+def read_layer_gradient(result: Any, setting: Setting, dtype: str) -> list[Array]:
+    """Read the tensors of a layer's gradient in the order of ``reference.gradient_names``,
+    each of the input's shape and dtype.
 
     An array where one input is differentiated; else one for each differentiated input, or for each input (what
     stands for one that is not differentiated is not read); or a dictionary with names such as ``x``, ``dx`` or
@@ -98,7 +99,7 @@ def _tensor(where: str, item: Any, shape: tuple[int, ...], dtype: str) -> Array:
     return array
 
 
-def read_outputs(found: list[Any], setting: Setting) -> list[Array]:
+def read_layer_outputs(found: list[Any], setting: Setting) -> list[Array]:
     """The outputs of a forward pass, each of the shape that the reference's has.
 
     Raises

@@ -9,15 +9,15 @@ import pytest
 from verify.checks.entries import summarise_entries
 from verify.checks.html.drawings import (
     SHADES,
-    histogram,
-    map_of,
-    network,
-    row_bars,
-    scatter,
+    draw_histogram,
+    draw_map,
+    draw_network,
+    draw_row_bars,
+    draw_scatter,
+    draw_strip,
+    draw_values,
     shade,
-    strip,
     tint,
-    values_of,
 )
 from verify.oracle.errors import Errors
 from verify.reference.judge import judge
@@ -48,24 +48,24 @@ def test_a_shade_changes_at_the_bound(ratio, name):
 
 def test_a_map_has_every_field_once_and_a_line_round_what_is_outside():
     weight = tensors((0, (0, 1)), (0, (0, 2)))[0]
-    drawn = map_of(weight)
+    drawn = draw_map(weight)
     assert (drawn["rows"], drawn["columns"]) == (2, 3)
     paths = dict(drawn["paths"])
     assert paths["over"] == "M1 0h2v1h-2z"
     assert paths["none"] == "M0 0h1v1h-1zM0 1h3v1h-3z"
     assert drawn["edge"] == "M1 0h2M1 1h2M1 0v1M3 0v1"
-    assert map_of(tensors()[0])["edge"] == ""
+    assert draw_map(tensors()[0])["edge"] == ""
 
 
 def test_fields_of_a_map_are_square():
-    drawn = map_of(tensors()[0])
+    drawn = draw_map(tensors()[0])
     assert drawn["width"] / drawn["columns"] == drawn["height"] / drawn["rows"]
 
 
 def test_a_map_says_how_many_entries_it_has_where_they_are_binned():
     weight = tensors(shapes=((100, 3), (3,)))[0]
-    assert (map_of(weight)["rows"], map_of(weight)["entries"]) == (34, (100, 3))
-    assert map_of(tensors()[1])["entries"] == (1, 3)
+    assert (draw_map(weight)["rows"], draw_map(weight)["entries"]) == (34, (100, 3))
+    assert draw_map(tensors()[1])["entries"] == (1, 3)
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,13 @@ def test_a_transposed_gradient_shows_in_the_maps_of_values():
     truth = [(np.array([[1.0, 0.0], [-1.0, 1.0]]), np.full((2, 2), 1e-3)), (np.zeros(2), np.full(2, 1e-3))]
     got = [truth[0][0].T, np.full(2, 5.0)]
     weight, bias = (asdict(t) for t in summarise_entries(judge(truth, got, "float64").entries))
-    expected, returned = values_of(weight)
+    expected, returned = draw_values(weight)
     assert dict(expected["paths"])["n3"] == "M0 1h1v1h-1z"
     assert dict(returned["paths"])["n3"] == "M1 0h1v1h-1z"
-    assert [paths for paths, _ in values_of(bias)[0]["paths"]] == ["0"]
-    assert [paths for paths, _ in values_of(bias)[1]["paths"]] == ["p4"]  # more than the largest, which is 0
+    assert [paths for paths, _ in draw_values(bias)[0]["paths"]] == ["0"]
+    assert [paths for paths, _ in draw_values(bias)[1]["paths"]] == [
+        "p4"
+    ]  # more than the largest, which is 0
 
 
 def test_binned_values_are_means():
@@ -100,18 +102,18 @@ def test_a_factor_is_drawn_as_a_line_with_its_slope(factor, words):
     truth = [(np.arange(1.0, 7).reshape(2, 3), np.full((2, 3), 1e-9)), (np.ones(3), np.full(3, 1e-9))]
     got = [factor * truth[0][0], np.ones(3)]
     weight, bias = (asdict(t) for t in summarise_entries(judge(truth, got, "float64").entries))
-    drawn = scatter(weight)
+    drawn = draw_scatter(weight)
     assert drawn["slope"] == words
     x0, y0, x1, y1 = drawn["fit"]
     assert (y0 - y1) / (x1 - x0) == pytest.approx(factor, abs=0.01)
     assert all(drawn["left"] <= x <= drawn["left"] + drawn["side"] for x in (x0, x1))
-    assert scatter(bias)["fit"] is None
+    assert draw_scatter(bias)["fit"] is None
 
 
 def test_points_of_twice_the_truth_lie_on_a_line_of_slope_two():
     weight = tensors(value=2.0)[0]
     weight["pairs"] = [(0.0, 0.0, True), (1.0, 2.0, False), (-1.0, -2.0, False), (1.0, math.nan, False)]
-    drawn = scatter(weight)
+    drawn = draw_scatter(weight)
     (x0, y0, _), (x1, y1, within), (x2, y2, _) = drawn["points"]
     assert (y0 - y1) / (x1 - x0) == pytest.approx(2, rel=0.01)
     assert (y2 - y0) / (x0 - x2) == pytest.approx(2, rel=0.01)
@@ -126,13 +128,13 @@ def test_points_of_twice_the_truth_lie_on_a_line_of_slope_two():
 def test_axes_that_differ_are_told():
     weight = tensors()[0]
     weight["pairs"] = [(1.0, 1000.0, False)]
-    assert not scatter(weight)["alike"]
+    assert not draw_scatter(weight)["alike"]
     weight["pairs"] = []
-    assert scatter(weight)["alike"]
+    assert draw_scatter(weight)["alike"]
 
 
 def test_bars_of_rows_go_from_zero_to_their_shares():
-    drawn = row_bars([1.0, 1e-9, -1.0, 1 / 32])
+    drawn = draw_row_bars([1.0, 1e-9, -1.0, 1 / 32])
     assert [label for *_, label in drawn["bars"]] == ["1", "0", "−1", "1/32"]
     assert [right for *_, right, _, _ in drawn["bars"]] == [True, False, False, False]
     (_, top, height, *_), none, (_, below, down, *_), _ = drawn["bars"]
@@ -152,7 +154,7 @@ def counted(*ratios):
 
 
 def test_a_histogram_has_a_bar_begin_at_the_bound():
-    drawn = histogram(counted(0.9, 1.1, 1e9))
+    drawn = draw_histogram(counted(0.9, 1.1, 1e9))
     within = [x for x, _, _, beyond in drawn["bars"] if not beyond]
     beyond = [x for x, _, _, beyond in drawn["bars"] if beyond]
     assert len(within) == 1
@@ -164,7 +166,7 @@ def test_a_histogram_has_a_bar_begin_at_the_bound():
 
 @pytest.mark.parametrize("ratios", [(0.0,), (0.5,), (1e-9, 1e15), tuple(10.0**k for k in range(-9, 17))])
 def test_a_histogram_keeps_its_width_and_loses_nothing(ratios):
-    drawn = histogram(counted(*ratios))
+    drawn = draw_histogram(counted(*ratios))
     assert drawn["width"] < 350
     assert drawn["total"] == len(ratios) + 1
     assert all(x + drawn["bar"] < drawn["width"] for x, *_ in drawn["bars"])
@@ -172,24 +174,24 @@ def test_a_histogram_keeps_its_width_and_loses_nothing(ratios):
 
 
 def test_layers_in_order_with_the_first_that_is_wrong_from_the_output():
-    layers = strip(tensors((0, (0, 0)), (1, 0), (3, 0)))
+    layers = draw_strip(tensors((0, (0, 0)), (1, 0), (3, 0)))
     assert [layer["name"] for layer in layers] == ["layer 1", "layer 2"]
     assert [layer["outside"] for layer in layers] == [2, 1]
     assert [layer["first"] for layer in layers] == [False, True]
-    assert not any(layer["first"] for layer in strip(tensors()))
+    assert not any(layer["first"] for layer in draw_strip(tensors()))
 
 
 def test_tensors_of_no_layer_stand_for_themselves():
     found = tensors()
     for name, tensor in zip("abcd", found, strict=True):
         tensor.update(name=name, layer=0)
-    assert [layer["name"] for layer in strip(found)] == ["a", "b", "c", "d"]
-    assert network({"rank": 2}, found) is None
-    assert network({"layer_sizes": (2, 3, 1)}, found)["status"] is False
+    assert [layer["name"] for layer in draw_strip(found)] == ["a", "b", "c", "d"]
+    assert draw_network({"rank": 2}, found) is None
+    assert draw_network({"layer_sizes": (2, 3, 1)}, found)["status"] is False
 
 
 def test_a_network_marks_connections_and_units():
-    drawn = network(CASE, tensors((0, (1, 2)), (3, 0)))
+    drawn = draw_network(CASE, tensors((0, (1, 2)), (3, 0)))
     assert len(drawn["edges"]) == 2 * 3 + 3
     assert [edge[4] for edge in drawn["edges"]].count("outside") == 1
     assert [status for _, _, status, _ in drawn["units"]] == ["input"] * 2 + ["within"] * 3 + ["outside"]
@@ -198,7 +200,7 @@ def test_a_network_marks_connections_and_units():
 
 def test_a_wide_layer_is_drawn_in_part():
     shapes = ((2, 40), (40,))
-    drawn = network({"layer_sizes": (2, 40)}, tensors(shapes=shapes))
+    drawn = draw_network({"layer_sizes": (2, 40)}, tensors(shapes=shapes))
     assert [rest for *_, rest in drawn["units"]] == [0] * 7 + [35]
-    binned = network({"layer_sizes": (2, 400)}, tensors(shapes=((2, 400), (400,))))
+    binned = draw_network({"layer_sizes": (2, 400)}, tensors(shapes=((2, 400), (400,))))
     assert {edge[4] for edge in binned["edges"]} == {"unknown"}

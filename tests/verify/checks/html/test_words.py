@@ -5,15 +5,15 @@ import math
 import pytest
 
 from verify.checks.html.words import (
-    cases,
-    certainty,
-    count,
-    exact,
-    headline,
-    places,
+    cases_in_words,
+    certainty_in_words,
+    count_in_words,
+    exact_in_words,
+    headline_in_words,
+    number_in_words,
+    place_in_words,
     power_of_ten,
     ratio,
-    short,
 )
 from verify.reference.judge import VERDICTS
 
@@ -26,11 +26,11 @@ from verify.reference.judge import VERDICTS
     ],
 )  # fmt: skip
 def test_a_short_number(number, text):
-    assert short(number) == text
+    assert number_in_words(number) == text
 
 
 def test_an_exact_number_reads_back_as_itself():
-    assert float(exact(0.1 + 0.2)) == 0.1 + 0.2
+    assert float(exact_in_words(0.1 + 0.2)) == 0.1 + 0.2
 
 
 @pytest.mark.parametrize(
@@ -61,33 +61,35 @@ def report(verdict="verified", findings=(), interrupted=False, judged=(("ordinar
 
 
 def test_an_interrupted_run_claims_no_more_than_it_saw():
-    assert headline(report(interrupted=True)).startswith("Interrupted: every entry of the 5 cases")
-    assert headline(report("inconclusive", interrupted=True)).startswith("Interrupted: nothing is wrong")
+    assert headline_in_words(report(interrupted=True)).startswith("Interrupted: every entry of the 5 cases")
+    assert headline_in_words(report("inconclusive", interrupted=True)).startswith(
+        "Interrupted: nothing is wrong"
+    )
     assert (
-        headline(report("inconclusive", interrupted=True, judged=()))
+        headline_in_words(report("inconclusive", interrupted=True, judged=()))
         == "Interrupted before the first case was judged"
     )
 
 
 def test_cases_of_practical_size_are_counted_apart():
     judged = (("ordinary", 1000), ("practical", 4))
-    assert cases(report(judged=judged)) == "1,000 of 1,000 judged, and 4 of practical size"
-    assert cases(report("wrong", findings=(1,))) == "5 passed before one failed"
-    assert cases(report("wrong", failed=2)) == "5 of 1,000 judged, 2 failed"
+    assert cases_in_words(report(judged=judged)) == "1,000 of 1,000 judged, and 4 of practical size"
+    assert cases_in_words(report("wrong", findings=(1,))) == "5 passed before one failed"
+    assert cases_in_words(report("wrong", failed=2)) == "5 of 1,000 judged, 2 failed"
 
 
 def test_other_words():
     assert [power_of_ten(n) for n in (-12, 0, 1, 3)] == ["10⁻¹²", "1", "10", "10³"]
-    assert count(1234567) == "1,234,567"
-    assert places((1, 2)) == "[1, 2]"
-    assert places(()) == ""
+    assert count_in_words(1234567) == "1,234,567"
+    assert place_in_words((1, 2)) == "[1, 2]"
+    assert place_in_words(()) == ""
 
 
 def test_every_verdict_has_words():
     for verdict in VERDICTS:
-        assert headline(report(verdict))
-        assert certainty(verdict)
+        assert headline_in_words(report(verdict))
+        assert certainty_in_words(verdict)
     finding = {"verdict": "wrong", "entries": (), "detail": "the call changed x"}
-    assert headline(report("wrong", (finding,))) == "Wrong: the call changed x"
+    assert headline_in_words(report("wrong", (finding,))) == "Wrong: the call changed x"
     finding = {"verdict": "wrong", "entries": (1,), "case": {"dtype": "float32"}}
-    assert "rounded in float32" in headline(report("wrong", (finding,)))
+    assert "rounded in float32" in headline_in_words(report("wrong", (finding,)))

@@ -10,7 +10,7 @@ from verify.commands.bench import cells, machine, peers
 from verify.commands.bench.cells import Cell
 from verify.commands.bench.crew import PeerFailed, crew, crew_cores, crew_environment
 from verify.commands.bench.measure import Effort, Spread, geometric_mean, measured_ratios, take_turns
-from verify.commands.bench.peers import EPOCHS, GRADIENTS, OURS, PREDICTIONS, Peer, Unsupported, manual
+from verify.commands.bench.peers import EPOCHS, GRADIENTS, OURS, PREDICTIONS, Peer, PeerUnsupported, manual
 from verify.commands.bench.rows import measure_row
 from verify.commands.bench.scale import scale_exponent, scale_size
 from verify.commands.bench.task import Task
@@ -336,7 +336,7 @@ def test_a_wrong_or_impossible_peer_is_noted_and_not_timed():
     members = {
         OURS: Fake(OURS, (truth.loss, right)),
         "torch": Fake("torch", (truth.loss, [2 * tensor for tensor in right])),
-        "sklearn": Fake("sklearn", Unsupported("no such network")),
+        "sklearn": Fake("sklearn", PeerUnsupported("no such network")),
         "autograd": Fake("autograd", PeerFailed("autograd", "MemoryError: full")),
     }
     row = measure_row(task, truth, members, Effort(seconds=0.01), threads=1)

@@ -4,7 +4,7 @@ import pytest
 
 from verify.__main__ import main
 from verify.commands.vectors.files import from_json
-from verify.commands.vectors.layers.files import from_json as layers_from_json
+from verify.commands.vectors.layers.files import layers_from_json as layers_from_json
 from verify.reference.spec import Spec
 
 

@@ -4,7 +4,7 @@ import pytest
 import verify
 from tests.verify.reference.layers.right import RIGHT
 from tests.verify.reference.layers.right.activations import probabilities
-from verify.subject.layers.functions import options_passed
+from verify.subject.layers.functions import function_options_passed
 from verify.subject.layers.load import as_reference
 
 FEW = {"cases": 20, "xla": 0, "certified": 0}
@@ -106,7 +106,7 @@ def test_a_window_may_be_called_height_and_width():
         assert pool_param["pool_width"] == size
         return x, (x, {"size": size, "stride": stride})
 
-    [pool_param], keywords = options_passed(forward, as_reference("max_pool2d"), "forward")(
+    [pool_param], keywords = function_options_passed(forward, as_reference("max_pool2d"), "forward")(
         {"size": 3, "stride": 2}
     )
     assert forward(np.ones(1), pool_param)[1][1] == {"size": 3, "stride": 2}

@@ -3,7 +3,7 @@ import pytest
 
 from verify.reference.backward import Reference
 from verify.subject.call import Failed
-from verify.subject.layers.reading import read_gradient
+from verify.subject.layers.reading import read_layer_gradient
 
 REFERENCE = Reference.of(
     lambda x, ids, p: (x * p["w"], p["b"]),
@@ -16,7 +16,7 @@ X, P = np.ones(2), {"w": np.zeros(2), "b": np.ones(())}
 
 @pytest.mark.parametrize("result", [(X, P), [X, P], (X, None, P), {"x": X, "dp": P}])
 def test_one_gradient_for_each_differentiated_input(result):
-    dx, db, dw = read_gradient(result, SETTING, "float64")
+    dx, db, dw = read_layer_gradient(result, SETTING, "float64")
     assert (dx.tolist(), db.tolist(), dw.tolist()) == ([1, 1], 1, [0, 0])
 
 
@@ -35,4 +35,4 @@ def test_one_gradient_for_each_differentiated_input(result):
 )
 def test_what_is_no_gradient_is_said(result, said):
     with pytest.raises(Failed, match=said):
-        read_gradient(result, SETTING, "float64")
+        read_layer_gradient(result, SETTING, "float64")

@@ -26,7 +26,7 @@ FLOOR = "products"
 
 @dataclass(frozen=True)
 class Peer:
-    """One column of the results.
+    """A peer: one column of the results of the bench.
 
     Parameters
     ----------
@@ -62,43 +62,43 @@ class Peer:
 
 GRADIENTS = {
     OURS: Peer("net.loss_and_gradient", "numpy", "manual:gradient_of_a_network"),
-    "mlp_ref_call": Peer("the function", "numpy", "manual:gradient_call"),
-    "workspace": Peer("in a workspace", "numpy", "manual:gradient"),
-    FLOOR: Peer("matrix products alone", "numpy", "manual:products"),
-    "jax_jit": Peer("JAX jit", "jax", "with_jax:gradient"),
-    "jax_sync": Peer("JAX jit, synchronous", "jax", "with_jax:gradient_synchronous"),
-    "jax_aot": Peer("JAX ahead of time", "jax", "with_jax:gradient_ahead_of_time"),
-    "jax_numpy": Peer("JAX, NumPy in and out", "jax", "with_jax:gradient_numpy"),
-    "torch": Peer("PyTorch eager", "torch", "with_torch:gradient", "torch"),
-    "autograd": Peer("HIPS autograd", "autograd", "with_autograd:gradient", "autograd"),
-    "sklearn": Peer("scikit-learn", "sklearn", "with_sklearn:gradient", "scikit-learn"),
+    "mlp_ref_call": Peer("the function", "numpy", "manual:manual_gradient_call"),
+    "workspace": Peer("in a workspace", "numpy", "manual:manual_gradient"),
+    FLOOR: Peer("matrix products alone", "numpy", "manual:manual_products"),
+    "jax_jit": Peer("JAX jit", "jax", "with_jax:gradient_with_jax"),
+    "jax_sync": Peer("JAX jit, synchronous", "jax", "with_jax:gradient_synchronous_with_jax"),
+    "jax_aot": Peer("JAX ahead of time", "jax", "with_jax:gradient_ahead_of_time_with_jax"),
+    "jax_numpy": Peer("JAX, NumPy in and out", "jax", "with_jax:gradient_numpy_with_jax"),
+    "torch": Peer("PyTorch eager", "torch", "with_torch:gradient_with_torch", "torch"),
+    "autograd": Peer("HIPS autograd", "autograd", "with_autograd:gradient_with_autograd", "autograd"),
+    "sklearn": Peer("scikit-learn", "sklearn", "with_sklearn:gradient_with_sklearn", "scikit-learn"),
 }
 """Who computes a loss and its gradient."""
 
 EPOCHS = {
-    OURS: Peer("mlp_ref", "numpy", "manual:epoch"),
+    OURS: Peer("mlp_ref", "numpy", "manual:manual_epoch"),
     "gradients": Peer("gradients alone", "numpy", "manual:gradients_of_an_epoch"),
     "rows": Peer("rows alone", "numpy", "manual:rows_of_an_epoch"),
-    "jax_step": Peer("JAX step loop", "jax", "with_jax:epoch_of_steps"),
-    "jax_scan": Peer("JAX scan", "jax", "with_jax:epoch_in_scan"),
-    "torch": Peer("PyTorch", "torch", "with_torch:epoch", "torch"),
-    "sklearn": Peer("scikit-learn", "sklearn", "with_sklearn:epoch", "scikit-learn"),
+    "jax_step": Peer("JAX step loop", "jax", "with_jax:epoch_of_steps_with_jax"),
+    "jax_scan": Peer("JAX scan", "jax", "with_jax:epoch_in_scan_with_jax"),
+    "torch": Peer("PyTorch", "torch", "with_torch:epoch_with_torch", "torch"),
+    "sklearn": Peer("scikit-learn", "sklearn", "with_sklearn:epoch_with_sklearn", "scikit-learn"),
     "notebook": Peer("the notebook's loop", "numpy", "manual:epoch_of_the_notebook", rows_at_most=2048),
 }
 """Who trains for an epoch, after what an epoch is made of."""
 
 PREDICTIONS = {
-    OURS: Peer("net.predict", "numpy", "manual:prediction"),
-    "jax_jit": Peer("JAX jit", "jax", "with_jax:prediction"),
-    "jax_numpy": Peer("JAX, NumPy in and out", "jax", "with_jax:prediction_numpy"),
-    "torch": Peer("PyTorch eager", "torch", "with_torch:prediction", "torch"),
-    "sklearn": Peer("scikit-learn", "sklearn", "with_sklearn:prediction", "scikit-learn"),
-    "onnxruntime": Peer("ONNX Runtime", "onnx onnxruntime", "with_onnxruntime:prediction"),
+    OURS: Peer("net.predict", "numpy", "manual:manual_prediction"),
+    "jax_jit": Peer("JAX jit", "jax", "with_jax:prediction_with_jax"),
+    "jax_numpy": Peer("JAX, NumPy in and out", "jax", "with_jax:prediction_numpy_with_jax"),
+    "torch": Peer("PyTorch eager", "torch", "with_torch:prediction_with_torch", "torch"),
+    "sklearn": Peer("scikit-learn", "sklearn", "with_sklearn:prediction_with_sklearn", "scikit-learn"),
+    "onnxruntime": Peer("ONNX Runtime", "onnx onnxruntime", "with_onnxruntime:prediction_with_onnxruntime"),
 }
 """Who predicts the classes of a batch."""
 
 KINDS = {"gradient": GRADIENTS, "epoch": EPOCHS, "prediction": PREDICTIONS}
 
 
-class Unsupported(Exception):
+class PeerUnsupported(Exception):
     """A peer cannot do a task; the message says why."""

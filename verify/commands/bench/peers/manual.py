@@ -9,7 +9,7 @@ import numpy as np
 
 from mlp_ref import MLP, Workspace, loss_and_gradient
 from verify.commands.bench.cells import one_hot
-from verify.commands.bench.peers import Step, Unsupported
+from verify.commands.bench.peers import PeerUnsupported, Step
 from verify.commands.bench.task import Task
 from verify.evaluate.array import Array
 
@@ -27,26 +27,26 @@ def _network(task: Task) -> tuple[MLP, Array, Array]:
     return net, x, y
 
 
-def prediction(task: Task) -> Step:
+def manual_prediction(task: Task) -> Step:
     """``net.predict(x)``."""
     net, x, _ = _network(task)
     return lambda: (0.0, [(net.predict(x),)])
 
 
-def gradient(task: Task) -> Step:
+def manual_gradient(task: Task) -> Step:
     """As the training loop calls it: arguments checked before, every array reused."""
     params, x, y = task.arrays()
     workspace = Workspace(task.cell.layer_sizes, len(x), x.dtype)
     return lambda: loss_and_gradient(params, x, y, task.hidden, workspace=workspace)
 
 
-def gradient_call(task: Task) -> Step:
+def manual_gradient_call(task: Task) -> Step:
     """The function, which is given the parameters and checks them too."""
     params, x, y = task.arrays()
     return lambda: loss_and_gradient(params, x, y, task.hidden)
 
 
-def products(task: Task) -> Step:
+def manual_products(task: Task) -> Step:
     """The matrix products of one gradient, made as and where `mlp_ref` makes them, with nothing between them."""
     params, x, _ = task.arrays()
     workspace = Workspace(task.cell.layer_sizes, len(x), x.dtype)
@@ -73,7 +73,7 @@ def products(task: Task) -> Step:
     return step
 
 
-def epoch(task: Task) -> Step:
+def manual_epoch(task: Task) -> Step:
     """`MLP.fit`, for one epoch."""
     net, x, y = _network(task)
 
@@ -85,8 +85,8 @@ def epoch(task: Task) -> Step:
 
 
 def gradients_of_an_epoch(task: Task) -> Step:
-    """As many gradients as `epoch` takes, all of one batch, which stays in the cache."""
-    step = gradient(replace(task, kind="gradient", rows=None))
+    """As many gradients as `manual_epoch` takes, all of one batch, which stays in the cache."""
+    step = manual_gradient(replace(task, kind="gradient", rows=None))
     batches = range(_batches(task))
 
     def gradients() -> None:
@@ -97,7 +97,7 @@ def gradients_of_an_epoch(task: Task) -> Step:
 
 
 def rows_of_an_epoch(task: Task) -> Step:
-    """The rows in a random order, copied batch by batch, as `epoch` copies them."""
+    """The rows in a random order, copied batch by batch, as `manual_epoch` copies them."""
     _, x, _ = task.arrays()
     batch = np.empty((task.cell.batch, task.n_in), x.dtype)
     rng = np.random.default_rng(0)
@@ -123,7 +123,7 @@ def epoch_of_the_notebook(task: Task) -> Step:
     fresh arrays then replace, and which a loop adds to the batch's; every output kept for the epoch's figures.
     """
     if task.hidden != "sigmoid":
-        raise Unsupported("it has sigmoid units only")
+        raise PeerUnsupported("it has sigmoid units only")
     params, x, y = task.arrays()
     weights = [np.array(weight.T, np.float64, order="C") for weight, _ in params]
     biases = [bias.astype(np.float64).reshape(-1, 1) for _, bias in params]

@@ -20,7 +20,7 @@ HIDDEN: dict[str, Callable[..., Any]] = {
 }
 
 
-def gradient(task: Task) -> Step:
+def gradient_with_autograd(task: Task) -> Step:
     """``autograd.value_and_grad`` of the mean cross-entropy."""
     params, x, labels = task.arrays()
     y = one_hot(labels, task.n_out, x.dtype)

@@ -51,25 +51,25 @@ def _until_ready(function: Callable[..., Any], arguments: tuple[Any, ...]) -> St
     return step
 
 
-def gradient(task: Task) -> Step:
+def gradient_with_jax(task: Task) -> Step:
     """``jax.jit(jax.value_and_grad(loss))`` on arrays that are on the device already."""
     arrays = _start(task)
     return _until_ready(jax.jit(_value_and_grad(task)), arrays)
 
 
-def gradient_synchronous(task: Task) -> Step:
+def gradient_synchronous_with_jax(task: Task) -> Step:
     """The same, in the calling thread."""
     arrays = _start(task, asynchronous=False)
     return _until_ready(jax.jit(_value_and_grad(task)), arrays)
 
 
-def gradient_ahead_of_time(task: Task) -> Step:
-    """The same as `gradient`, lowered and compiled before the first call."""
+def gradient_ahead_of_time_with_jax(task: Task) -> Step:
+    """The same as `gradient_with_jax`, lowered and compiled before the first call."""
     arrays = _start(task)
     return _until_ready(jax.jit(_value_and_grad(task)).lower(*arrays).compile(), arrays)
 
 
-def gradient_numpy(task: Task) -> Step:
+def gradient_numpy_with_jax(task: Task) -> Step:
     """NumPy arrays in, NumPy arrays out, and everything else at its default."""
     _start(task)
     params, x, y = task.arrays()
@@ -81,14 +81,14 @@ def _classes(task: Task) -> Callable[..., Any]:
     return jax.jit(lambda params, x: jnp.argmax(forward(params, x, task.hidden), axis=1))
 
 
-def prediction(task: Task) -> Step:
+def prediction_with_jax(task: Task) -> Step:
     """The most probable classes by ``jax.jit``, of arrays that are on the device already."""
     params, x, _ = _start(task)
     classes = _classes(task)
     return lambda: (0.0, [(classes(params, x).block_until_ready(),)])
 
 
-def prediction_numpy(task: Task) -> Step:
+def prediction_numpy_with_jax(task: Task) -> Step:
     """The same, with NumPy arrays in and out."""
     params, _, _ = _start(task)  # a network is kept on the device; what it is asked about is not
     _, x, _ = task.arrays()
@@ -108,7 +108,7 @@ def _sgd_step(task: Task) -> Callable[..., Any]:
     return step
 
 
-def epoch_of_steps(task: Task) -> Step:
+def epoch_of_steps_with_jax(task: Task) -> Step:
     """Shuffle on the device, then one call of a compiled step for each batch."""
     params, x, y = _start(task, asynchronous=False)
     rng = np.random.default_rng(0)
@@ -132,7 +132,7 @@ def epoch_of_steps(task: Task) -> Step:
     return step
 
 
-def epoch_in_scan(task: Task) -> Step:
+def epoch_in_scan_with_jax(task: Task) -> Step:
     """The whole epoch as one compiled program: ``jax.lax.scan`` over the full batches, then the rest."""
     params, x, y = _start(task, asynchronous=False)
     rng = np.random.default_rng(0)

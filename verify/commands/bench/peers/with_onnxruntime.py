@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from verify.commands.bench.peers import Step, Unsupported
+from verify.commands.bench.peers import PeerUnsupported, Step
 from verify.commands.bench.task import Task
 
 OPERATORS = {"sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "identity": "Identity"}
@@ -40,7 +40,7 @@ def _model(task: Task) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def prediction(task: Task) -> Step:
+def prediction_with_onnxruntime(task: Task) -> Step:
     """``session.run`` with NumPy in and out, as its users call it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
@@ -48,7 +48,7 @@ def prediction(task: Task) -> Step:
     try:
         session: Any = onnxruntime.InferenceSession(_model(task), options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise Unsupported(str(error)) from error
+        raise PeerUnsupported(str(error)) from error
     _, x, _ = task.arrays()
     inputs = {"x": np.ascontiguousarray(x)}
     return lambda: (0.0, [session.run(None, inputs)])

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from verify.commands.bench.cells import Arrays, one_hot
-from verify.commands.bench.peers import Step, Unsupported
+from verify.commands.bench.peers import PeerUnsupported, Step
 from verify.commands.bench.task import Task
 
 ACTIVATIONS = {"sigmoid": "logistic", "tanh": "tanh", "relu": "relu", "identity": "identity"}
@@ -20,7 +20,7 @@ ACTIVATIONS = {"sigmoid": "logistic", "tanh": "tanh", "relu": "relu", "identity"
 def _start(task: Task) -> tuple[Any, Arrays]:
     """A network with the task's parameters, which plain stochastic gradient descent trains, and its arrays."""
     if task.n_out < 3:
-        raise Unsupported("with fewer than three classes it has another output layer")
+        raise PeerUnsupported("with fewer than three classes it has another output layer")
     params, x, y = task.arrays()
     net = MLPClassifier(
         task.cell.layer_sizes[1:-1],
@@ -42,7 +42,7 @@ def _start(task: Task) -> tuple[Any, Arrays]:
     return net, Arrays(params, x, y)
 
 
-def gradient(task: Task) -> Step:
+def gradient_with_sklearn(task: Task) -> Step:
     """The method that computes loss and gradient, called as `MLPClassifier.fit` calls it."""
     net, (params, x, labels) = _start(task)
     y = one_hot(labels, task.n_out, x.dtype)
@@ -65,13 +65,13 @@ def gradient(task: Task) -> Step:
     return step
 
 
-def prediction(task: Task) -> Step:
+def prediction_with_sklearn(task: Task) -> Step:
     """``MLPClassifier.predict``."""
     net, (_, x, _) = _start(task)
     return lambda: (0.0, [(net.predict(x),)])
 
 
-def epoch(task: Task) -> Step:
+def epoch_with_sklearn(task: Task) -> Step:
     """``partial_fit``, which makes one pass over the rows in batches."""
     net, (_, x, y) = _start(task)
 

@@ -44,7 +44,7 @@ def _layers(tensors: Any) -> list[tuple[Any, Any]]:
     return list(zip(arrays[::2], arrays[1::2], strict=True))
 
 
-def gradient(task: Task) -> Step:
+def gradient_with_torch(task: Task) -> Step:
     """Forward, then `torch.autograd.grad`."""
     leaves, x, y = _start(task)
 
@@ -55,7 +55,7 @@ def gradient(task: Task) -> Step:
     return step
 
 
-def prediction(task: Task) -> Step:
+def prediction_with_torch(task: Task) -> Step:
     """The most probable classes, in `torch.inference_mode`."""
     leaves, x, _ = _start(task)
 
@@ -66,7 +66,7 @@ def prediction(task: Task) -> Step:
     return step
 
 
-def epoch(task: Task) -> Step:
+def epoch_with_torch(task: Task) -> Step:
     """Shuffle once an epoch, take slices, and step in place."""
     leaves, x, y = _start(task)
     generator = torch.Generator().manual_seed(0)

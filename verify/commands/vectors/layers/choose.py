@@ -82,14 +82,14 @@ def mistakes_of(reference: Reference) -> tuple[LayerMistake, ...]:
 
 
 def _changes(mistake: LayerMistake, each: LayerVector) -> bool:
-    wrong = wrong_gradients(mistake, each)
+    wrong = _wrong_gradients(mistake, each)
     # Before it is certified, what a vector expects are the reference's own values.
     return wrong is not None and any(
         not np.array_equal(a, b, equal_nan=True) for a, b in zip(wrong, each.answers[0].expected, strict=True)
     )
 
 
-def wrong_gradients(mistake: LayerMistake, each: LayerVector) -> list[Array] | None:
+def _wrong_gradients(mistake: LayerMistake, each: LayerVector) -> list[Array] | None:
     """The gradients that a mistake gives for a vector, rounded once to its format; None where it has none."""
     setting = each.reference.at(dict(each.sizes), dict(each.options))
     try:
@@ -104,7 +104,7 @@ def wrong_gradients(mistake: LayerMistake, each: LayerVector) -> list[Array] | N
 
 def fails(mistake: LayerMistake, vectors: Sequence[LayerVector]) -> list[bool]:
     """Return which vectors a mistake fails."""
-    gradients = [wrong_gradients(mistake, each) for each in vectors]
+    gradients = [_wrong_gradients(mistake, each) for each in vectors]
     return [
         wrong is not None and not each.accepts(wrong) for wrong, each in zip(gradients, vectors, strict=True)
     ]

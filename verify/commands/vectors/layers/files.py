@@ -15,7 +15,7 @@ import numpy as np
 
 from verify.case.case import DTYPES
 from verify.case.layers.values import REGIMES
-from verify.commands.vectors.files import VERSION, hexadecimal, line, memory_of, mistake_notes
+from verify.commands.vectors.files import VERSION, hexadecimal, line, memory_of, notes_in_file
 from verify.commands.vectors.layers.vector import Answer, LayerVector
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE
 from verify.evaluate.array import Array
@@ -23,17 +23,17 @@ from verify.evaluate.array import Array
 SCHEMA = "layers.schema.json"
 
 
-def as_json(vectors: Sequence[LayerVector]) -> str:
+def layers_as_json(vectors: Sequence[LayerVector]) -> str:
     """The vectors as JSON: a line for each."""
     head = {
         "schema": SCHEMA,
         "version": VERSION,
         "tests": len(vectors),
-        "notes": mistake_notes(LAYER_CATALOGUE, {name for each in vectors for name in each.flags}),
+        "notes": notes_in_file(LAYER_CATALOGUE, {name for each in vectors for name in each.flags}),
     }
     groups = []
     number = itertools.count(1)
-    for (layer, dtype), members in grouped(vectors):
+    for (layer, dtype), members in group_for_layer_files(vectors):
         lines = ",\n".join(line(_test(next(number), each)) for each in members)
         about = {"layer": layer, "formula": _formula(members[0]), "dtype": dtype}
         groups.append(f'{line(about)[:-1]},"tests":[\n{lines}\n]}}')
@@ -41,7 +41,7 @@ def as_json(vectors: Sequence[LayerVector]) -> str:
     return f'{opening},\n "groups": [\n' + ",\n".join(groups) + "\n ]\n}\n"
 
 
-def grouped(vectors: Iterable[LayerVector]) -> list[tuple[tuple[str, str], list[LayerVector]]]:
+def group_for_layer_files(vectors: Iterable[LayerVector]) -> list[tuple[tuple[str, str], list[LayerVector]]]:
     """Vectors by layer and format: those of one group stand together."""
     return [(key, list(members)) for key, members in itertools.groupby(vectors, lambda each: each.group)]
 
@@ -90,8 +90,8 @@ def _tensor(array: Array) -> dict[str, Any]:
     }
 
 
-def from_json(text: str) -> list[LayerVector]:
-    """The vectors that `as_json` wrote."""
+def layers_from_json(text: str) -> list[LayerVector]:
+    """The vectors that `layers_as_json` wrote."""
     found = []
     for group in json.loads(text)["groups"]:
         for test in group["tests"]:
@@ -174,7 +174,7 @@ def write_layer_files(
     """Write the files into a directory, which is made where it is not there; returns them."""
     directory.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {
-        "layers.json": as_json(vectors).encode(),
+        "layers.json": layers_as_json(vectors).encode(),
         SCHEMA: (Path(__file__).parent / SCHEMA).read_bytes(),
         "layers.txt": index(vectors).encode(),
     }

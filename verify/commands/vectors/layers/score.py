@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verify.commands.vectors.layers.choose import fails, mistakes_of
-from verify.commands.vectors.layers.files import grouped
+from verify.commands.vectors.layers.files import group_for_layer_files
 from verify.commands.vectors.layers.vector import LayerVector
 from verify.reference.layers import reference_in_table
 
@@ -13,7 +13,7 @@ from verify.reference.layers import reference_in_table
 def print_score(vectors: Sequence[LayerVector]) -> bool:
     """Print what vectors catch, a line for each layer; whether that is every mistake."""
     caught: dict[str, dict[str, set[str]]] = {}
-    for (layer, dtype), members in grouped(vectors):
+    for (layer, dtype), members in group_for_layer_files(vectors):
         found = {
             mistake.name for mistake in mistakes_of(reference_in_table(layer)) if any(fails(mistake, members))
         }

@@ -10,10 +10,10 @@ import numpy as np
 
 from verify.case.layers.case import LayerCase
 from verify.checks.layers import layer_program_inputs
-from verify.commands.vectors.rounding import bounds_around, certain
+from verify.commands.vectors.rounding import bounds_around, round_certainly
 from verify.evaluate import balls
 from verify.evaluate.array import Array
-from verify.evaluate.ties import decide_ties, tie_directions, tied_operations, towards
+from verify.evaluate.ties import decide_ties, tie_directions, tie_outcomes_towards, tied_operations
 from verify.reference.backward import LayerTruth, Reference
 from verify.reference.layers import reference_in_table
 
@@ -42,7 +42,7 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerVector:
-    """A known backward pass.
+    """A layer's vector: a known backward pass.
 
     Attributes
     ----------
@@ -118,7 +118,9 @@ def truths_of(reference: Reference, case: LayerCase) -> list[LayerTruth]:
     shapes = [np.shape(inputs[program.inputs.index(slot)]) for slot in program.differentiated]
     for _, direction in tie_directions(shapes) if ties else ():
         other = setting.truth(
-            inputs, case.dtype, decide_ties(program, ties, towards(program, inputs, direction, ties))
+            inputs,
+            case.dtype,
+            decide_ties(program, ties, tie_outcomes_towards(program, inputs, direction, ties)),
         )
         if not any(_same(other, known) for known in found):
             found.append(other)
@@ -151,7 +153,7 @@ def _certain(truth: LayerTruth) -> list[Array] | None:
         tensors = balls.evaluate_at_precision(truth.program, truth.inputs, {}, bits)
         return truth.setting.chosen(tensors)[len(truth.outputs) :]
 
-    return certain(at_precision, np.dtype(truth.dtype).name)
+    return round_certainly(at_precision, np.dtype(truth.dtype).name)
 
 
 def _made(

@@ -52,11 +52,11 @@ class LayerMistake:
     ) -> tuple[Any, ...]:
         """The wrong gradients, in JAX, one for each differentiated input."""
         return tuple(
-            self.backward(functools.partial(right, reference, inputs, options), dout, *inputs, **options)
+            self.backward(functools.partial(_right, reference, inputs, options), dout, *inputs, **options)
         )
 
 
-def right(
+def _right(
     reference: Reference, inputs: tuple[Any, ...], options: dict[str, Any], dout: Any
 ) -> tuple[Any, ...]:
     """The right gradients of the differentiated inputs."""

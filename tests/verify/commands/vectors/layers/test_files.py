@@ -36,7 +36,7 @@ def same(one, other):
 
 
 def test_json_comes_back_to_the_bit(vectors):
-    back = files.from_json(files.as_json(vectors))
+    back = files.layers_from_json(files.layers_as_json(vectors))
     assert len(back) == len(vectors)
     assert all(same(*pair) for pair in zip(back, vectors, strict=True))
     assert {each.inputs[1].dtype.name for each in back if each.layer == "embedding"} == {"int64"}
@@ -46,7 +46,7 @@ def test_json_is_as_its_schema_says(vectors):
     jsonschema = pytest.importorskip("jsonschema", reason="the schema is tested with the package jsonschema")
     schema = json.loads((Path(files.__file__).parent / files.SCHEMA).read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
-    found = json.loads(files.as_json(vectors))
+    found = json.loads(files.layers_as_json(vectors))
     jsonschema.Draft202012Validator(schema).validate(found)
     assert found["tests"] == len(vectors) == sum(len(group["tests"]) for group in found["groups"])
     assert set(found["notes"]) == {name for each in vectors for name in each.flags}
