@@ -238,9 +238,9 @@ def client(arguments: argparse.Namespace) -> bool:
 
 
 DEADLY = """
-import os, mlp_ref
+import os, zlib, mlp_ref
 def gradient(params, x, y):
-    if int(abs(float(x.ravel()[0])) * 2**20) % 10_000 == 0:
+    if zlib.crc32(x.tobytes()) % 10_000 == 0:
         os._exit(1)
     return mlp_ref.loss_and_gradient(params, x, y)[1]
 """
