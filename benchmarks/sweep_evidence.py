@@ -177,8 +177,10 @@ def workers(arguments: argparse.Namespace) -> bool:
             with local as cluster, Client(cluster) as dask_client:
 
                 def processes() -> list[int]:
-                    nannies = [getattr(nanny, "process", None) for nanny in cluster.workers.values()]
-                    return [process.pid for process in nannies if process is not None and process.pid]
+                    # Dask starts no other worker for one that died while it was started.
+                    nannies = [nanny for nanny in cluster.workers.values() if nanny.status.name == "running"]
+                    alive = [nanny.process for nanny in nannies if nanny.process is not None]
+                    return [each.pid for each in alive if each.pid and each.status.name == "running"]
 
                 killer = Killer(processes, arguments.kills, arguments.every, 0)
                 killer.start()
