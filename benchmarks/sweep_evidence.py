@@ -171,8 +171,11 @@ def workers(arguments: argparse.Namespace) -> bool:
     quiet = quiet_report(arguments)
     with tempfile.TemporaryDirectory() as ledger:
         if arguments.dask:
+            import dask
             from distributed import Client, LocalCluster
 
+            # A local cluster gives up a worker that is not back within 15 seconds: on a busy machine, all of them.
+            dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"})
             local = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
             with local as cluster, Client(cluster) as dask_client:
 
