@@ -130,7 +130,14 @@ def check_backward(
     made: Choices = Counter()
     left: set[str] = set()
     tier = RandomRounding(false_alarm, cases) if false_alarm else None
-    put = functools.partial(layer_examined_with, tier, target, given, choices=made, left=left)
+    examine = functools.partial(layer_examined_with, tier, target, given, choices=made, left=left)
+    drawn: dict[str, set[Any]] = {}
+
+    def put(case: LayerCase, follow_up: str) -> Judgement:
+        for name, value in case.options:
+            drawn.setdefault(name, set()).add(value)
+        return examine(case, follow_up)
+
     search: Search[LayerCase] = Search(put, cases, progress, checks, tensors=layer_tensor_names(given))
     interrupted = False
     try:
@@ -161,11 +168,27 @@ def check_backward(
         findings=tuple(findings),
         seconds=time.perf_counter() - start,
         interrupted=interrupted,
-        notes=(*target.notes, *(f"at ties or kinks: {name} ({n} cases)" for name, n in made.most_common())),
+        notes=(
+            *target.notes,
+            *_options_drawn(given, drawn),
+            *(f"at ties or kinks: {name} ({n} cases)" for name, n in made.most_common()),
+        ),
         left=tuple(sorted(left)),
         errors=search.errors.histograms(),
         nearest=search.nearest and Example.of(*search.nearest),
     )
+
+
+def _options_drawn(reference: Reference, drawn: Mapping[str, set[Any]]) -> tuple[str, ...]:
+    """The line of the report that says the options of the cases that were put: names and values."""
+    parts = []
+    for name, values in drawn.items():
+        choice = reference.options[name]
+        declared = sorted(values) if isinstance(choice, (str, int)) else choice
+        ordered = [value for value in declared if value in values]
+        shown = [*(repr(value) for value in ordered[:8]), *["..."] * (len(ordered) > 8)]
+        parts.append(f"{name} {', '.join(shown)}")
+    return (f"options drawn: {'; '.join(parts)}",) if parts else ()
 
 
 def examine_backward(

@@ -17,6 +17,9 @@ from verify.evaluate.program import Program
 from verify.reference import network
 from verify.reference.spec import Spec
 
+CALLS_NUMPY = "calls NumPy; it must be written in jax.numpy, which can differentiate it"
+"""Of a function that is given JAX's arrays and hands them to NumPy."""
+
 
 def _trace(loss: network.Loss, depth: int, sizes: Mapping[str, Any], weighted: bool) -> Program:
     """The Program of a loss for ``depth`` layers; ``sizes`` maps b, n0, n1, ... to dimensions."""
@@ -35,7 +38,11 @@ def _trace(loss: network.Loss, depth: int, sizes: Mapping[str, Any], weighted: b
         return value
 
     with jax.enable_x64(True):
-        return flatten(jax.make_jaxpr(jax.value_and_grad(scalar_loss))(params, *rows))
+        try:
+            return flatten(jax.make_jaxpr(jax.value_and_grad(scalar_loss))(params, *rows))
+        except jax.errors.TracerArrayConversionError as error:
+            name = getattr(loss, "__name__", "the loss")
+            raise TypeError(f"spec, which is --reference of the command: {name} {CALLS_NUMPY}") from error
 
 
 @functools.lru_cache(maxsize=256)
@@ -78,7 +85,7 @@ def traced_derivative(spec: Spec | network.Loss, sizes: Mapping[str, int]) -> Pr
     Raises
     ------
     TypeError
-        When the function does not return a scalar.
+        When the function does not return a scalar, or calls NumPy.
     """
     program = _traced_symbolically(spec, len(sizes) - 2)
     return program or _traced_concretely(loss_function(spec), tuple(sizes.items()))

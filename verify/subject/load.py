@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
+from verify.reference.spec import Spec
 from verify.reference.truth import GradientFunction, SpecLike
 from verify.subject.library import SUFFIXES, Library
 from verify.subject.target import Target, TargetError
@@ -184,16 +185,36 @@ def as_target(
     Raises
     ------
     TypeError
-        Where it cannot be called.
+        Where it cannot be called, or not as ``gradient(params, x, y)``.
     """
     if isinstance(gradient, _LoadableAdapter) and not isinstance(gradient, type):
         gradient = gradient.target(spec)
     if not isinstance(gradient, Target):
         gradient = _of_function(gradient)
+    if gradient.session is None:  # else it is an adapter's own function
+        _require_arguments(gradient, gradient.judged_as(spec))
     for name, function in (("loss", loss), ("forward", forward)):
         if function is not None and not callable(function):
             raise TypeError(f"{name} must be a function; got {type(function).__name__}")
     return replace(gradient, loss=loss or gradient.loss, forward=forward or gradient.forward)
+
+
+def _require_arguments(target: Target, spec: SpecLike) -> None:
+    """Refuse a function whose signature cannot take what a gradient is called with."""
+    weighted = isinstance(spec, Spec) and spec.weighted
+    names = ("params", "x", "y", "sample_weight")[: 3 + weighted]
+    try:  # a wrapper may take other arguments than what it wraps
+        signature = inspect.signature(target.gradient, follow_wrapped=False)
+    except (TypeError, ValueError):  # a function written in C need not have one
+        return
+    try:
+        signature.bind(*names)
+    except TypeError:
+        called = getattr(target.gradient, "__name__", target.name)
+        raise TypeError(
+            f"{called}{signature} cannot be called as gradient({', '.join(names)}); the backward pass of a layer is "
+            f"judged with --reference NAME, or with verify.check_backward"
+        ) from None
 
 
 def _of_function(gradient: Any) -> Target:

@@ -41,6 +41,12 @@ def squared(params, x, y):
     (weight, bias), = params
     return jnp.sum((x @ weight + bias[None] - y) ** 2)
 
+def in_numpy(params, x, y):
+    return np.sum(np.exp(x)) + np.sum(params[0][0])
+
+def backward(dout, cache):
+    return dout
+
 number = 3
 """
 
@@ -127,6 +133,14 @@ def test_json_to_a_file_and_to_the_output(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (
+            ["net.py:backward"],
+            "backward(dout, cache) cannot be called as gradient(params, x, y); ",
+        ),
+        (
+            ["net.py:gradient", "--reference", "net.py:in_numpy"],
+            "spec, which is --reference of the command: in_numpy calls NumPy; it must be written in jax.numpy",
+        ),
         (["nowhere.py:gradient"], "there is no file nowhere.py in "),
         (["net.py:number"], "net.py:number is of type int; "),
         (

@@ -1,3 +1,4 @@
+import functools
 import sys
 
 import numpy as np
@@ -106,6 +107,39 @@ def test_what_cannot_be_called_is_refused(thing, kind):
         TypeError, match=rf"^gradient must be a function gradient\(params, x, y\); got {kind}$"
     ):
         as_target(thing)
+
+
+def backward(dout, cache):
+    return dout
+
+
+def wrapped(params, x, y):
+    return []
+
+
+wrapped.__wrapped__ = backward  # as functools.wraps leaves it
+
+
+def test_what_cannot_take_the_arguments_of_a_gradient_is_refused():
+    for gradient in (backward, verify.Target(backward)):
+        with pytest.raises(
+            TypeError,
+            match=r"^backward\(dout, cache\) cannot be called as gradient\(params, x, y\); the backward pass of a "
+            r"layer is judged with --reference NAME, or with verify.check_backward$",
+        ):
+            as_target(gradient)
+    with pytest.raises(
+        TypeError, match=r"zero\(params, x, y\) cannot be called as .*\(params, x, y, sample_weight\)"
+    ):
+        as_target(zero, spec=verify.Spec(weights="rows"))
+
+
+@pytest.mark.parametrize(
+    "gradient",
+    [wrapped, lambda *arrays: [], functools.partial(lambda net, *arrays: [], None), max],
+)
+def test_what_may_take_the_arguments_of_a_gradient_is_not_refused(gradient):
+    as_target(gradient)
 
 
 def test_a_loss_that_cannot_be_called_is_refused():

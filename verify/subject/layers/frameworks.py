@@ -11,6 +11,7 @@ import numpy as np
 
 from verify.reference.backward import Reference, Setting
 from verify.subject.layers.functions import function_options_passed
+from verify.subject.layers.own_options import options_reaching, require_options_known
 from verify.subject.layers.target import LayerTarget, Returned
 
 
@@ -27,6 +28,8 @@ class TorchLayer:
         import torch
 
         passed = function_options_passed(self.function, reference, "forward")
+        reached = options_reaching(self.function, passed(reference.options))
+        own = require_options_known(reference, [(self.name, reached)])
 
         def run(inputs: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]) -> Returned:
             tensors = {
@@ -50,7 +53,7 @@ class TorchLayer:
             }
             return Returned([output.detach().numpy() for output in found], gradient)
 
-        return LayerTarget(run, self.name, notes=("differentiated by torch.autograd.grad",))
+        return LayerTarget(run, self.name, notes=("differentiated by torch.autograd.grad", *own))
 
     def _tensor(self, array: Any, name: str, reference: Reference) -> Any:
         import torch
@@ -101,6 +104,9 @@ class JaxLayer:
     def target(self, setting: Setting) -> LayerTarget:
         """The target that the function is, against a reference at some sizes."""
         reference = setting.reference
+        passed = function_options_passed(self.function, reference, "cache")
+        reached = options_reaching(self.function, passed(reference.options))
+        own = require_options_known(reference, [(self.name, reached)])
 
         def run(inputs: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]) -> Returned:
             with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
@@ -118,7 +124,7 @@ class JaxLayer:
                     found, jax.tree.map(np.array, dict(zip(reference.differentiated, gradient, strict=True)))
                 )
 
-        return LayerTarget(run, self.name, notes=("differentiated by jax.vjp",))
+        return LayerTarget(run, self.name, notes=("differentiated by jax.vjp", *own))
 
 
 def jax_layer(function: Callable[..., Any]) -> JaxLayer:

@@ -11,6 +11,7 @@ import jax
 
 from verify.reference.backward import Reference, Setting, parameters_of
 from verify.subject.call import Failed
+from verify.subject.layers.own_options import name_of, options_reaching, require_options_known
 from verify.subject.layers.target import LayerTarget, Returned, Run, is_number
 from verify.subject.load import source_of
 
@@ -26,19 +27,20 @@ def target_of_functions(
 
     Raises
     ------
-    TypeError
-        When the parameters of a function fit no way of calling it.
+    TypeError, ValueError
+        When the parameters of a function fit no way of calling it, or an option would reach none.
     """
     name = getattr(backward, "__name__", "")
     name = name if name.isidentifier() else "backward"
     source = _source(backward, name)
     if forward is None:
         return replace(_alone(backward, name, setting), source=source)
-    run, note = _with_cache(backward, forward, setting)
+    run, notes = _with_cache(backward, forward, setting)
     of_forward = getattr(forward, "__name__", "")
     of_forward = of_forward if of_forward.isidentifier() else "forward"
-    source = "\n".join([source, _source(forward, of_forward)])
-    return LayerTarget(run, name, source, f"forward={of_forward}", notes=(note,))
+    lines = [*source.splitlines(), *_source(forward, of_forward).splitlines()]
+    source = "\n".join(dict.fromkeys(lines))  # one import serves both
+    return LayerTarget(run, name, source, f"forward={of_forward}", notes=notes)
 
 
 def _source(function: Any, name: str) -> str:
@@ -82,10 +84,9 @@ def _require_taken(function: Callable[..., Any], reference: Reference, taken: Se
             and not isinstance(values, str)
             and len(values) > 1
         ):
-            called = getattr(function, "__name__", "the function")
             raise TypeError(
-                f"{called} has no parameter for the option {name}, which is drawn from {list(values)}: say which value "
-                f"it uses, as options={{{name!r}: ({values[0]!r},)}}"
+                f"{name_of(function)} has no parameter for the option {name}, which is drawn from {list(values)}: say "
+                f"which value it uses, as options={{{name!r}: ({values[0]!r},)}}"
             )
 
 
@@ -110,12 +111,17 @@ def _positional(function: Callable[..., Any]) -> tuple[list[str], int]:
 
 def _with_cache(
     backward: Callable[..., Any], forward: Callable[..., Any], setting: Setting
-) -> tuple[Run, str]:
+) -> tuple[Run, tuple[str, ...]]:
     reference, outputs = setting.reference, len(setting.outputs)
     passed = function_options_passed(forward, reference, "forward")
     backward_options = function_options_passed(backward, reference, "cache")
     _, required = _positional(backward)
     apart = outputs > 1 and required == outputs + 1  # backward(dh, dc, cache)
+    reached = [
+        (name_of(forward), options_reaching(forward, passed(reference.options))),
+        (name_of(backward), options_reaching(backward, backward_options(reference.options))),
+    ]
+    own = require_options_known(reference, reached)
 
     def run(inputs: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]) -> Returned:
         more, keywords = passed(options)
@@ -129,7 +135,8 @@ def _with_cache(
 
         return Returned(found, again(), again)
 
-    return run, f"forward({', '.join(reference.shapes)}) -> (out, cache), backward(dout, cache)"
+    called = f"forward({', '.join(reference.shapes)}) -> (out, cache), backward(dout, cache)"
+    return run, (called, *own)
 
 
 def _out_and_cache(result: Any, outputs: int) -> tuple[list[Any], Any]:
@@ -153,6 +160,9 @@ def _alone(backward: Callable[..., Any], name: str, setting: Setting) -> LayerTa
     """``backward(dout, *inputs)``; ``backward(dout, x, w)`` with some inputs, by name; ``loss(x, y) -> (loss, dx)``."""
     reference, outputs, scalar = setting.reference, len(setting.outputs), setting.outputs == [()]
     passed = function_options_passed(backward, reference, "backward")
+    own_options = require_options_known(
+        reference, [(name_of(backward), options_reaching(backward, passed(reference.options)))]
+    )
     names, required = _positional(backward)
     inputs = list(reference.shapes)
     unit = scalar and _takes_no_cotangent(names, required, inputs)
@@ -181,7 +191,7 @@ def _alone(backward: Callable[..., Any], name: str, setting: Setting) -> LayerTa
         return Returned(None, result)
 
     called = f"backward({', '.join([*([] if unit else ['dout']), *given])})"
-    return LayerTarget(run, name, unit_cotangent=unit, notes=(called,))
+    return LayerTarget(run, name, unit_cotangent=unit, notes=(called, *own_options))
 
 
 def _takes_no_cotangent(names: list[str], required: int, inputs: list[str]) -> bool:

@@ -10,6 +10,7 @@ import jax
 
 from verify.case.layers.cases import refusal
 from verify.reference.backward import Reference, Setting
+from verify.reference.derivative import CALLS_NUMPY
 from verify.reference.layers import reference_in_table
 from verify.reference.shapes import Shape
 from verify.subject.layers.frameworks import JaxLayer, TorchLayer, jax_layer, torch_layer
@@ -135,6 +136,8 @@ def smallest(reference: Reference) -> Setting:
             said = refusal(reference, sizes, chosen)
             if said is None:
                 return reference.at(dict(sizes), dict(chosen))
+            if said == CALLS_NUMPY:
+                raise ValueError(f"reference: {reference.name} {said}")
             why = why or f"{said} (with {', '.join(f'{n}={v}' for n, v in (*sizes, *chosen))})"
     raise ValueError(f"the reference {reference.name} cannot be called at its shapes: {why}")
 

@@ -11,6 +11,7 @@ import jax
 
 from verify.reference.backward import Reference, Setting, parameters_of
 from verify.subject.call import Failed
+from verify.subject.layers.own_options import require_options_known
 from verify.subject.layers.target import LayerTarget, Returned, Run, is_number
 
 
@@ -73,8 +74,11 @@ class LayerObject:
             return session()(inputs, options, cotangents)
 
         name = getattr(self.make, "__name__", "layer")
+        own = require_options_known(reference, [(name, dict.fromkeys(taken, True))])
         note = f"{name}({', '.join(taken.values())}).{self.forward}({', '.join(passed)})"
-        return LayerTarget(run, name, session=None if owned else session, unit_cotangent=unit, notes=(note,))
+        return LayerTarget(
+            run, name, session=None if owned else session, unit_cotangent=unit, notes=(note, *own)
+        )
 
     def _taken(self, reference: Reference) -> dict[str, str]:
         """The inputs and options that ``make`` has parameters for, with the names that they have there."""

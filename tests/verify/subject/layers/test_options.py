@@ -48,6 +48,7 @@ def test_the_command_judges_a_layer(layers, capsys):
     assert main(["check", f"{layers}:wrong", *shared]) == 1
     out = capsys.readouterr().out
     assert f'wrong = load_object("{layers}:wrong")' in out
+    assert out.count("import load_object") == 1
     lines = out.partition("reproduce:")[2].partition("\n\n")[0]
     exec(textwrap.dedent(lines), {})  # it says what it is to import
     assert "wrong" in capsys.readouterr().out
