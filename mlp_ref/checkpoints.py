@@ -49,6 +49,8 @@ class Checkpoints:
         Where a checkpoint is there and not to be resumed.
     ValueError
         Where it is that of another training, or damaged.
+    OSError
+        Where the directory cannot be made.
     """
 
     def __init__(
@@ -66,11 +68,16 @@ class Checkpoints:
         if self.path.exists():
             if not resume:
                 raise FileExistsError(
-                    f"{self.path} is the checkpoint of a training: go on with resume, "
+                    f"{self.path} is the checkpoint of a training: go on with resume=True (--resume), "
                     "or give another directory, or delete the file"
                 )
             self.state = self._read()
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(
+                f"checkpoint: the directory {str(folder)!r} cannot be made: {error.strerror}"
+            ) from error
         for draft in folder.glob(f".{FILE}.*.part"):  # of a process that was killed while it wrote
             draft.unlink()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -31,7 +32,10 @@ MAIN_JOB = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; its exit status is 0 (verified), 1 (not verified) or 2 (it could not be run)."""
+    """Run a command; its exit status is 0 (verified), 1 (not verified) or 2 (it could not be run).
+
+    It is 1 also where standard output was closed before all was printed.
+    """
     argv = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(
         prog="python -m verify",
@@ -57,10 +61,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     module.add_arguments(command)
     arguments = command.parse_args(argv[1:] if argv[:1] == [chosen] else argv)
     try:
-        return int(module.run(arguments))
+        status = int(module.run(arguments))
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Stdout was closed, as `head` does when it has enough. What Python still flushes goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ValueError, TypeError, OSError) as error:
         print(f"python -m verify {chosen}: {error}", file=sys.stderr)
         return 2

@@ -151,6 +151,15 @@ def test_other_rows_are_refused(tmp_path):
     np.testing.assert_array_equal(net.flat, before)
 
 
+def test_a_directory_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    place = tmp_path / "file" / "state"
+    with pytest.raises(
+        OSError, match=f"^checkpoint: the directory '{place}' cannot be made: Not a directory$"
+    ):
+        train("sgd", checkpoint=place)
+
+
 def test_a_checkpoint_is_not_overwritten_unasked(tmp_path):
     train("sgd", checkpoint=tmp_path)
     with pytest.raises(FileExistsError, match="is the checkpoint of a training: go on with resume"):

@@ -313,7 +313,10 @@ class TestTrainingOptions:
         assert main(arguments) == 0
         capsys.readouterr()
         assert main(arguments) == 2
-        assert "is the checkpoint of a training: go on with resume" in capsys.readouterr().err
+        assert (
+            "is the checkpoint of a training: go on with resume=True (--resume), or give"
+            in capsys.readouterr().err
+        )
         assert main([*arguments, "--resume", "--learning-rate", "0.5"]) == 2
         assert "learning_rate was 1.0 then, and is 0.5 now" in capsys.readouterr().err
 

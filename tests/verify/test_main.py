@@ -1,6 +1,7 @@
 """The command line: which command, which status, which message."""
 
 import importlib
+import os
 import subprocess
 import sys
 import types
@@ -114,3 +115,21 @@ def test_the_module_runs():
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "python -m verify mlp_ref: --cases must be 1 or larger, got 0\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pipe is closed in another way on Windows")
+def test_a_reader_that_leaves_is_no_error():
+    """As in `python -m verify check net.py:gradient | head -n 1`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = (
+        "import sys, types; from verify import __main__ as command_line;"
+        "module = types.SimpleNamespace(add_arguments=lambda parser: None, run=lambda _: print('report') or 0);"
+        "command_line.importlib = types.SimpleNamespace(import_module=lambda name: module);"
+        "sys.exit(command_line.main(['check']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from verify.checks.html.page import environment
 from verify.checks.random_rounding import FALSE_ALARM
+from verify.commands.counts import integer
 from verify.commands.progress import progress_bar
 from verify.oracle.backward import check_backward
 from verify.oracle.check import check
@@ -30,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "importing it runs its code",
     )
     add_options(parser.add_argument)
-    parser.add_argument("--cases", type=int, default=1000, help="how many cases to judge (default 1000)")
+    parser.add_argument(
+        "--cases", type=integer, default=1000, help="how many cases to judge, such as 1e4 (default 1000)"
+    )
     parser.add_argument(
         "--seconds", type=float, metavar="S", help="end after about so many seconds, with what was found"
     )
@@ -64,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     html = _writable("--html", arguments.html)
     if html is not None:
         _require_templates()
+        if file is not None and file.resolve() == html.resolve():
+            raise ValueError(f"--json and --html name the same file, {arguments.html}: give each its own")
     with _ended_by_signals():
         return _judged(arguments, file, html)
 

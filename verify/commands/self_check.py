@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from verify.commands.counts import integer
 from verify.commands.progress import progress_bar
 from verify.commands.training import judge_training
 from verify.oracle.check import check
@@ -16,7 +17,7 @@ from verify.subject import mlp_ref_targets
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``python -m verify``."""
     parser.add_argument(
-        "--cases", type=int, default=250, help="cases for each activation and loss (default 250)"
+        "--cases", type=integer, default=250, help="cases for each activation and loss (default 250)"
     )
     parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same cases (default 0)")
     parser.add_argument(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from verify.case.case import REGIMES
 from verify.checks.table import FOLLOW_UPS
+from verify.commands.counts import positive_integer
 from verify.commands.live import live_view
 from verify.oracle.sweep.engine import Broken
 from verify.oracle.sweep.ledger import FILE
@@ -23,7 +24,7 @@ from verify.subject.options import add_options, target_from_options
 
 MLP_REF = "mlp_ref"
 
-OF_A_CHECK = ("exec", "timeout", "signature", "reference", "loss_function", "forward_function")
+OF_A_CHECK = ("exec", "timeout", "signature", "reference", "loss_function", "forward_function", "options")
 """Options of ``python -m verify check`` that a sweep cannot serve."""
 
 OF_A_TARGET = ("hidden", "output", "loss", "reduction", "l2", "weights")
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_options(_leaving_out(parser, OF_A_CHECK))
     parser.add_argument(
-        "--cases", type=_count, default=100_000, help="how many cases, such as 1e7 (default 1e5)"
+        "--cases", type=positive_integer, default=100_000, help="how many cases, such as 1e7 (default 1e5)"
     )
     parser.add_argument(
         "--ledger",
@@ -53,11 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--status", action="store_true", help="show how the sweeps in the ledger stand, and end"
     )
     parser.add_argument(
-        "--workers", type=_count, help="processes, or workers of the cluster (default: a core each, or all)"
+        "--workers",
+        type=positive_integer,
+        help="processes, or workers of the cluster (default: a core each, or all)",
     )
     parser.add_argument(
         "--shard",
-        type=_count,
+        type=positive_integer,
         default=SHARD,
         help=f"cases that a process is given at once (default {SHARD}): fewer for a slow target, more for "
         "thousands of workers; another number draws other cases",
@@ -77,17 +80,6 @@ def _leaving_out(parser: argparse.ArgumentParser, names: tuple[str, ...]) -> Any
         parser.add_argument(option, **{**settings, **({"help": argparse.SUPPRESS} if hidden else {})})
 
     return add
-
-
-def _count(text: str) -> int:
-    """A whole number, also as 1e7."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 1 <= number < float("inf") or number != int(number):
-        raise argparse.ArgumentTypeError(f"must be a positive integer, such as 1000 or 1e6; got {text!r}")
-    return int(number)
 
 
 def run(arguments: argparse.Namespace) -> int:

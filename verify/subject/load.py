@@ -47,10 +47,14 @@ def load_object(where: str) -> Any:
     source, colon, name = where.rpartition(":")
     if not colon or not source or not name:
         raise TargetError(f"a target is module:name or path/to/file.py:name; got {where!r}")
+    if not source.endswith(".py") and Path(source).is_file():
+        raise TargetError(f"{source} is no Python file: a target is module:name or path/to/file.py:name")
     module = _file(source) if source.endswith(".py") else _module(source)
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
+            if found is module and getattr(module, "__file__", None) is None and Path(source).is_dir():
+                raise TargetError(f"{source} is a directory: a target is module:name or path/to/file.py:name")
             raise TargetError(f"{source} has no {name!r}{_offered(module)}")
         found = getattr(found, part)
     return found

@@ -11,7 +11,7 @@ from verify.evaluate.formats import NARROW
 from verify.reference.spec import HIDDEN, LOSSES, OUTPUT_LOSSES, OUTPUTS, REDUCTIONS, WEIGHTS, Spec
 from verify.reference.truth import SpecLike
 from verify.subject.load import Judged, as_target, load, load_object
-from verify.subject.program import TIMEOUT_S, Program, allowed_seconds
+from verify.subject.program import START_S, TIMEOUT_S, Program, allowed_seconds
 from verify.subject.target import TargetError
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -23,7 +23,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--timeout": {
         "type": float,
         "metavar": "S",
-        "help": f"seconds that the program may take for an answer (default {TIMEOUT_S:g})",
+        "help": f"seconds that the program may take to say hello and for each answer (default {START_S:g}, "
+        f"and {TIMEOUT_S:g})",
     },
     "--signature": {
         "action": "append",
@@ -115,7 +116,7 @@ def _named(where: str | None, given: Mapping[str, Any]) -> Judged:
             f"name one of TARGET and --exec COMMAND; got {'neither' if where is None else 'both'}"
         )
     if where is None:
-        return Program(command, timeout=TIMEOUT_S if timeout is None else timeout)
+        return Program(command, timeout=timeout)
     target = load(where, given["signature"])
     if timeout is not None and not isinstance(target, Program):
         raise ValueError("--timeout is for --exec and C functions: one in this process cannot be stopped")

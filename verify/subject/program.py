@@ -17,7 +17,7 @@ from verify.subject.process import NoAnswer, Process
 from verify.subject.target import Target, TargetError
 
 START_S = 60.0
-"""How long a program may take to start and say hello: some languages compile first."""
+"""How long a program may take to start and say hello, where nothing else is said: some languages compile first."""
 
 TIMEOUT_S = 10.0
 """How long it may take for an answer, where nothing else is said."""
@@ -34,7 +34,7 @@ class Program:
     command
         The program and its arguments: a list, or a string that is split as a shell would; no shell runs it.
     timeout
-        Seconds that it may take for an answer.
+        Seconds that it may take for an answer, and to say hello. Not given: 10, and 60 to say hello.
 
     Raises
     ------
@@ -48,11 +48,12 @@ class Program:
     at the end of a ``with`` block, when the object is no longer used, and at the interpreter's exit.
     """
 
-    def __init__(self, command: str | Sequence[str], *, timeout: float = TIMEOUT_S) -> None:
+    def __init__(self, command: str | Sequence[str], *, timeout: float | None = None) -> None:
         self.command = shlex.split(command) if isinstance(command, str) else list(command)
         if not self.command or not all(isinstance(part, str) for part in self.command):
             raise TargetError(f"command must name a program and its arguments; got {command!r}")
-        self.timeout = allowed_seconds(timeout)
+        self.timeout = TIMEOUT_S if timeout is None else allowed_seconds(timeout)
+        self._start_timeout = START_S if timeout is None else self.timeout
         self.calls = 0
         self._silent = 0
         self._process: Process | None = None
@@ -143,7 +144,8 @@ class Program:
         """Return what it is called, and the line that brings it into scope."""
         name = shlex.join(self.command)
         variable = name if name.isidentifier() else "gradient"
-        limit = f", timeout={self.timeout:g}" if self.timeout != TIMEOUT_S else ""
+        usual = (self.timeout, self._start_timeout) == (TIMEOUT_S, START_S)
+        limit = "" if usual else f", timeout={self.timeout:g}"
         return name, f"{variable} = verify.Program({name!r}{limit})"
 
     def _refused(self, *_: Any) -> Any:
@@ -160,7 +162,7 @@ class Program:
             failed.callback(process.end)
             try:
                 greeting = protocol.protocol_line({"type": "hello", "protocol": protocol.VERSION})
-                said = protocol.protocol_hello(process.asked(greeting, max(START_S, self.timeout), 1 << 20))
+                said = protocol.protocol_hello(process.asked(greeting, self._start_timeout, 1 << 20))
             except NoAnswer as missing:
                 raise TargetError(f"{name} did not say hello: it {missing}") from None
             except protocol.ProtocolError as unusable:

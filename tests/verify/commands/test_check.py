@@ -288,6 +288,15 @@ def test_what_cannot_be_asked_of_a_program_is_said(run, arguments, message):
     assert err.startswith(f"python -m verify check: {message}")
 
 
+def test_a_program_that_never_says_hello_is_ended_in_its_time(run, tmp_path):
+    command = shlex.join(["sh", "-c", "echo $$ > pid; exec sleep 3600"])
+    status, out, err = run("--exec", command, "--timeout", "2", *FEW)
+    assert (status, out) == (2, "")
+    assert err == f"python -m verify check: {command} did not say hello: it gave no answer within 2 s\n"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
 def test_a_termination_ends_the_program_too(tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [
@@ -330,6 +339,24 @@ def test_a_place_for_html_that_cannot_be_written_is_refused_before_the_work(run,
     environment.cache_clear()
     assert (status, out) == (2, "")
     assert "--html: HTML needs Jinja2: install it with pip install 'mlp-ref[report]'" in err
+
+
+def test_one_file_for_two_reports_is_refused(run, tmp_path):
+    status, out, err = run("net.py:gradient", "--json", "report", "--html", "./report")
+    assert (status, out) == (2, "")
+    assert (
+        err == "python -m verify check: --json and --html name the same file, ./report: give each its own\n"
+    )
+    assert not (tmp_path / "report").exists()
+
+
+def test_cases_can_be_written_as_1e1(run, capsys):
+    status, out, _ = run("net.py:gradient", *FEW, "--cases", "1e1")
+    assert status == 0
+    assert "  cases            10 of 10 judged" in out
+    with pytest.raises(SystemExit, match=r"^2$"):
+        run("net.py:gradient", "--cases", "1.5")
+    assert "argument --cases: must be an integer, such as 1000 or 1e6; got '1.5'" in capsys.readouterr().err
 
 
 def test_the_model_of_random_rounding_can_be_left_out(run):

@@ -69,6 +69,10 @@ def test_an_option_that_a_sweep_cannot_serve_is_refused(run, tmp_path):
             "a sweep takes no --reference: it judges the gradients of networks. python -m verify check takes it",
         ),
         (
+            ("net.py:gradient", "--options", "stride=1"),
+            "a sweep takes no --options: it judges the gradients of networks. python -m verify check takes it",
+        ),
+        (
             ("net.py:gradient", "--loss-function", "net.py:gradient"),
             "a sweep takes no --loss-function: it judges the gradients of networks. python -m verify check takes",
         ),

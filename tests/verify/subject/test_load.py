@@ -50,6 +50,8 @@ def test_a_module_s_function_is_found(here):
             "no_such_module_at_all:gradient",
             r"there is no module no_such_module_at_all \(a file's name ends in .py\)",
         ),
+        ("folder:gradient", "folder is a directory: a target is module:name or path/to/file.py:name"),
+        ("notes.md:gradient", "notes.md is no Python file: a target is module:name or path/to/file.py:name"),
         ("net.py:gradeint", "net.py has no 'gradeint'; it has gradient, Network"),
         ("net.py:gradient.inner", "net.py has no 'gradient.inner'; it has gradient, Network"),
         (
@@ -68,6 +70,8 @@ def test_a_module_s_function_is_found(here):
 )
 def test_what_cannot_be_used_is_said_in_one_line(here, where, message):
     (here / "net.py").write_text("def gradient(params, x, y): pass\nclass Network: pass\nnumber = 3\n")
+    (here / "folder").mkdir()
+    (here / "notes.md").write_text("# Notes\n")
     (here / "broken.py").write_text("x = 1\ndef gradient(:\n")
     (here / "importing.py").write_text("import no_such_package\n")
     (here / "raising.py").write_text("def f():\n    return 1\nf() / 0\n")

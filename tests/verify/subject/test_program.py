@@ -24,7 +24,10 @@ RELU = Spec("relu")
 
 
 def program(mode="right", timeout=60.0, **hello):
-    return Program([sys.executable, str(ANSWERING), mode, json.dumps(hello)], timeout=timeout)
+    """A program that has time to start; ``timeout`` is for its answers alone."""
+    found = Program([sys.executable, str(ANSWERING), mode, json.dumps(hello)], timeout=60.0)
+    found.timeout = timeout
+    return found
 
 
 def is_gone(pid):
@@ -180,6 +183,13 @@ def test_a_program_that_hangs_is_given_up(mode):
     assert "fails in" not in str(finding)  # it was called on no fresh case
     silent = "closed its standard output" if mode == "closes_output" else "gave no answer within 0.5 s"
     assert finding.detail.startswith(f"in call 1 of its process the program {silent}")
+
+
+def test_the_limit_is_also_for_the_greeting():
+    found = Program([sys.executable, "-c", "import time; time.sleep(3600)"], timeout=0.5)
+    with pytest.raises(TargetError, match=r"did not say hello: it gave no answer within 0\.5 s$"):
+        found.target()
+    assert found.pid is None
 
 
 def test_what_is_called_no_more_is_not_judged():

@@ -55,7 +55,7 @@ through which NumPy broadcasts, of 8,192 numbers at most. A gradient in a worksp
 
 RUN = """\
 ```
-pip install 'mlp-ref[verify,peers,plot]'
+pip install '.[verify,peers,plot]'
 python -m verify bench                      # loss and gradient, in float32 and float64
 python -m verify bench --quick              # in less than a minute
 python -m verify bench --prediction --training --scale --startup

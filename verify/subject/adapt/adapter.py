@@ -22,7 +22,7 @@ class Adapter(Description):
         """The Target that is judged as the gradient of ``spec``, with what was not said inferred."""
         plain = Target(self._unread, spec=self.spec)
         inferred = inference.infer_reading(self, plain.judged_as(spec))
-        bound = AdaptedNetwork(self, inferred.reading, self.sums(plain.judged_as(spec)))
+        bound = AdaptedNetwork(inferred.described, inferred.reading, self.sums(plain.judged_as(spec)))
         gradient = bound.gradient if self.fresh else bound.session()
         return Target(
             gradient,
@@ -74,9 +74,9 @@ def adapt(
     make
         ``make(layer_sizes)`` returns a new network. Not given: an empty dictionary, for functions that take one.
     weights, biases
-        Where the network keeps them: ``"weights"`` (a list), ``"W{}"`` (counted), ``"layers[].W"`` (in each layer
-        object that has it), ``"params.W{}"`` (inside something), or a function of the network that returns the
-        arrays. ``biases=None``: there are none, or they are folded into the weights.
+        Where the network keeps them: ``"weights"`` (a list), ``"W{}"`` (counted; ``"W{0}"`` from 0), ``"layers[].W"``
+        (in each layer object that has it), ``"params.W{}"`` (inside something), or a function of the network that
+        returns the arrays. ``biases=None``: there are none, or they are folded into the weights.
     gradients
         Where to find those of the weights and those of the biases (the latter left out with ``biases=None``), by
         the same names: in what the call returned, or in the network where it returned nothing.

@@ -44,11 +44,15 @@ BATCH = 11
 
 
 class InferredReading(NamedTuple):
-    """A reading, the dtypes that it allows (None: any), and what the report says of it."""
+    """A reading, the dtypes that it allows (None: any), what the report says of it, and the description it is of.
+
+    The description is the user's, or that with its layers counted from 0.
+    """
 
     reading: Reading
     dtypes: tuple[str, ...] | None
     notes: tuple[str, ...]
+    described: Description
 
 
 def infer_reading(described: Description, spec: SpecLike) -> InferredReading:
@@ -63,16 +67,37 @@ def infer_reading(described: Description, spec: SpecLike) -> InferredReading:
     labels = LABELS_OF[spec.targets][0] if isinstance(spec, Spec) else "one_hot"
     probe = Case(WIDTHS[: depth + 1], BATCH, dtype or "float64", labels=labels, seed=1)
     tried = [_tried(described, candidate, probe, spec) for candidate in _candidates(described, probe, spec)]
+    from_zero = _counted_from_zero(described)
+    if from_zero is not None and not any(fit.runs for fit, _ in tried):
+        others = [
+            _tried(from_zero, candidate, probe, spec) for candidate in _candidates(from_zero, probe, spec)
+        ]
+        if any(fit.runs for fit, _ in others):
+            described, tried = from_zero, others
     best, reading = max(tried, key=lambda scored: scored[0])  # the first of the best
     rivals = {other.samples for fit, other in tried if fit.runs and fit[1:3] >= best[1:3]} - {reading.samples}
     notes = _notes(described, reading, probe, best.runs, set() if best.right else rivals)
+    if described is from_zero:
+        notes = ("layers counted from 0", *notes)
     only = (dtype,) if dtype is not None and reading.assignment == "in_place" else None
     if only and described.dtypes is None:
         notes = (
             *notes,
             f"{dtype} only: parameters are set in place, in arrays that the network made {dtype}",
         )
-    return InferredReading(reading, only, notes)
+    return InferredReading(reading, only, notes, described)
+
+
+def _counted_from_zero(described: Description) -> Description | None:
+    """The description with the layers of its parameters counted from 0; None where they are not counted."""
+    weights, biases = described.weights, described.biases
+    if isinstance(weights, str):
+        weights = weights.replace("{}", "{0}")
+    if isinstance(biases, str):
+        biases = biases.replace("{}", "{0}")
+    if (weights, biases) == (described.weights, described.biases):
+        return None
+    return replace(described, weights=weights, biases=biases)
 
 
 def _dtype(described: Description, depth: int) -> str | None:

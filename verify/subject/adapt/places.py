@@ -1,12 +1,14 @@
 """The places of a network's arrays, by name: ``weights``, ``W{}``, ``layers[].weight``, ``params.W{}``.
 
 A name is an attribute or a key, whichever the holder has. ``{}`` counts layers (from 0 where that exists, else from
-1), ``[]`` goes through a list and skips items that lack what follows (activation layers, say), a dot goes inside. A
-name alone is a list, or a dictionary, with one array a layer. Or a function takes the holder and returns the arrays.
+1; ``{0}`` always from 0), ``[]`` goes through a list and skips items that lack what follows (activation layers, say), a
+dot goes inside. A name alone is a list, or a dictionary, with one array a layer. Or a function takes the holder and
+returns the arrays.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -16,6 +18,8 @@ import numpy as np
 from verify.evaluate.array import Array
 
 Path = str | Callable[[Any], Sequence[Any]]
+
+_COUNTER = re.compile(r"\{(\d*)\}")
 
 
 class Slot(NamedTuple):
@@ -74,9 +78,9 @@ def _followed(holder: Any, path: str, count: int) -> list[Slot]:
         items = _get(holder, head[:-2]) if head != "[]" else holder
         items = list(items.values()) if isinstance(items, Mapping) else items
         return [_single(item, rest) for item in items if _has(item, rest.partition(".")[0])]
-    if "{}" in head:
-        first = 0 if _has(holder, head.format(0)) else 1
-        names = [head.format(first + i) for i in range(count)]
+    if counter := _COUNTER.search(head):
+        first = int(counter[1]) if counter[1] else 0 if _has(holder, _COUNTER.sub("0", head)) else 1
+        names = [_COUNTER.sub(str(first + i), head) for i in range(count)]
         return [_single(_get(holder, name), rest) if rest else Slot(holder, name) for name in names]
     if rest:
         return _followed(_get(holder, head), rest, count)

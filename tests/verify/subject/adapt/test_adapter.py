@@ -106,6 +106,33 @@ def test_an_empty_dictionary_is_filled():
     assert net == {"W1": 0, "W2": 1, "biases": [0, 1]}
 
 
+@pytest.mark.parametrize(("paths", "inferred"), [(("W{}", "b{}"), True), (("W{0}", "b{0}"), False)])
+def test_a_dictionary_whose_layers_count_from_zero(paths, inferred):
+    def grads(net, x, y):
+        params = [Layer(net[f"W{i}"], net[f"b{i}"]) for i in range(len(net) // 2)]
+        return {
+            f"{kind}{i}": tensor
+            for i, layer in enumerate(loss_and_gradient(params, x, y)[1])
+            for kind, tensor in zip(("dW", "db"), layer, strict=True)
+        }
+
+    weights, biases = paths
+    adapter = verify.adapt(grads, weights=weights, biases=biases, gradients=("dW{}", "db{}"))
+    report = verify.check(adapter, **QUICK)
+    assert report.ok, report
+    assert ("layers counted from 0" in report.notes) is inferred
+    half = verify.adapt(
+        lambda net, x, y: {name: 0.5 * tensor for name, tensor in grads(net, x, y).items()},
+        weights=weights, biases=biases, gradients=("dW{}", "db{}"),
+    )  # fmt: skip
+    assert first(verify.check(half, **QUICK)).verdict == "wrong"
+
+
+def test_a_function_that_runs_with_no_count_shows_its_own_error():
+    adapter = verify.adapt(lambda net, x, y: net["V7"], weights="W{}", biases="b{}")
+    assert "KeyError: 'V7'" in first(verify.check(adapter, **QUICK)).detail
+
+
 # --- arguments
 
 
