@@ -65,5 +65,5 @@ def options_reaching(
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """What a function is called in messages."""
+    """The name of a function in messages."""
     return str(getattr(function, "__name__", "the function"))
