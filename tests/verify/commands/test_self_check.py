@@ -24,7 +24,7 @@ def two_targets(monkeypatch):
         (mlp_ref_targets.mlp_ref_target(hidden), mlp_ref_targets.SPECS[hidden, "cross_entropy"])
         for hidden in ("sigmoid", "relu")
     ]
-    monkeypatch.setattr(main_job.mlp_ref_targets, "targets", lambda: iter(pairs))
+    monkeypatch.setattr(main_job.mlp_ref_targets, "all_mlp_ref_targets", lambda: iter(pairs))
     return pairs
 
 
@@ -49,7 +49,7 @@ def test_all_verified(two_targets, tmp_path, capsys):
 
 def test_a_wrong_network_is_not_verified(monkeypatch, capsys):
     pairs = [(mlp_ref_targets.mlp_ref_target("tanh"), Spec("sigmoid"))]
-    monkeypatch.setattr(main_job.mlp_ref_targets, "targets", lambda: iter(pairs))
+    monkeypatch.setattr(main_job.mlp_ref_targets, "all_mlp_ref_targets", lambda: iter(pairs))
     monkeypatch.setattr(main_job, "judge_training", lambda *_: True)
     assert run(arguments()) == 1
     printed = capsys.readouterr().out
@@ -78,7 +78,7 @@ def test_an_interruption_is_no_verification(monkeypatch, capsys):
 
     stopped = dataclasses.replace(target, gradient=gradient)
     pairs = [(stopped, Spec()), (stopped, Spec())]
-    monkeypatch.setattr(main_job.mlp_ref_targets, "targets", lambda: iter(pairs))
+    monkeypatch.setattr(main_job.mlp_ref_targets, "all_mlp_ref_targets", lambda: iter(pairs))
     assert run(arguments()) == 1
     printed = capsys.readouterr().out
     assert printed.rstrip().endswith("\nINTERRUPTED")
