@@ -229,4 +229,5 @@ def _reduced_extreme_error(v: Array, e: Array, axes: tuple[int, ...]) -> Array:
     """
     below = v - v.max(axis=axes, keepdims=True)
     reach = np.fmin(e, below + with_own_rounding(e))
-    return np.where(below == 0, e, np.where(np.isnan(below), e, reach)).max(axis=axes)
+    error: Array = np.where(below == 0, e, np.where(np.isnan(below), e, reach)).max(axis=axes)
+    return error
