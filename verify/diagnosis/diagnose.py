@@ -101,7 +101,7 @@ def explain(
     Diagnosis
         Without mistakes and without text where the gradient is right on every case observed.
     """
-    target = as_target(gradient)
+    target = as_target(gradient, spec=spec)
     spec = target.judged_as(spec)
     if not isinstance(spec, Spec):
         return Diagnosis(
