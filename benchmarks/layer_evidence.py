@@ -28,7 +28,8 @@ sys.path.insert(0, str(ROOT))
 
 import verify  # noqa: E402
 from tests.verify.reference.layers.right import RIGHT  # noqa: E402
-from verify.diagnosis.layers import explain_layer, wrong_program  # noqa: E402
+from verify.diagnosis.layer_diagnosis import explain_layer  # noqa: E402
+from verify.diagnosis.layer_mistake_program import layer_mistake_program  # noqa: E402
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE, LayerMistake  # noqa: E402
 from verify.evaluate.bounds import Arithmetic, evaluate_with_bounds  # noqa: E402
 from verify.reference.backward import Reference  # noqa: E402
@@ -129,7 +130,7 @@ def mutant(mistake: LayerMistake, reference: Reference) -> LayerTarget:
 
     def run(inputs: Any, options: Any, cotangents: list[Any]) -> Returned:
         setting = reference.at(_sizes(reference, inputs, options), options)
-        program = wrong_program(mistake, setting)
+        program = layer_mistake_program(mistake, setting)
         given = setting.backward.inputs(tuple(inputs.values()), setting.cotangent(cotangents))
         dtype = np.asarray(cotangents[0]).dtype
         pairs = evaluate_with_bounds(program, given, Arithmetic.judging("float64", {}))

@@ -20,7 +20,7 @@ from verify.reference.derivative import traced_derivative
 from verify.reference.judge import Judgement, small
 from verify.reference.outputs import traced_outputs
 from verify.reference.spec import Spec
-from verify.reference.tensor import tensor_names
+from verify.reference.tensors import tensor_names
 from verify.reference.truth import SpecLike, tensors_of, within_reach_of_balls
 from verify.subject.target import Target
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from verify.evaluate.array import Array
 from verify.reference.judge import Entries
-from verify.reference.tensor import Tensor
+from verify.reference.tensors import Tensor
 
 FIELDS = 6000
 """Fields of all maps of one gradient together: larger tensors are binned."""

@@ -18,7 +18,7 @@ from verify.evaluate.bounds import Pair
 from verify.evaluate.formats import limits, widened
 from verify.reference.judge import judge
 from verify.reference.spec import Spec
-from verify.reference.tensor import Tensor, tensor_names
+from verify.reference.tensors import Tensor, tensor_names
 from verify.reference.truth import tensors_of
 from verify.subject.call import AnsweredCall, Failed
 

@@ -22,7 +22,7 @@ from verify.evaluate.ties import (
 )
 from verify.reference.backward import LayerTruth, Setting
 from verify.reference.judge import Judgement, judge, roots
-from verify.reference.tensor import Tensor
+from verify.reference.tensors import Tensor
 
 TOO_MANY = f"more than {choices.MOST} choices at ties: not each was tried by itself"
 """What a judgement notes where no choice that was tried gives the gradient, and not all were."""

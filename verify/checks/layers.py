@@ -18,7 +18,7 @@ from verify.checks.questions import failure_of, require_within_bounds, share_mem
 from verify.evaluate.array import Array
 from verify.reference.backward import LayerTruth, Reference, Setting
 from verify.reference.judge import Judgement, judge
-from verify.reference.tensor import Tensor
+from verify.reference.tensors import Tensor
 from verify.subject.call import Failed, call_function
 from verify.subject.layers.reading import read_layer_gradient, read_layer_outputs
 from verify.subject.layers.target import LayerTarget, Returned, Run

@@ -13,7 +13,7 @@ from verify.evaluate.formats import is_numeric_format
 from verify.reference.judge import Judgement, judge, small
 from verify.reference.outputs import outputs
 from verify.reference.spec import Spec
-from verify.reference.tensor import LOSS, OUTPUTS, Tensor, tensor_names
+from verify.reference.tensors import LOSS, OUTPUTS, Tensor, tensor_names
 from verify.reference.truth import Truth, tensors_of
 from verify.subject.call import AnsweredCall, Failed, Recovered, call_function, widen_by_recovery
 

@@ -22,7 +22,7 @@ from verify.evaluate.array import Array
 from verify.evaluate.bounds import Arithmetic, Pair
 from verify.reference.derivative import traced_derivative
 from verify.reference.judge import Banded, Judgement, judge, roots
-from verify.reference.tensor import Tensor, tensor_names
+from verify.reference.tensors import Tensor, tensor_names
 from verify.reference.truth import SpecLike, sizes_of_inputs, tensors_of
 from verify.subject.call import AnsweredCall, Failed, Recovered
 from verify.subject.target import Target

@@ -16,12 +16,12 @@ from verify.case.case import DTYPES
 from verify.checks.finding import Finding
 from verify.checks.html.page import part
 from verify.checks.table import CHECKS
-from verify.diagnosis import search
-from verify.diagnosis.feedback import random_feedback
-from verify.diagnosis.hypothesis import Evidence
+from verify.diagnosis import mistake_search
+from verify.diagnosis.evidence import Evidence
 from verify.diagnosis.localise import localise, localise_tensors
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, formulas
 from verify.diagnosis.observation import observe, observed_cases
+from verify.diagnosis.random_feedback import random_feedback
 from verify.diagnosis.sketch import Sketch
 from verify.evaluate.budget import Budget
 from verify.reference.judge import VERDICTS
@@ -117,23 +117,23 @@ def explain(
         )
     if evidence.explains(()):
         return Diagnosis()
-    survivors = search.survivors(evidence, search.search_singles(spec), budget)
+    survivors = mistake_search.surviving_mistakes(evidence, mistake_search.search_singles(spec), budget)
     if not survivors and random_feedback(_shared(target), evidence):
         survivors = [(_named("weight_random"),)]
     if not survivors:
-        survivors = search.first_survivors(
-            evidence, search.search_grammar(Sketch(evidence)), budget, lambda: _shared(target)
+        survivors = mistake_search.first_surviving_mistakes(
+            evidence, mistake_search.search_grammar(Sketch(evidence)), budget, lambda: _shared(target)
         )
     if not survivors and pairs:
-        survivors = search.survivors(evidence, search.search_pairs(spec), budget)
+        survivors = mistake_search.surviving_mistakes(evidence, mistake_search.search_pairs(spec), budget)
     if not survivors and pairs:
-        survivors = search.search_triples(evidence, budget)
+        survivors = mistake_search.search_triples(evidence, budget)
     if not survivors and pairs:
-        for other, found in search.search_other_losses(evidence, budget):
+        for other, found in mistake_search.search_other_losses(evidence, budget):
             view = Evidence(other, evidence.observations)
-            found = search.separate(lambda: _shared(target), view, found)
+            found = mistake_search.separate_mistakes(lambda: _shared(target), view, found)
             return _diagnosis(view, found, declared=spec)
-    survivors = search.separate(lambda: _shared(target), evidence, survivors)
+    survivors = mistake_search.separate_mistakes(lambda: _shared(target), evidence, survivors)
     if not survivors:
         tried = "alone or in pairs" if pairs else "alone"
         if budget.spent:

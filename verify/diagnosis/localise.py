@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from verify.diagnosis.hypothesis import Evidence
-from verify.diagnosis.observation import ObservedCall, layers_of, observed_tensors
+from verify.diagnosis.evidence import Evidence
+from verify.diagnosis.observation import ObservedCall, observed_tensors
 from verify.evaluate.array import Array
-from verify.reference.tensor import Tensor, tensor_names
+from verify.reference.tensors import Tensor, layers_of_tensors, tensor_names
 from verify.reference.truth import Truth
 
 
@@ -19,7 +19,7 @@ def _wrong_tensors(evidence: Evidence, seen: ObservedCall) -> list[int] | None:
     """
     if seen.returned is None:
         return None
-    pairs = layers_of(evidence.truth(seen.call).tensors)
+    pairs = layers_of_tensors(evidence.truth(seen.call).tensors)
     if len(seen.returned) != len(pairs):
         return list(range(2 * len(pairs)))
     wrong = []

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from mlp_ref.params import Layer
 from verify.case.arrays import Arrays, WeightedArrays
 from verify.case.case import Call, Case, labels_of_case
 from verify.evaluate.array import Array
@@ -147,11 +146,6 @@ def _tensors(result: Any) -> Tensors | None:
         return None
     usable = all(len(layer) == 2 and all(is_floating_format(t.dtype) for t in layer) for layer in layers)
     return layers if usable and layers else None
-
-
-def layers_of(tensors: Sequence[Any]) -> list[Layer]:
-    """weight, bias, weight, bias, ... as layers."""
-    return [Layer(*pair) for pair in zip(tensors[::2], tensors[1::2], strict=True)]
 
 
 def observed_tensors(

@@ -28,7 +28,7 @@ BATCHES = (7, 2, 9, 3)
 
 
 @dataclass(frozen=True)
-class Factor:
+class RecognisedFactor:
     """A product of powers: ``constant * batch**b * n_out**o * n_in**i``."""
 
     constant: Fraction = Fraction(1)
@@ -68,10 +68,10 @@ class Factor:
         return 2 * powers + (abs(self.constant) != 1) + (self.constant < 0)
 
 
-ONE = Factor()
+ONE = RecognisedFactor()
 FACTORS = sorted(
     (
-        Factor(sign * constant, batch, n_out, n_in)
+        RecognisedFactor(sign * constant, batch, n_out, n_in)
         for sign, constant, batch, n_out, n_in in itertools.product(
             (1, -1), CONSTANTS, (0, 1, -1, 2, -2), (0, 1, -1), (0, 1, -1)
         )
@@ -81,7 +81,7 @@ FACTORS = sorted(
 
 # What each reduction makes of the sum over the rows.
 REDUCTION_FACTORS = {
-    name: Factor(
+    name: RecognisedFactor(
         Fraction(1, 2) if name.startswith("half_") else Fraction(1),
         batch=0 if name.endswith("sum") else -1,
         n_out=-1 if name.endswith("mean_all") else 0,
@@ -157,9 +157,9 @@ def _family(spec: Spec, one_layer: bool) -> Iterator[Spec]:
             yield replace(spec, hidden=hidden)
 
 
-def _factor(seen: list[tuple[Case, Gradient]], spec: Spec) -> Factor | None:
+def _factor(seen: list[tuple[Case, Gradient]], spec: Spec) -> RecognisedFactor | None:
     """The factor by which every tensor of every case differs from a spec's gradient; None where there is none."""
-    possible: list[Factor] = []
+    possible: list[RecognisedFactor] = []
     for number, (case, gradient) in enumerate(seen):
         truth = Truth.of(spec, case.inputs(), case.dtype)
         low, high = _ratio(widen_by_recovery(truth, gradient), gradient)
@@ -167,7 +167,7 @@ def _factor(seen: list[tuple[Case, Gradient]], spec: Spec) -> Factor | None:
             some = (
                 Fraction((low + high) / 2).limit_denominator(1000) if np.isfinite(low + high) else Fraction(0)
             )
-            possible = [*FACTORS, Factor(some)]
+            possible = [*FACTORS, RecognisedFactor(some)]
         possible = [factor for factor in possible if low <= factor.of(case) <= high]
         possible = [
             factor for factor in possible if _is_multiple(gradient, truth, factor.of(case), case.dtype)
@@ -200,7 +200,7 @@ def _is_multiple(gradient: Gradient, truth: Truth, factor: float, dtype: str) ->
     return judge(pairs, tensors_of(gradient), dtype).verdict == "verified"
 
 
-def _sentence(declared: Spec, other: Spec, factor: Factor) -> str:
+def _sentence(declared: Spec, other: Spec, factor: RecognisedFactor) -> str:
     """Return what was recognised, beside what was declared."""
     own = REDUCTION_FACTORS[other.reduction]
     named = [name for name, candidate in REDUCTION_FACTORS.items() if _quotient(candidate, own) == factor]
@@ -216,5 +216,5 @@ def _sentence(declared: Spec, other: Spec, factor: Factor) -> str:
     return "\n".join(lines)
 
 
-def _quotient(a: Factor, b: Factor) -> Factor:
-    return Factor(a.constant / b.constant, a.batch - b.batch, a.n_out - b.n_out, a.n_in - b.n_in)
+def _quotient(a: RecognisedFactor, b: RecognisedFactor) -> RecognisedFactor:
+    return RecognisedFactor(a.constant / b.constant, a.batch - b.batch, a.n_out - b.n_out, a.n_in - b.n_in)

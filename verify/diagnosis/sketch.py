@@ -1,7 +1,7 @@
 """Predictions of mistakes in plain floats: quick enough to try thousands, and to solve for the numbers in them.
 
 Nothing is proved here. A hypothesis that is far off is dropped, and one that is near goes on to be judged entry by
-entry with its bounds (`verify.diagnosis.hypothesis`).
+entry with its bounds (`verify.diagnosis.evidence`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from verify.diagnosis.hypothesis import BOTH, Evidence, Kinds
-from verify.diagnosis.mistakes import backprop
+from verify.diagnosis.evidence import BOTH, Evidence, Kinds
+from verify.diagnosis.mistakes.in_some_places import BY_ROW, SomePlaces, in_some_rows, places_like_rows
 from verify.diagnosis.mistakes.mistake import Mistake, compose_mistakes, wrong_gradient
-from verify.diagnosis.mistakes.places import BY_ROW, Places, in_rows, rows_like
-from verify.diagnosis.observation import layers_of
+from verify.diagnosis.mistakes.right_backprop import (
+    RIGHT,
+    BackpropNet,
+    backprop_backward,
+    backprop_forward,
+    backprop_start,
+    right_storage,
+)
 from verify.evaluate.array import Array
 from verify.reference.spec import Spec
+from verify.reference.tensors import layers_of_tensors
 from verify.reference.truth import tensors_of
 
 PLAIN = ("ordinary", "soft_labels", "missing_class")
@@ -49,23 +56,25 @@ class Sketch:
             o for o in evidence.observations if o not in plain and o.seen[0].returned is not None
         ]
         self._given = [o.seen[0].call.inputs() for o in self.observed]
-        self._nets: list[backprop.Net] = []
+        self._nets: list[BackpropNet] = []
         self._starts: dict[Any, Any] = {}
         self._results: dict[int, Array] = {}
         for *params, x, y in self._given:
             with np.errstate(all="ignore"):
-                self._nets.append(backprop.forward(backprop.RIGHT, self.spec, layers_of(params), x, y))
+                self._nets.append(backprop_forward(RIGHT, self.spec, layers_of_tensors(params), x, y))
 
     def _backward(self, k: int, mistakes: Sequence[Mistake]) -> Iterator[Any]:
         """The layers that mistakes of formula give in the first call of observation k, last layer first."""
         pieces = compose_mistakes(mistakes)
-        if pieces.keep is not backprop.keep:
+        if pieces.keep is not right_storage:
             *params, x, y = self._given[k]
-            return backprop.backward(pieces, backprop.forward(pieces, self.spec, layers_of(params), x, y))
+            return backprop_backward(
+                pieces, backprop_forward(pieces, self.spec, layers_of_tensors(params), x, y)
+            )
         key = k, pieces.output, pieces.delta, pieces.reduce
         if key not in self._starts:
-            self._starts[key] = backprop.start(pieces, self._nets[k])
-        return backprop.backward(pieces, self._nets[k], self._starts[key])
+            self._starts[key] = backprop_start(pieces, self._nets[k])
+        return backprop_backward(pieces, self._nets[k], self._starts[key])
 
     def predicted(self, k: int, mistakes: Sequence[Mistake]) -> list[Array] | None:
         """The tensors that mistakes of formula give in the first call of observation k; None where they raise."""
@@ -194,7 +203,7 @@ class Sketch:
             left = []
             for seen in self.observed[k].seen[:3]:
                 *params, x, y = (array.copy() for array in seen.call.inputs())
-                results.append([list(layer) for layer in function(layers_of(params), x, y)])
+                results.append([list(layer) for layer in function(layers_of_tensors(params), x, y)])
                 left += [*params, x]
         except (ValueError, IndexError):
             return None
@@ -202,7 +211,7 @@ class Sketch:
 
     # --- rows
 
-    def rows(self, mistake: Mistake) -> Iterator[Places]:
+    def rows(self, mistake: Mistake) -> Iterator[SomePlaces]:
         """The sets of rows in which the mistake may have been made, from what each row adds to a layer's tensors."""
         if not (mistake.of_rows or mistake.pieces.keys() <= BY_ROW) or mistake.state:
             return
@@ -214,7 +223,7 @@ class Sketch:
         n = len(self._given[0][-1])
         if [t.shape for t in got] != [t.shape for t in right]:
             return
-        one = [self.predicted(0, [in_rows(mistake, _only(r))]) for r in range(n)]
+        one = [self.predicted(0, [in_some_rows(mistake, _only(r))]) for r in range(n)]
         if any(p is None or [t.shape for t in p] != [t.shape for t in right] for p in one):
             return
         for last in range(len(right) - 2, -1, -2):
@@ -239,12 +248,12 @@ class Sketch:
                 unknown = np.flatnonzero(~telling)[:4]
                 for bits in itertools.product((False, True), repeat=len(unknown)):
                     mask[unknown] = bits
-                    yield from rows_like(mask.tolist())
+                    yield from places_like_rows(mask.tolist())
             return
 
 
-def _only(row: int) -> Places:
-    return Places(f"row {row + 1}", lambda i, _: i == row)
+def _only(row: int) -> SomePlaces:
+    return SomePlaces(f"row {row + 1}", lambda i, _: i == row)
 
 
 def _joined(results: Sequence[Any]) -> Array:

@@ -20,7 +20,7 @@ from verify.checks.layer_cross_check import ADJUDICATED, adjudicate_layer, cross
 from verify.checks.layer_rounding import layer_examined_with
 from verify.checks.layers import FOLLOW_UPS, Choices, layer_tensor_names
 from verify.checks.random_rounding import FALSE_ALARM, RandomRounding
-from verify.diagnosis.layers import explain_layer
+from verify.diagnosis.layer_diagnosis import explain_layer
 from verify.oracle.arguments import require_checks, require_counts, require_false_alarm
 from verify.oracle.errors import Errors
 from verify.oracle.report import Report

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from verify.reference.judge import Banded
-from verify.reference.tensor import Tensor, tensor_names
+from verify.reference.tensors import Tensor, tensor_names
 
 
 class ShownPrecision(NamedTuple):

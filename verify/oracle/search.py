@@ -22,7 +22,7 @@ from verify.oracle.alarm import TimeUp, alarm
 from verify.oracle.errors import Errors
 from verify.oracle.precision import Beside, Precision
 from verify.reference.judge import Judgement
-from verify.reference.tensor import Tensor
+from verify.reference.tensors import Tensor
 from verify.subject.call import Failed, NotCalled
 
 C = TypeVar("C", Case, LayerCase)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from verify.evaluate import bounds
 from verify.evaluate.array import Array
 from verify.evaluate.formats import limits, widened
-from verify.reference.tensor import LOSS, Tensor, tensor_names
+from verify.reference.tensors import LOSS, Tensor, tensor_names
 
 VERDICTS = ("verified", "inconclusive", "imprecise", "wrong", "crashed")
 """From best to worst; see `Judgement`."""

@@ -8,7 +8,7 @@ import pytest
 import verify
 from verify.checks.layer_choices import NEARLY, TOO_MANY, judged_at_ties
 from verify.reference.backward import Reference
-from verify.reference.tensor import Tensor
+from verify.reference.tensors import Tensor
 
 ONE, TWO = {"x": "n d"}, {"a": "n d", "b": "n d"}
 

@@ -11,7 +11,7 @@ from verify.checks.random_rounding import SPOT_CHECK, RandomRounding, examine_wi
 from verify.evaluate.rounding import SAMPLES
 from verify.reference.judge import Judgement
 from verify.reference.spec import Spec
-from verify.reference.tensor import Tensor
+from verify.reference.tensors import Tensor
 from verify.subject.call import AnsweredCall, Failed, Recovered
 from verify.subject.target import Target
 

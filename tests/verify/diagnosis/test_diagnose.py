@@ -9,7 +9,7 @@ from mlp_ref.params import Layer
 from verify.commands.mistakes.score import CONFIGURATIONS
 from verify.diagnosis.diagnose import Diagnosis
 from verify.diagnosis.mistakes import CATALOGUE, wrong_gradient
-from verify.diagnosis.mistakes.places import chosen_places, in_layers, in_rows
+from verify.diagnosis.mistakes.in_some_places import chosen_places, in_some_layers, in_some_rows
 from verify.reference.spec import Spec
 
 NAMED = {mistake.name: mistake for mistake in CATALOGUE}
@@ -142,12 +142,12 @@ def test_a_gradient_that_leaves_out_a_row_is_said_to():
 @pytest.mark.parametrize(
     ("spec", "name", "places", "move"),
     [
-        (Spec("tanh"), "bias_sign", chosen_places([1], "layer"), in_layers),
-        (Spec("relu"), "slope_dropped", chosen_places([0], "layer", others=True), in_layers),
-        (Spec(), "weight_absolute", chosen_places([0], "layer", end=True), in_layers),
-        (Spec(), "rows_left_out", chosen_places([2, 4], "row"), in_rows),
-        (Spec(), "softmax_diagonal", chosen_places([0, 1], "row", end=True), in_rows),
-        (Spec(), "batch_cut", chosen_places([0], "row"), in_rows),
+        (Spec("tanh"), "bias_sign", chosen_places([1], "layer"), in_some_layers),
+        (Spec("relu"), "slope_dropped", chosen_places([0], "layer", others=True), in_some_layers),
+        (Spec(), "weight_absolute", chosen_places([0], "layer", end=True), in_some_layers),
+        (Spec(), "rows_left_out", chosen_places([2, 4], "row"), in_some_rows),
+        (Spec(), "softmax_diagonal", chosen_places([0, 1], "row", end=True), in_some_rows),
+        (Spec(), "batch_cut", chosen_places([0], "row"), in_some_rows),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import verify
-from verify.diagnosis.recognise import FACTORS, Factor, recognise
+from verify.diagnosis.recognise import FACTORS, RecognisedFactor, recognise
 from verify.oracle.report import Report
 from verify.reference.spec import Spec
 from verify.reference.truth import Truth
@@ -103,5 +103,5 @@ def test_it_is_in_the_report():
 
 
 def test_factors_are_tried_from_simple_to_odd_and_each_has_a_text_of_its_own():
-    assert FACTORS[0] == Factor()
+    assert FACTORS[0] == RecognisedFactor()
     assert len({str(factor) for factor in FACTORS}) == len(FACTORS)

@@ -13,7 +13,7 @@ from verify.checks import adjudicate as adjudicating
 from verify.checks.adjudicate import adjudicate
 from verify.reference.judge import judge, ratios, small, vacuous
 from verify.reference.spec import Spec
-from verify.reference.tensor import tensor_names
+from verify.reference.tensors import tensor_names
 from verify.reference.truth import Truth, sizes_of_inputs, tensors_of
 from verify.subject.target import Target
 

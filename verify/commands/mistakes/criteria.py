@@ -12,11 +12,11 @@ import numpy as np
 
 from mlp_ref.params import Layer
 from verify.case.case import Case
-from verify.diagnosis.mistakes.backprop import RIGHT, divisor, forward, output
 from verify.diagnosis.mistakes.mistake import GradientOf
-from verify.diagnosis.observation import layers_of
+from verify.diagnosis.mistakes.right_backprop import RIGHT, backprop_forward, right_divisor, right_output
 from verify.evaluate.array import Array
 from verify.reference.spec import Spec
+from verify.reference.tensors import layers_of_tensors
 from verify.reference.truth import Truth, tensors_of
 
 Criterion = Callable[[GradientOf, Spec, Case], bool]
@@ -28,7 +28,7 @@ STEP, THRESHOLD = 1e-6, 1e-5
 
 def loss(spec: Spec, params: list[Layer], x: Array, y: Array) -> float:
     """The loss, in plain NumPy: the function that a finite difference probes."""
-    net = forward(RIGHT, spec, params, x, y)
+    net = backprop_forward(RIGHT, spec, params, x, y)
     z = net.z[-1]
     if spec.loss == "cross_entropy":
         top = z.max(axis=1, keepdims=True)
@@ -36,21 +36,21 @@ def loss(spec: Spec, params: list[Layer], x: Array, y: Array) -> float:
     elif spec.loss == "binary_cross_entropy":
         total = (np.maximum(z, 0) + np.log1p(np.exp(-abs(z))) - y * z).sum()
     else:
-        total = ((output(net) - y) ** 2).sum()
+        total = ((right_output(net) - y) ** 2).sum()
     penalty = sum(0.5 * spec.l2 * (weight**2).sum() for weight, _ in params)
-    return float(total / divisor(spec, len(y), y.shape[1]) + penalty)
+    return float(total / right_divisor(spec, len(y), y.shape[1]) + penalty)
 
 
 def _function(spec: Spec, case: Case) -> tuple[Callable[..., float], list[Array], Array, Array]:
     """The loss as a function of the parameters' tensors, and what it is called with."""
     params, x, y, *_ = case.arrays()
-    return (lambda *tensors: loss(spec, layers_of(tensors), x, y)), tensors_of(params), x, y
+    return (lambda *tensors: loss(spec, layers_of_tensors(tensors), x, y)), tensors_of(params), x, y
 
 
 def _finite_difference(gradient: GradientOf, spec: Spec, case: Case) -> bool:
     """Central differences; ``norm(a - n) / (norm(a) + norm(n))`` of the whole gradient, as courses teach it."""
     function, tensors, x, y = _function(spec, case)
-    analytic = np.concatenate([t.ravel() for t in tensors_of(gradient(layers_of(tensors), x, y))])
+    analytic = np.concatenate([t.ravel() for t in tensors_of(gradient(layers_of_tensors(tensors), x, y))])
     numeric = []
     for tensor in tensors:
         for index in np.ndindex(tensor.shape):
@@ -86,7 +86,7 @@ def _jax_check_vjp(gradient: GradientOf, spec: Spec, case: Case) -> bool:
         return np.asarray(function(*map(np.asarray, values)))
 
     def with_gradient(*values: Any) -> tuple[Array, Callable[[Any], tuple[Array, ...]]]:
-        made = tensors_of(gradient(layers_of([np.array(value) for value in values]), x, y))
+        made = tensors_of(gradient(layers_of_tensors([np.array(value) for value in values]), x, y))
         return plain(*values), lambda ct: tuple(float(ct) * tensor for tensor in made)
 
     with jax.enable_x64(True):
@@ -109,7 +109,9 @@ def _torch_gradcheck(gradient: GradientOf, spec: Spec, case: Case) -> bool:
         @staticmethod
         def backward(ctx: Any, *ct: Any) -> Any:
             values = [value.detach().numpy().copy() for value in ctx.saved_tensors]
-            return tuple(ct[0] * torch.tensor(t) for t in tensors_of(gradient(layers_of(values), x, y)))
+            return tuple(
+                ct[0] * torch.tensor(t) for t in tensors_of(gradient(layers_of_tensors(values), x, y))
+            )
 
     inputs = [torch.tensor(tensor, requires_grad=True) for tensor in tensors]
     return bool(torch.autograd.gradcheck(Custom.apply, inputs))

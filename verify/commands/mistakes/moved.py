@@ -11,9 +11,15 @@ import numpy as np
 from verify.case.case import LABELS, Case
 from verify.commands.mistakes.score import CONFIGURATIONS, caught_after
 from verify.diagnosis.diagnose import Diagnosis, explain
-from verify.diagnosis.hypothesis import Evidence
+from verify.diagnosis.evidence import Evidence
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
-from verify.diagnosis.mistakes.places import BY_LAYER, BY_ROW, chosen_places, in_layers, in_rows
+from verify.diagnosis.mistakes.in_some_places import (
+    BY_LAYER,
+    BY_ROW,
+    chosen_places,
+    in_some_layers,
+    in_some_rows,
+)
 from verify.diagnosis.observation import observe
 from verify.reference.spec import Spec
 
@@ -90,9 +96,9 @@ def _moved(mistake: Mistake, kind: str, rng: np.random.Generator) -> Mistake:
         places = chosen_places(
             [int(rng.integers(3))], "layer", end=bool(rng.integers(2)), others=bool(rng.integers(2))
         )
-        return in_layers(variant, places)
+        return in_some_layers(variant, places)
     rows = [int(r) for r in rng.permutation(7)[: rng.integers(1, 7)]]
-    return in_rows(
+    return in_some_rows(
         variant, chosen_places(rows, "row", end=bool(rng.integers(2)), others=bool(rng.integers(2)))
     )
 

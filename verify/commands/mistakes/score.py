@@ -17,11 +17,11 @@ from verify.case.run import run_cases
 from verify.checks.random_rounding import RandomRounding, examine_with_random_rounding
 from verify.diagnosis.diagnose import explain
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
-from verify.diagnosis.observation import layers_of
 from verify.evaluate import balls
 from verify.oracle.search import follow_up_of
 from verify.reference.derivative import traced_derivative
 from verify.reference.spec import Spec
+from verify.reference.tensors import layers_of_tensors
 from verify.reference.truth import tensors_of
 from verify.subject.call import Failed
 from verify.subject.target import Target
@@ -176,7 +176,7 @@ def _in_balls(spec: Spec, mistakes: Sequence[Mistake], case: Case) -> list[Any] 
     """The gradient that mistakes make, as arrays of balls; None where it cannot be made."""
     *params, x, y = (balls.exact_balls(array) for array in case.inputs())
     try:
-        return tensors_of(wrong_gradient(spec, *mistakes)(layers_of(params), x, y))
+        return tensors_of(wrong_gradient(spec, *mistakes)(layers_of_tensors(params), x, y))
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
         return None
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlp_ref.params import Layer
-from verify.diagnosis.mistakes.backprop import RIGHT, Pieces, gradient
+from verify.diagnosis.mistakes.right_backprop import RIGHT, BackpropPieces, backprop_gradient
 from verify.reference.spec import Spec
 
 GradientOf = Callable[[list[Layer], Any, Any], list[Layer]]
@@ -20,7 +20,7 @@ State = Callable[[GradientOf, Spec], GradientOf]
 """Puts a memory, or bad manners, around a gradient function: a fresh one each time."""
 
 
-class Constant:
+class MistakeConstant:
     """A piece, or a memory, with a number in it: what makes it of the number, and the usual numbers."""
 
     def __init__(self, make: Callable[[float], Any], *usual: float) -> None:
@@ -42,9 +42,10 @@ class Mistake:
     hides
         Where it cannot be seen.
     pieces
-        The pieces of `verify.diagnosis.mistakes.backprop.Pieces` that it replaces. A piece may be a `Constant`.
+        The pieces of `verify.diagnosis.mistakes.right_backprop.BackpropPieces` that it replaces. A piece
+        may be a `MistakeConstant`.
     state
-        The memory that it puts around the gradient function; may be a `Constant`.
+        The memory that it puts around the gradient function; may be a `MistakeConstant`.
     applies
         Whether it is a mistake for a Spec.
     first_call_right
@@ -66,7 +67,7 @@ class Mistake:
     story: str
     hides: str
     pieces: Mapping[str, Any] = field(default_factory=dict)
-    state: State | Constant | None = None
+    state: State | MistakeConstant | None = None
     applies: Callable[[Spec], bool] = lambda spec: True
     first_call_right: bool = True
     draws: Callable[[GradientOf, list[Layer], Any, Any], Iterable[list[Layer]]] | None = None
@@ -84,7 +85,7 @@ class Mistake:
     def usual(self) -> tuple[float, ...]:
         """The usual numbers for its constant; empty where it has none, or has one that is chosen."""
         for part in (*self.pieces.values(), self.state):
-            if isinstance(part, Constant):
+            if isinstance(part, MistakeConstant):
                 return part.usual
         return ()
 
@@ -92,7 +93,7 @@ class Mistake:
         """The same mistake with a number for its constant."""
 
         def made(part: Any) -> Any:
-            return part.make(number) if isinstance(part, Constant) else part
+            return part.make(number) if isinstance(part, MistakeConstant) else part
 
         pieces = {name: made(piece) for name, piece in self.pieces.items()}
         return replace(self, pieces=pieces, state=made(self.state), constant=number)
@@ -108,7 +109,7 @@ class Mistake:
         return frozenset(self.pieces) | ({"state"} if self.state else set())
 
 
-def compose_mistakes(mistakes: Iterable[Mistake]) -> Pieces:
+def compose_mistakes(mistakes: Iterable[Mistake]) -> BackpropPieces:
     """Compose mistakes: a backpropagation with the first variant of each mistake in it."""
     pieces = RIGHT
     for mistake in mistakes:
@@ -149,14 +150,14 @@ def wrong_gradient(spec: Spec, *mistakes: Mistake) -> GradientOf:
     pieces = compose_mistakes(mistakes)
 
     def made(params: list[Layer], x: Any, y: Any) -> list[Layer]:
-        layers = gradient(pieces, spec, params, x, y)
+        layers = backprop_gradient(pieces, spec, params, x, y)
         return [Layer(*(_in_dtype(tensor, x) for tensor in layer)) for layer in layers]
 
     function: GradientOf = made
     for mistake in mistakes:
         state = mistake.variants[0].state
         if state:
-            assert not isinstance(state, Constant)
+            assert not isinstance(state, MistakeConstant)
             function = state(function, spec)
     function.__name__ = "_and_".join(mistake.name for mistake in mistakes) or "right"
     return function

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.diagnosis.mistakes.mistake import Constant, Mistake
+from verify.diagnosis.mistakes.mistake import Mistake, MistakeConstant
 
 FAMILY = "precision"
 _RIGHT = "every intermediate in the precision of the parameters"
@@ -53,6 +53,6 @@ TABLE = (
         _RIGHT,
         "numbers are rounded for printing, and returned",
         "to every tolerance above the last decimal",
-        {"keep": Constant(_rounded, 6, 4, 5, 8, 3, 2, 7, 10)},
+        {"keep": MistakeConstant(_rounded, 6, 4, 5, 8, 3, 2, 7, 10)},
     ),
 )

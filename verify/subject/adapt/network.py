@@ -10,7 +10,7 @@ import numpy as np
 
 from mlp_ref.params import Layer
 from verify.evaluate.array import Array
-from verify.reference.tensor import tensor_names
+from verify.reference.tensors import tensor_names
 from verify.reference.truth import Gradient, GradientFunction
 from verify.subject.adapt import recovery
 from verify.subject.adapt.description import Description

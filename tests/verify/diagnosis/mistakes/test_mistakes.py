@@ -14,10 +14,10 @@ from verify.commands.mistakes import criteria
 from verify.commands.mistakes.score import CONFIGURATIONS, caught_after, certified_equal, small_cases
 from verify.diagnosis.bounded import bounded
 from verify.diagnosis.mistakes import CATALOGUE, compatible, wrong_gradient
-from verify.diagnosis.mistakes.backprop import RIGHT, gradient
-from verify.diagnosis.observation import layers_of
+from verify.diagnosis.mistakes.right_backprop import RIGHT, backprop_gradient
 from verify.reference.judge import judge
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
+from verify.reference.tensors import layers_of_tensors
 from verify.reference.truth import Truth, tensors_of
 
 NAMED = {mistake.name: mistake for mistake in CATALOGUE}
@@ -35,7 +35,7 @@ def usual_labels(spec):
 def in_bounds(function, case):
     """What a function makes of the case's numbers when they carry bounds."""
     *params, x, y = (bounded(array, case.dtype) for array in case.inputs())
-    return function(layers_of(params), x, y)
+    return function(layers_of_tensors(params), x, y)
 
 
 def test_the_catalogue_is_a_table_that_can_be_read():
@@ -75,7 +75,7 @@ def test_a_bounded_prediction_holds_the_plain_result_and_not_the_right_one(name,
         return  # rounding float32 to float32 changes nothing
     if name == "gradient_clipped":
         return  # this case has no entry beyond the limit
-    right = tensors_of(gradient(RIGHT, spec, *case.arrays()))
+    right = tensors_of(backprop_gradient(RIGHT, spec, *case.arrays()))
     assert not all(p.contains(got) for p, got in zip(predicted, right, strict=True))
 
 

@@ -15,7 +15,7 @@ from verify.case.layers.cases import refusal
 from verify.case.layers.values import REGIMES
 from verify.commands.vectors.cover import DEPTH, cover
 from verify.commands.vectors.layers.vector import LayerVector, draft, truths_of, vector
-from verify.diagnosis.layers import wrong_program
+from verify.diagnosis.layer_mistake_program import layer_mistake_program
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE, LayerMistake
 from verify.evaluate.array import Array
 from verify.evaluate.bounds import Arithmetic, evaluate_with_bounds
@@ -93,7 +93,7 @@ def _wrong_gradients(mistake: LayerMistake, each: LayerVector) -> list[Array] | 
     """The gradients that a mistake gives for a vector, rounded once to its format; None where it has none."""
     setting = each.reference.at(dict(each.sizes), dict(each.options))
     try:
-        program = wrong_program(mistake, setting)
+        program = layer_mistake_program(mistake, setting)
     except (TypeError, ValueError, IndexError, NoRule):
         return None
     given = setting.backward.inputs(each.inputs, setting.cotangent(list(each.cotangents)))

@@ -6,7 +6,7 @@ import pytest
 from verify.case.layers.cases import layer_cases
 from verify.case.run import drawn_cases
 from verify.checks.layers import layer_program_inputs
-from verify.diagnosis.layers import wrong_program
+from verify.diagnosis.layer_mistake_program import layer_mistake_program
 from verify.evaluate.bounds import Arithmetic, evaluate_with_bounds
 from verify.reference.layers import NAMES, reference_in_table
 
@@ -27,7 +27,7 @@ def require_different(table):
             setting = case.setting(reference)
             inputs = layer_program_inputs(setting, case.arrays(reference))
             try:
-                program = wrong_program(mistake, setting)
+                program = layer_mistake_program(mistake, setting)
             except (TypeError, ValueError, IndexError):  # it cannot be made at these sizes
                 continue
             wrong = evaluate_with_bounds(program, inputs, Arithmetic.judging("float64", {}))

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from typing import Any
+
+from mlp_ref.params import Layer
 
 
 class Tensor(str):
@@ -33,3 +37,8 @@ LOSS, OUTPUTS = Tensor("loss"), Tensor("outputs")
 def tensor_names(depth: int) -> tuple[Tensor, ...]:
     """Return the tensors of a network's gradient: weight and bias of layer 1, of layer 2, ..."""
     return tuple(Tensor(kind, layer) for layer in range(1, depth + 1) for kind in ("weight", "bias"))
+
+
+def layers_of_tensors(tensors: Sequence[Any]) -> list[Layer]:
+    """weight, bias, weight, bias, ... as layers."""
+    return [Layer(*pair) for pair in zip(tensors[::2], tensors[1::2], strict=True)]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mlp_ref.params import Layer
-from verify.diagnosis.mistakes.backprop import Net
-from verify.diagnosis.mistakes.mistake import Constant, Mistake
+from verify.diagnosis.mistakes.mistake import Mistake, MistakeConstant
+from verify.diagnosis.mistakes.right_backprop import BackpropNet
 from verify.reference.spec import Spec
 
 FAMILY = "penalty"
@@ -26,16 +26,16 @@ def _times(factor: Any) -> Any:
     )
 
 
-def _on_bias(net: Net, i: int, gradient: Layer) -> Layer:
+def _on_bias(net: BackpropNet, i: int, gradient: Layer) -> Layer:
     weight, bias = net.params[i]
     return Layer(gradient.weight + net.spec.l2 * weight, gradient.bias + net.spec.l2 * bias)
 
 
-def _absolute(net: Net, i: int, gradient: Layer) -> Layer:
+def _absolute(net: BackpropNet, i: int, gradient: Layer) -> Layer:
     return Layer(gradient.weight + net.spec.l2 * np.sign(net.params[i].weight), gradient.bias)
 
 
-def _on_gradient(net: Net, i: int, gradient: Layer) -> Layer:
+def _on_gradient(net: BackpropNet, i: int, gradient: Layer) -> Layer:
     return Layer(gradient.weight + net.spec.l2 * gradient.weight, gradient.bias)
 
 
@@ -51,7 +51,7 @@ TABLE = (
         "dweight",
         "a weight decay is in the gradient and not in the loss",
         "while the weights are small",
-        {"penalty": Constant(_unasked, 0.01, 0.1, 1.0)},
+        {"penalty": MistakeConstant(_unasked, 0.01, 0.1, 1.0)},
         applies=lambda spec: not spec.l2,
     ),
     Mistake(
@@ -91,7 +91,7 @@ TABLE = (
         _RIGHT,
         "the loss and the gradient have a strength of the penalty each",
         "while the penalty is small",
-        {"penalty": Constant(lambda c: _times(lambda net, i: c), 10.0, 0.1)},
+        {"penalty": MistakeConstant(lambda c: _times(lambda net, i: c), 10.0, 0.1)},
         applies=_penalised,
     ),
     Mistake(

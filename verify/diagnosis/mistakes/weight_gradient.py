@@ -7,22 +7,22 @@ from typing import Any
 import numpy as np
 
 from mlp_ref.params import Layer
-from verify.diagnosis.mistakes.backprop import ACTIVATIONS, Net, weight
-from verify.diagnosis.mistakes.mistake import Constant, Mistake
+from verify.diagnosis.mistakes.mistake import Mistake, MistakeConstant
+from verify.diagnosis.mistakes.right_backprop import ACTIVATIONS, BackpropNet, right_dweight
 
 FAMILY = "weight gradient"
 _RIGHT = "dweight = a.T @ dz"
 
 
-def _preactivation(net: Net, i: int, dz: Any, da: Any) -> Any:
+def _preactivation(net: BackpropNet, i: int, dz: Any, da: Any) -> Any:
     return (net.z[i - 1] if i else net.a[0]).T @ dz
 
 
-def _activated_twice(net: Net, i: int, dz: Any, da: Any) -> Any:
+def _activated_twice(net: BackpropNet, i: int, dz: Any, da: Any) -> Any:
     return (ACTIVATIONS[net.spec.hidden](net.a[i]) if i else net.a[0]).T @ dz
 
 
-def _slope_for_activation(net: Net, i: int, dz: Any, da: Any) -> Any:
+def _slope_for_activation(net: BackpropNet, i: int, dz: Any, da: Any) -> Any:
     a = net.a[i]
     return (a * (1.0 - a) if i and net.spec.hidden == "sigmoid" else 1.0 - a * a if i else a).T @ dz
 
@@ -31,7 +31,7 @@ def _rolled(k: float) -> Any:
     return lambda net, i, dz, da: np.roll(net.a[i], int(k), axis=0).T @ dz
 
 
-def _normalised(net: Net, i: int, gradient: Layer) -> Layer:
+def _normalised(net: BackpropNet, i: int, gradient: Layer) -> Layer:
     return Layer(*(tensor / np.sqrt((tensor * tensor).sum()) for tensor in gradient))
 
 
@@ -46,7 +46,7 @@ def _clipped(limit: float) -> Any:
 
 
 def _left_out(rows: Any) -> dict[str, Any]:
-    def kept(net: Net, i: int, dz: Any, da: Any) -> Any:
+    def kept(net: BackpropNet, i: int, dz: Any, da: Any) -> Any:
         on = ~rows(net.batch)
         return net.a[i][on].T @ dz[on]
 
@@ -130,7 +130,7 @@ TABLE = (
         "nowhere; but the loss still falls",
         {
             "weight": lambda net, i, dz, da: (
-                weight(net, i, dz, da) if i else np.zeros_like(net.params[i].weight)
+                right_dweight(net, i, dz, da) if i else np.zeros_like(net.params[i].weight)
             )
         },
     ),
@@ -172,7 +172,7 @@ TABLE = (
         _RIGHT,
         "two lists of samples are off by one, or by some",
         "batch 1",
-        {"weight": Constant(_rolled, 1, -1, 2, -2, 3, -3, 4, -4)},
+        {"weight": MistakeConstant(_rolled, 1, -1, 2, -2, 3, -3, 4, -4)},
     ),
     Mistake(
         "weight_before_slope",
@@ -191,7 +191,7 @@ TABLE = (
         _RIGHT,
         "only one of the two lines was changed from += to -=",
         "nowhere",
-        {"weight": lambda net, i, dz, da: -weight(net, i, dz, da)},
+        {"weight": lambda net, i, dz, da: -right_dweight(net, i, dz, da)},
     ),
     Mistake(
         "weight_scaled",
@@ -200,7 +200,11 @@ TABLE = (
         _RIGHT,
         "a learning rate is left inside the gradient",
         "behind the learning rate",
-        {"weight": Constant(lambda c: lambda net, i, dz, da: c * weight(net, i, dz, da), 0.1, 10.0)},
+        {
+            "weight": MistakeConstant(
+                lambda c: lambda net, i, dz, da: c * right_dweight(net, i, dz, da), 0.1, 10.0
+            )
+        },
     ),
     Mistake(
         "absolute_input",
@@ -236,7 +240,7 @@ TABLE = (
         "gradient",
         "clipping against explosion is left inside the gradient",
         "until an entry exceeds the limit",
-        {"layer_gradient": Constant(_clipped, 1.0, 0.1, 0.5, 0.01, 5.0)},
+        {"layer_gradient": MistakeConstant(_clipped, 1.0, 0.1, 0.5, 0.01, 5.0)},
     ),
     Mistake(
         "gradient_ascends",

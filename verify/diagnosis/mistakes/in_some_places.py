@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from verify.diagnosis.mistakes.backprop import RIGHT, Net
-from verify.diagnosis.mistakes.mistake import Constant, Mistake
+from verify.diagnosis.mistakes.mistake import Mistake, MistakeConstant
+from verify.diagnosis.mistakes.right_backprop import RIGHT, BackpropNet
 
 BY_LAYER = frozenset({"weight", "bias", "back", "slope", "penalty", "layer_gradient", "keep"})
 """Pieces that can differ from layer to layer."""
@@ -19,7 +19,7 @@ BY_ROW = frozenset({"output", "delta", "slope", "back"})
 
 
 @dataclass(frozen=True)
-class Places:
+class SomePlaces:
     """Some of the first n numbers, for every n.
 
     Attributes
@@ -38,12 +38,14 @@ class Places:
         return np.array([self.hold(i, n) for i in range(n)], dtype=bool)
 
 
-def chosen_places(numbers: Sequence[int], what: str, *, end: bool = False, others: bool = False) -> Places:
+def chosen_places(
+    numbers: Sequence[int], what: str, *, end: bool = False, others: bool = False
+) -> SomePlaces:
     """Some numbers, counted from the start or from the end (0 is the last then), or all others."""
     listed = ", ".join(str(number + 1) for number in sorted(numbers))
     said = f"{what}{'s' if len(numbers) > 1 else ''} {listed}{' from the end' if end else ''}"
     kept = frozenset(numbers)
-    return Places(
+    return SomePlaces(
         f"all {what}s but {said}" if others else f"{said} alone",
         lambda i, n: ((n - 1 - i if end else i) in kept) is not others,
     )
@@ -58,13 +60,13 @@ LAYERS = tuple(
 """One layer, counted from either end, or all others."""
 
 
-def in_layers(mistake: Mistake, places: Places) -> Mistake:
+def in_some_layers(mistake: Mistake, places: SomePlaces) -> Mistake:
     """The mistake in some layers; the others are right."""
     pieces = {name: _each(piece, _layered, name, places) for name, piece in mistake.pieces.items()}
     return replace(mistake, pieces=pieces, where=places.said)
 
 
-def in_rows(mistake: Mistake, places: Places) -> Mistake:
+def in_some_rows(mistake: Mistake, places: SomePlaces) -> Mistake:
     """The mistake in some rows of the batch; the others are right."""
     if mistake.of_rows:
         return replace(mistake, pieces=mistake.of_rows(places.mask), where=places.said)
@@ -72,24 +74,24 @@ def in_rows(mistake: Mistake, places: Places) -> Mistake:
     return replace(mistake, pieces=pieces, where=places.said)
 
 
-def _each(piece: Any, wrap: Callable[..., Any], name: str, places: Places) -> Any:
-    if isinstance(piece, Constant):
-        return Constant(lambda number: wrap(piece.make(number), name, places), *piece.usual)
+def _each(piece: Any, wrap: Callable[..., Any], name: str, places: SomePlaces) -> Any:
+    if isinstance(piece, MistakeConstant):
+        return MistakeConstant(lambda number: wrap(piece.make(number), name, places), *piece.usual)
     return wrap(piece, name, places)
 
 
-def _layered(wrong: Any, name: str, places: Places) -> Any:
+def _layered(wrong: Any, name: str, places: SomePlaces) -> Any:
     right = getattr(RIGHT, name)
     if name == "keep":
         return lambda kind, array, i, n: (wrong if places.hold(i, n) else right)(kind, array, i, n)
     return lambda net, i, *rest: (wrong if places.hold(i, net.last + 1) else right)(net, i, *rest)
 
 
-def _by_row(wrong: Any, name: str, places: Places) -> Any:
+def _by_row(wrong: Any, name: str, places: SomePlaces) -> Any:
     right = getattr(RIGHT, name)
     if name in ("weight", "bias"):
 
-        def summed(net: Net, i: int, dz: Any, da: Any) -> Any:
+        def summed(net: BackpropNet, i: int, dz: Any, da: Any) -> Any:
             on = places.mask(net.batch)
             if not on.any() or on.all():
                 return (wrong if on.any() else right)(net, i, dz, da)
@@ -97,25 +99,25 @@ def _by_row(wrong: Any, name: str, places: Places) -> Any:
 
         return summed
 
-    def mixed(net: Net, *rest: Any) -> Any:
+    def mixed(net: BackpropNet, *rest: Any) -> Any:
         on = places.mask(net.batch)[:, np.newaxis]
         return np.where(on, 1.0 * wrong(net, *rest), 1.0 * right(net, *rest))
 
     return mixed
 
 
-def _every(stride: int, offset: int) -> Places:
-    return Places(f"every {stride}th row from row {offset + 1}", lambda i, _: i % stride == offset)
+def _every(stride: int, offset: int) -> SomePlaces:
+    return SomePlaces(f"every {stride}th row from row {offset + 1}", lambda i, _: i % stride == offset)
 
 
-def rows_like(mask: Sequence[bool]) -> Iterator[Places]:
+def places_like_rows(mask: Sequence[bool]) -> Iterator[SomePlaces]:
     """The sets of rows, for batches of any size, that are this one in a batch of this size; simple ones first."""
     n = len(mask)
     halves = [
-        Places("the first half of the rows", lambda i, n: i < n // 2),
-        Places("the first half of the rows, the middle one too", lambda i, n: i < (n + 1) // 2),
-        Places("the second half of the rows", lambda i, n: i >= (n + 1) // 2),
-        Places("the second half of the rows, the middle one too", lambda i, n: i >= n // 2),
+        SomePlaces("the first half of the rows", lambda i, n: i < n // 2),
+        SomePlaces("the first half of the rows, the middle one too", lambda i, n: i < (n + 1) // 2),
+        SomePlaces("the second half of the rows", lambda i, n: i >= (n + 1) // 2),
+        SomePlaces("the second half of the rows, the middle one too", lambda i, n: i >= n // 2),
     ]
     strides = [_every(stride, offset) for stride in (2, 3, 4) for offset in range(stride)]
     on, off = [i for i in range(n) if mask[i]], [i for i in range(n) if not mask[i]]

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from verify.diagnosis.mistakes.backprop import Net, sigmoid, softmax
-from verify.diagnosis.mistakes.mistake import Constant, Mistake
+from verify.diagnosis.mistakes.mistake import Mistake, MistakeConstant
+from verify.diagnosis.mistakes.right_backprop import BackpropNet, right_sigmoid, right_softmax
 from verify.reference.spec import Spec
 
 FAMILY = "output activation"
@@ -23,33 +23,33 @@ def class_outputs(spec: Spec) -> bool:
     return spec.output in ("softmax", "sigmoid")
 
 
-def _wrong_axis(net: Net) -> Any:
+def _wrong_axis(net: BackpropNet) -> Any:
     z = net.z[-1]
     e = np.exp(z - z.max(axis=0, keepdims=True))
     return e / e.sum(axis=0, keepdims=True)
 
 
-def _whole_batch(net: Net) -> Any:
+def _whole_batch(net: BackpropNet) -> Any:
     e = np.exp(net.z[-1] - net.z[-1].max())
     return e / e.sum()
 
 
-def _unnormalised(net: Net) -> Any:
+def _unnormalised(net: BackpropNet) -> Any:
     return np.exp(net.z[-1] - net.z[-1].max(axis=1, keepdims=True))
 
 
-def _unshifted(net: Net) -> Any:
+def _unshifted(net: BackpropNet) -> Any:
     e = np.exp(net.z[-1])
     return e / e.sum(axis=1, keepdims=True)
 
 
-def _shifted_together(net: Net) -> Any:
+def _shifted_together(net: BackpropNet) -> Any:
     e = np.exp(net.z[-1] - net.z[-1].max())
     return e / e.sum(axis=1, keepdims=True)
 
 
 def _with_epsilon(epsilon: float) -> Any:
-    def output(net: Net) -> Any:
+    def output(net: BackpropNet) -> Any:
         e = np.exp(net.z[-1] - net.z[-1].max(axis=1, keepdims=True))
         return e / (e.sum(axis=1, keepdims=True) + epsilon)
 
@@ -57,15 +57,19 @@ def _with_epsilon(epsilon: float) -> Any:
 
 
 def _clipped(c: float) -> Any:
-    return lambda net: np.clip((softmax if softmax_output(net.spec) else sigmoid)(net.z[-1]), c, 1 - c)
+    return lambda net: np.clip(
+        (right_softmax if softmax_output(net.spec) else right_sigmoid)(net.z[-1]), c, 1 - c
+    )
 
 
 def _clipped_logits(limit: float) -> Any:
-    return lambda net: (softmax if softmax_output(net.spec) else sigmoid)(np.clip(net.z[-1], -limit, limit))
+    return lambda net: (right_softmax if softmax_output(net.spec) else right_sigmoid)(
+        np.clip(net.z[-1], -limit, limit)
+    )
 
 
 def _tempered(temperature: float) -> Any:
-    return lambda net: softmax(net.z[-1] / temperature)
+    return lambda net: right_softmax(net.z[-1] / temperature)
 
 
 TABLE = (
@@ -76,7 +80,7 @@ TABLE = (
         "p = softmax(z)",
         "a temperature is left in from sampling",
         "nowhere",
-        {"output": Constant(_tempered, 2.0, 0.5)},
+        {"output": MistakeConstant(_tempered, 2.0, 0.5)},
         applies=softmax_output,
     ),
     Mistake(
@@ -136,7 +140,7 @@ TABLE = (
         "p = exp(z) / sum(exp(z))",
         "a guard against a division by zero that cannot happen",
         "in float32, and to every tolerance above 1e-8",
-        {"output": Constant(_with_epsilon, 1e-8)},
+        {"output": MistakeConstant(_with_epsilon, 1e-8)},
         applies=softmax_output,
     ),
     Mistake(
@@ -146,7 +150,7 @@ TABLE = (
         "p = softmax(z)",
         "one activation function serves every layer",
         "nowhere",
-        {"output": lambda net: sigmoid(net.z[-1])},
+        {"output": lambda net: right_sigmoid(net.z[-1])},
         applies=softmax_output,
     ),
     Mistake(
@@ -156,7 +160,7 @@ TABLE = (
         "p = sigmoid(z)",
         "independent labels are treated as classes",
         "nowhere",
-        {"output": lambda net: softmax(net.z[-1])},
+        {"output": lambda net: right_softmax(net.z[-1])},
         applies=lambda spec: spec.output == "sigmoid",
     ),
     Mistake(
@@ -166,7 +170,7 @@ TABLE = (
         "p = p",
         "probabilities are clipped so that log(p) is finite, and the clipped ones used in the gradient",
         "until an output saturates",
-        {"output": Constant(_clipped, 1e-7, 1e-8, 1e-10, 1e-12, 1e-15, 1e-3)},
+        {"output": MistakeConstant(_clipped, 1e-7, 1e-8, 1e-10, 1e-12, 1e-15, 1e-3)},
         applies=class_outputs,
     ),
     Mistake(
@@ -176,7 +180,7 @@ TABLE = (
         "p = f(z)",
         "logits are clipped against overflow, and the clip is not differentiated",
         "until a logit exceeds the limit",
-        {"output": Constant(_clipped_logits, 20.0, 10.0, 50.0, 100.0)},
+        {"output": MistakeConstant(_clipped_logits, 20.0, 10.0, 50.0, 100.0)},
         applies=class_outputs,
     ),
 )

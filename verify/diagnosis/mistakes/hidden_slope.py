@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from verify.diagnosis.mistakes.backprop import LEAK, SLOPES, Net, sigmoid, slope
-from verify.diagnosis.mistakes.mistake import Constant, Mistake
+from verify.diagnosis.mistakes.mistake import Mistake, MistakeConstant
+from verify.diagnosis.mistakes.right_backprop import LEAK, SLOPES, BackpropNet, right_sigmoid, right_slope
 from verify.reference.spec import Spec
 
 FAMILY = "slope"
@@ -21,16 +21,16 @@ def _hidden(*names: str) -> Any:
 _smooth = _hidden("sigmoid", "tanh")
 
 
-def _of_activation(net: Net, i: int, da: Any) -> Any:
+def _of_activation(net: BackpropNet, i: int, da: Any) -> Any:
     a = net.a[i + 1]
-    return SLOPES[net.spec.hidden](a, np.tanh(a) if net.spec.hidden == "tanh" else sigmoid(a))
+    return SLOPES[net.spec.hidden](a, np.tanh(a) if net.spec.hidden == "tanh" else right_sigmoid(a))
 
 
-def _of_raw(net: Net, i: int, da: Any) -> Any:
+def _of_raw(net: BackpropNet, i: int, da: Any) -> Any:
     return SLOPES[net.spec.hidden](net.z[i], net.z[i])
 
 
-def _dropped(net: Net, i: int, da: Any) -> Any:
+def _dropped(net: BackpropNet, i: int, da: Any) -> Any:
     return np.ones_like(net.z[i])
 
 
@@ -101,7 +101,7 @@ TABLE = (
         _RIGHT,
         "the sigmoid's largest slope stands for all of them",
         "near 0, with a sigmoid",
-        {"slope": Constant(lambda c: lambda net, i, da: c * _dropped(net, i, da), 0.25)},
+        {"slope": MistakeConstant(lambda c: lambda net, i, da: c * _dropped(net, i, da), 0.25)},
     ),
     Mistake(
         "slope_of_other_layer",
@@ -110,7 +110,7 @@ TABLE = (
         _RIGHT,
         "an index is off by one",
         "at other than equal widths it raises",
-        {"slope": lambda net, i, da: slope(net, i + 1, da) if i + 1 < net.last else _next(net, i)},
+        {"slope": lambda net, i, da: right_slope(net, i + 1, da) if i + 1 < net.last else _next(net, i)},
         applies=_differs_from_slope_one,
     ),
     Mistake(
@@ -120,7 +120,7 @@ TABLE = (
         _RIGHT,
         "both the layer and the activation multiply by it",
         "with relu, whose mask applied twice is itself",
-        {"slope": lambda net, i, da: slope(net, i, da) * slope(net, i, da)},
+        {"slope": lambda net, i, da: right_slope(net, i, da) * right_slope(net, i, da)},
         applies=lambda spec: spec.hidden in ("sigmoid", "tanh", "leaky_relu"),
     ),
     Mistake(
@@ -130,7 +130,7 @@ TABLE = (
         "dz = da * a * (1 - a), or 1 - a**2",
         "a sign is lost in the derivation",
         "without a hidden layer",
-        {"slope": lambda net, i, da: -1.0 * slope(net, i, da)},
+        {"slope": lambda net, i, da: -1.0 * right_slope(net, i, da)},
         applies=_smooth,
     ),
     Mistake(
@@ -150,7 +150,7 @@ TABLE = (
         _RIGHT,
         "slopes are averaged like gradients",
         "batch 1",
-        {"slope": lambda net, i, da: _dropped(net, i, da) * (1.0 * slope(net, i, da)).mean(axis=0)},
+        {"slope": lambda net, i, da: _dropped(net, i, da) * (1.0 * right_slope(net, i, da)).mean(axis=0)},
         applies=_differs_from_slope_one,
     ),
     Mistake(
@@ -160,7 +160,7 @@ TABLE = (
         _RIGHT,
         "the slope of one sample is kept for the whole batch",
         "batch 1",
-        {"slope": lambda net, i, da: _dropped(net, i, da) * slope(net, i, da)[0]},
+        {"slope": lambda net, i, da: _dropped(net, i, da) * right_slope(net, i, da)[0]},
         applies=_differs_from_slope_one,
     ),
     Mistake(
@@ -170,7 +170,7 @@ TABLE = (
         _RIGHT,
         "the last step of the loop is written out by hand",
         "without a hidden layer",
-        {"slope": lambda net, i, da: slope(net, i, da) if i else _dropped(net, i, da)},
+        {"slope": lambda net, i, da: right_slope(net, i, da) if i else _dropped(net, i, da)},
         applies=_differs_from_slope_one,
     ),
     Mistake(
@@ -221,7 +221,7 @@ TABLE = (
         "two default arguments, in the forward and the backward function, differ",
         "where all pre-activations are positive",
         {
-            "slope": Constant(
+            "slope": MistakeConstant(
                 lambda c: lambda net, i, da: np.where(net.z[i] < 0, c, np.ones_like(net.z[i])),
                 *(0.1, 0.2, 0.001, 0.3, 0.05),
             )
@@ -241,7 +241,7 @@ TABLE = (
 )
 
 
-def _next(net: Net, i: int) -> Any:
+def _next(net: BackpropNet, i: int) -> Any:
     """The slope at the logits, which the last hidden layer would reach with an index one too large."""
-    a = np.tanh(net.z[i + 1]) if net.spec.hidden == "tanh" else sigmoid(net.z[i + 1])
+    a = np.tanh(net.z[i + 1]) if net.spec.hidden == "tanh" else right_sigmoid(net.z[i + 1])
     return SLOPES[net.spec.hidden](net.z[i + 1], a)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import combinations
 
-from verify.diagnosis.hypothesis import Evidence
+from verify.diagnosis.evidence import Evidence
 from verify.diagnosis.mistakes import CATALOGUE
+from verify.diagnosis.mistakes.in_some_places import BY_LAYER, LAYERS, in_some_layers, in_some_rows
 from verify.diagnosis.mistakes.mistake import Mistake, compatible
-from verify.diagnosis.mistakes.places import BY_LAYER, LAYERS, in_layers, in_rows
 from verify.diagnosis.observation import observe
 from verify.diagnosis.sketch import Sketch
 from verify.evaluate.budget import Budget
@@ -32,13 +32,13 @@ def search_grammar(sketch: Sketch) -> Iterator[Mistakes]:
     for places in LAYERS:
         for mistake in entries:
             if mistake.pieces and not mistake.state and mistake.pieces.keys() <= BY_LAYER:
-                somewhere = in_layers(mistake, places)
+                somewhere = in_some_layers(mistake, places)
                 yield from ((variant,) for variant in somewhere.variants)
                 if mistake.usual and sketch.may_be(somewhere):
                     yield from ((solved,) for solved in sketch.solved(somewhere))
     for mistake in entries:
         for variant in [mistake] if mistake.of_rows else mistake.variants[:3]:
-            yield from ((in_rows(variant, rows),) for rows in sketch.rows(variant))
+            yield from ((in_some_rows(variant, rows),) for rows in sketch.rows(variant))
 
 
 def search_other_losses(evidence: Evidence, budget: Budget) -> Iterator[tuple[Spec, list[Mistakes]]]:
@@ -54,7 +54,7 @@ def search_other_losses(evidence: Evidence, budget: Budget) -> Iterator[tuple[Sp
     if any(Sketch(view).near(()) and view.explains(()) for view in views):
         return  # the loss accounts for all of it: `recognise` says so
     for view in views:
-        if not budget.spent and (found := survivors(view, search_singles(view.spec), budget)):
+        if not budget.spent and (found := surviving_mistakes(view, search_singles(view.spec), budget)):
             yield view.spec, found
 
 
@@ -80,11 +80,11 @@ def search_triples(evidence: Evidence, budget: Budget) -> list[Mistakes]:
             if any(mistake.state for mistake in pair) or not sketch.near(pair, others):
                 continue
             if evidence.explains(pair, others):
-                found += survivors(evidence, ((*pair, third) for third in thirds), budget)
+                found += surviving_mistakes(evidence, ((*pair, third) for third in thirds), budget)
     return found
 
 
-def survivors(evidence: Evidence, hypotheses: Iterable[Mistakes], budget: Budget) -> list[Mistakes]:
+def surviving_mistakes(evidence: Evidence, hypotheses: Iterable[Mistakes], budget: Budget) -> list[Mistakes]:
     """The hypotheses that account for everything observed, and predict somewhere what the right gradient cannot be."""
     sketch = Sketch(evidence)
     return [
@@ -94,7 +94,7 @@ def survivors(evidence: Evidence, hypotheses: Iterable[Mistakes], budget: Budget
     ]
 
 
-def first_survivors(
+def first_surviving_mistakes(
     evidence: Evidence,
     hypotheses: Iterable[Mistakes],
     budget: Budget,
@@ -121,7 +121,7 @@ def _within(budget: Budget, hypotheses: Iterable[Mistakes]) -> Iterator[Mistakes
     return itertools.takewhile(lambda _: not budget.spent, hypotheses)
 
 
-def separate(
+def separate_mistakes(
     gradient: Callable[[], GradientFunction], evidence: Evidence, surviving: list[Mistakes]
 ) -> list[Mistakes]:
     """Of several survivors, those that also account for fresh cases; ``gradient()`` is a function without memories."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mlp_ref.params import Layer
-from verify.diagnosis.mistakes.mistake import Constant, GradientOf, Mistake, State
+from verify.diagnosis.mistakes.mistake import GradientOf, Mistake, MistakeConstant, State
 from verify.reference.spec import Spec
 
 FAMILY = "state"
@@ -207,7 +207,7 @@ TABLE = (
         "gradient = new",
         "the optimiser's velocity is kept in the gradient's buffer",
         "until the second call",
-        state=Constant(_momentum, 0.9),
+        state=MistakeConstant(_momentum, 0.9),
     ),
     Mistake(
         "stale_gradient",
@@ -280,7 +280,7 @@ TABLE = (
         "params left as they were",
         "the training step is inside the gradient",
         "until the second call",
-        state=Constant(_updated_params, 0.1),
+        state=MistakeConstant(_updated_params, 0.1),
     ),
     Mistake(
         "labels_overwritten",

@@ -8,11 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from verify.case.case import Call, Case
-from verify.diagnosis.hypothesis import Evidence
-from verify.diagnosis.mistakes import backprop
-from verify.diagnosis.observation import layers_of, observe
+from verify.diagnosis.evidence import Evidence
+from verify.diagnosis.mistakes.right_backprop import SLOPES, right_delta, right_output
+from verify.diagnosis.observation import observe
 from verify.evaluate.array import Array
 from verify.reference.judge import judge
+from verify.reference.tensors import layers_of_tensors
 from verify.reference.truth import GradientFunction
 
 _SMALL = float(np.sqrt(np.finfo(np.float64).eps / 2))
@@ -49,12 +50,12 @@ def _goes_back_through_some_matrix(evidence: Evidence, call: Call, dweight: Arra
     """Tell whether the gradient of layer 1 is that of ``da = dz @ B.T`` with some B."""
     spec = evidence.spec
     *tensors, x, _ = call.inputs()
-    below = np.linalg.lstsq(x.T, dweight - spec.l2 * layers_of(tensors)[0].weight, rcond=None)[0]
+    below = np.linalg.lstsq(x.T, dweight - spec.l2 * layers_of_tensors(tensors)[0].weight, rcond=None)[0]
     if np.max(abs(below.sum(axis=0) - dbias)) > _SMALL * np.max(abs(dbias)):
         return False
     net = evidence.net(call)
-    above = backprop.delta(net, backprop.output(net)).value
-    slope = np.asarray(backprop.SLOPES[spec.hidden](net.z[0].value, net.a[1].value), dtype=float)
+    above = right_delta(net, right_output(net)).value
+    slope = np.asarray(SLOPES[spec.hidden](net.z[0].value, net.a[1].value), dtype=float)
     for unit in range(slope.shape[1]):
         live = slope[:, unit] != 0  # a row that relu has cut off says nothing of B
         da = below[live, unit] / slope[live, unit]

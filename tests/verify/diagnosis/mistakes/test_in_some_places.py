@@ -7,7 +7,12 @@ import pytest
 
 from verify.case.case import Case
 from verify.diagnosis.mistakes import CATALOGUE, wrong_gradient
-from verify.diagnosis.mistakes.places import chosen_places, in_layers, in_rows, rows_like
+from verify.diagnosis.mistakes.in_some_places import (
+    chosen_places,
+    in_some_layers,
+    in_some_rows,
+    places_like_rows,
+)
 from verify.reference.spec import Spec
 
 NAMED = {mistake.name: mistake for mistake in CATALOGUE}
@@ -35,7 +40,7 @@ def test_places_are_counted_from_either_end(places, said, mask):
 
 def test_every_set_of_rows_has_places_that_are_it_and_each_is_another_in_larger_batches():
     for mask in itertools.product((False, True), repeat=5):
-        found = list(rows_like(mask)) if any(mask) and not all(mask) else []
+        found = list(places_like_rows(mask)) if any(mask) and not all(mask) else []
         assert all(places.mask(5).tolist() == list(mask) for places in found)
         larger = [tuple(places.mask(9).tolist()) for places in found]
         assert len(set(larger)) >= 3 or not found
@@ -43,14 +48,16 @@ def test_every_set_of_rows_has_places_that_are_it_and_each_is_another_in_larger_
 
 def test_a_mistake_in_one_layer_leaves_the_others():
     right = wrong_gradient(Spec())(*CASE.arrays())
-    wrong = wrong_gradient(Spec(), in_layers(NAMED["bias_sign"], chosen_places([1], "layer")))(*CASE.arrays())
+    wrong = wrong_gradient(Spec(), in_some_layers(NAMED["bias_sign"], chosen_places([1], "layer")))(
+        *CASE.arrays()
+    )
     for i, (a, b) in enumerate(zip(right, wrong, strict=True)):
         np.testing.assert_array_equal(a.weight, b.weight, strict=True)
         np.testing.assert_array_equal(b.bias, -a.bias if i == 1 else a.bias, strict=True)
 
 
 def test_a_constant_stays_one_in_some_layers():
-    somewhere = in_layers(NAMED["bias_scaled"], chosen_places([0], "layer", end=True))
+    somewhere = in_some_layers(NAMED["bias_scaled"], chosen_places([0], "layer", end=True))
     right = wrong_gradient(Spec())(*CASE.arrays())
     wrong = wrong_gradient(Spec(), somewhere.with_constant(4.0))(*CASE.arrays())
     assert somewhere.usual == NAMED["bias_scaled"].usual
@@ -61,7 +68,9 @@ def test_a_constant_stays_one_in_some_layers():
 def test_rows_that_are_left_out_add_nothing():
     params, x, y = CASE.arrays()
     spec = Spec(reduction="sum")
-    cut = wrong_gradient(spec, in_rows(NAMED["rows_left_out"], chosen_places([0, 3], "row")))(params, x, y)
+    cut = wrong_gradient(spec, in_some_rows(NAMED["rows_left_out"], chosen_places([0, 3], "row")))(
+        params, x, y
+    )
     kept = [1, 2, 4]
     expected = wrong_gradient(spec)(params, x[kept], y[kept])
     for a, b in zip(cut, expected, strict=True):
@@ -70,7 +79,7 @@ def test_rows_that_are_left_out_add_nothing():
 
 
 def test_a_mistake_in_all_rows_but_none_is_the_mistake():
-    everywhere = in_rows(NAMED["softmax_diagonal"], chosen_places([17], "row", others=True))
+    everywhere = in_some_rows(NAMED["softmax_diagonal"], chosen_places([17], "row", others=True))
     for a, b in zip(
         wrong_gradient(Spec(), everywhere)(*CASE.arrays()),
         wrong_gradient(Spec(), NAMED["softmax_diagonal"])(*CASE.arrays()),

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from verify.diagnosis.mistakes.backprop import Net, bias
-from verify.diagnosis.mistakes.mistake import Constant, Mistake
+from verify.diagnosis.mistakes.mistake import Mistake, MistakeConstant
+from verify.diagnosis.mistakes.right_backprop import BackpropNet, right_dbias
 
 FAMILY = "bias gradient"
 _RIGHT = "dbias = dz.sum(axis=0)"
 
 
 def _left_out(rows: Any) -> dict[str, Any]:
-    def kept(net: Net, i: int, dz: Any, da: Any) -> Any:
+    def kept(net: BackpropNet, i: int, dz: Any, da: Any) -> Any:
         return np.where(rows(net.batch)[:, np.newaxis], np.zeros_like(dz), dz).sum(axis=0)
 
     return {"bias": kept}
@@ -112,7 +112,7 @@ TABLE = (
         "without a hidden layer",
         {
             "bias": lambda net, i, dz, da: (
-                bias(net, i, dz, da) if i == net.last else np.zeros_like(net.params[i].bias)
+                right_dbias(net, i, dz, da) if i == net.last else np.zeros_like(net.params[i].bias)
             )
         },
     ),
@@ -142,7 +142,7 @@ TABLE = (
         _RIGHT,
         "z = x @ weight - bias in the mind (a threshold), plus in the code",
         "nowhere",
-        {"bias": lambda net, i, dz, da: -bias(net, i, dz, da)},
+        {"bias": lambda net, i, dz, da: -right_dbias(net, i, dz, da)},
     ),
     Mistake(
         "bias_scaled",
@@ -151,7 +151,11 @@ TABLE = (
         _RIGHT,
         "biases have a learning rate of their own, and it is left inside the gradient",
         "behind the learning rate",
-        {"bias": Constant(lambda c: lambda net, i, dz, da: c * bias(net, i, dz, da), 0.1, 10.0)},
+        {
+            "bias": MistakeConstant(
+                lambda c: lambda net, i, dz, da: c * right_dbias(net, i, dz, da), 0.1, 10.0
+            )
+        },
     ),
     Mistake(
         "bias_doubled",
@@ -160,6 +164,6 @@ TABLE = (
         _RIGHT,
         "added once in the loop and once after it",
         "behind the learning rate",
-        {"bias": lambda net, i, dz, da: 2.0 * bias(net, i, dz, da)},
+        {"bias": lambda net, i, dz, da: 2.0 * right_dbias(net, i, dz, da)},
     ),
 )

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mlp_ref.params import Layer
-from verify.diagnosis.mistakes.backprop import Net, back
-from verify.diagnosis.mistakes.mistake import Constant, Mistake
+from verify.diagnosis.mistakes.mistake import Mistake, MistakeConstant
+from verify.diagnosis.mistakes.right_backprop import BackpropNet, right_da
 
 FAMILY = "weights backwards"
 _RIGHT = "da = dz @ weight.T"
@@ -19,12 +19,12 @@ def _through(weights: Any) -> Any:
     return lambda net, i, dz, gradient: dz @ weights(net, i, gradient).T
 
 
-def _noise(net: Net, i: int, dz: Any, gradient: Layer) -> Any:
+def _noise(net: BackpropNet, i: int, dz: Any, gradient: Layer) -> Any:
     return dz @ np.random.default_rng().standard_normal(net.params[i].weight.shape).T.astype(dz.dtype)
 
 
 def _clipped(limit: float) -> Any:
-    return lambda net, i, dz, gradient: np.clip(back(net, i, dz, gradient), -limit, limit)
+    return lambda net, i, dz, gradient: np.clip(right_da(net, i, dz, gradient), -limit, limit)
 
 
 TABLE = (
@@ -58,7 +58,7 @@ TABLE = (
         "each layer is updated on the way back, before the delta goes through it",
         "without a hidden layer, and to every tolerance that is larger than the learning rate",
         {
-            "back": Constant(
+            "back": MistakeConstant(
                 lambda rate: _through(lambda net, i, gradient: net.params[i].weight - rate * gradient.weight),
                 *(0.1, 0.01, 0.001, 1.0, 0.5, 0.05, 0.005, 0.0001),
             )
@@ -153,8 +153,8 @@ TABLE = (
         "a rate or a decay is multiplied in at every layer",
         "without a hidden layer",
         {
-            "back": Constant(
-                lambda c: lambda net, i, dz, gradient: c * back(net, i, dz, gradient), 0.1, 0.5, 0.9
+            "back": MistakeConstant(
+                lambda c: lambda net, i, dz, gradient: c * right_da(net, i, dz, gradient), 0.1, 0.5, 0.9
             )
         },
     ),
@@ -165,7 +165,7 @@ TABLE = (
         _RIGHT,
         "what flows back is clipped at every layer against explosion",
         "without a hidden layer, and while it is small",
-        {"back": Constant(_clipped, 0.01, 0.001, 0.1, 1.0)},
+        {"back": MistakeConstant(_clipped, 0.01, 0.001, 0.1, 1.0)},
     ),
     Mistake(
         "nothing_goes_back",

@@ -12,18 +12,18 @@ import numpy as np
 from mlp_ref.params import Layer
 from verify.case.case import Call
 from verify.diagnosis.bounded import Bounded, bounded
-from verify.diagnosis.mistakes import backprop
 from verify.diagnosis.mistakes.mistake import Mistake, compose_mistakes, wrong_gradient
-from verify.diagnosis.observation import (
-    Observation,
-    ObservedCall,
-    Tensors,
-    layers_of,
-    observed_same,
-    observed_tensors,
+from verify.diagnosis.mistakes.right_backprop import (
+    RIGHT,
+    BackpropNet,
+    BackpropPieces,
+    backprop_backward,
+    backprop_forward,
 )
+from verify.diagnosis.observation import Observation, ObservedCall, Tensors, observed_same, observed_tensors
 from verify.reference.judge import vacuous
 from verify.reference.spec import Spec
+from verify.reference.tensors import layers_of_tensors
 from verify.reference.truth import Truth, tensors_of
 
 Kinds = tuple[int, ...]
@@ -43,7 +43,7 @@ class Evidence:
     observations: list[Observation]
     _inputs: dict[Call, list[Bounded]] = field(default_factory=dict)
     _deltas: dict[Any, Any] = field(default_factory=dict)
-    _nets: dict[Any, backprop.Net] = field(default_factory=dict)
+    _nets: dict[Any, BackpropNet] = field(default_factory=dict)
     _truths: dict[Call, Truth] = field(default_factory=dict)
     _partly: dict[tuple[Any, ...], bool] = field(default_factory=dict)
     _tried: list[tuple[Mistake, ...]] = field(
@@ -104,21 +104,23 @@ class Evidence:
             self._inputs[call] = [bounded(array, call.case.dtype) for array in call.inputs()]
         return self._inputs[call]
 
-    def net(self, call: Call, pieces: backprop.Pieces = backprop.RIGHT) -> backprop.Net:
+    def net(self, call: Call, pieces: BackpropPieces = RIGHT) -> BackpropNet:
         """The forward pass of a call."""
         if (call, pieces.keep) not in self._nets:
             *params, x, y = self.given(call)
-            self._nets[call, pieces.keep] = backprop.forward(pieces, self.spec, layers_of(params), x, y)
+            self._nets[call, pieces.keep] = backprop_forward(
+                pieces, self.spec, layers_of_tensors(params), x, y
+            )
         return self._nets[call, pieces.keep]
 
-    def _backward(self, call: Call, pieces: backprop.Pieces) -> Iterator[Layer]:
+    def _backward(self, call: Call, pieces: BackpropPieces) -> Iterator[Layer]:
         """The layers' gradients in a call, last layer first; an output delta is computed once."""
         net = self.net(call, pieces)
         key = call, pieces.keep, pieces.output, pieces.delta
         if key not in self._deltas:
             self._deltas[key] = pieces.delta(net, pieces.output(net))
         known = self._deltas[key]
-        return backprop.backward(replace(pieces, output=lambda _: None, delta=lambda _, __: known), net)
+        return backprop_backward(replace(pieces, output=lambda _: None, delta=lambda _, __: known), net)
 
     def predicted(self, call: Call, mistakes: Sequence[Mistake]) -> list[Layer] | None:
         """The gradient that mistakes of formula make in one call; None where they raise."""
@@ -195,7 +197,7 @@ class Evidence:
         made = []
         for seen in observation.seen:
             *params, x, y = (array.copy() for array in self.given(seen.call))
-            layers = layers_of(params)
+            layers = layers_of_tensors(params)
             try:
                 if draws:
                     results = list(draws(pure, layers, x, y))

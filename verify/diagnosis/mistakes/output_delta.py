@@ -6,9 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from verify.diagnosis.mistakes.activation import class_outputs, softmax_output
-from verify.diagnosis.mistakes.backprop import SLOPES, Net, delta, dloss, sigmoid
-from verify.diagnosis.mistakes.mistake import Constant, Mistake
+from verify.diagnosis.mistakes.mistake import Mistake, MistakeConstant
+from verify.diagnosis.mistakes.output_activation import class_outputs, softmax_output
+from verify.diagnosis.mistakes.right_backprop import (
+    SLOPES,
+    BackpropNet,
+    right_delta,
+    right_dloss,
+    right_sigmoid,
+)
 from verify.reference.spec import Spec
 
 FAMILY = "output delta"
@@ -32,14 +38,14 @@ def _new_slope_at_output(spec: Spec) -> bool:
     return spec.hidden not in ("identity", spec.output) and not (_fused(spec) and spec.hidden == "sigmoid")
 
 
-def _softmax_diagonal(net: Net, p: Any) -> Any:
+def _softmax_diagonal(net: BackpropNet, p: Any) -> Any:
     if net.spec.loss == "cross_entropy":
         return -net.y * (1.0 - p)  # -y / p * p * (1 - p), without the division
-    return dloss(net, p) * p * (1.0 - p)
+    return right_dloss(net, p) * p * (1.0 - p)
 
 
-def _relabelled(net: Net, y: Any) -> Net:
-    return Net(net.spec, net.params, y, net.z, net.a)
+def _relabelled(net: BackpropNet, y: Any) -> BackpropNet:
+    return BackpropNet(net.spec, net.params, y, net.z, net.a)
 
 
 def _one_hot(scores: Any) -> Any:
@@ -53,38 +59,38 @@ def _one_hot(scores: Any) -> Any:
     return hot
 
 
-def _decided(net: Net, scores: Any) -> Any:
+def _decided(net: BackpropNet, scores: Any) -> Any:
     return _one_hot(scores) if softmax_output(net.spec) else (scores > 0.5) * 1.0
 
 
-def _hard_labels(net: Net, p: Any) -> Any:
-    return delta(_relabelled(net, _decided(net, net.y)), p)
+def _hard_labels(net: BackpropNet, p: Any) -> Any:
+    return right_delta(_relabelled(net, _decided(net, net.y)), p)
 
 
-def _hard_predictions(net: Net, p: Any) -> Any:
+def _hard_predictions(net: BackpropNet, p: Any) -> Any:
     return _decided(net, p) - net.y
 
 
-def _slope_again(net: Net, p: Any) -> Any:
+def _slope_again(net: BackpropNet, p: Any) -> Any:
     own = "sigmoid" if softmax_output(net.spec) else net.spec.output
-    return delta(net, p) * SLOPES[own](net.z[-1], p)
+    return right_delta(net, p) * SLOPES[own](net.z[-1], p)
 
 
-def _slope_of_p(net: Net, p: Any) -> Any:
-    a = np.tanh(p) if net.spec.output == "tanh" else sigmoid(p)
-    return dloss(net, p) * SLOPES[net.spec.output](p, a)
+def _slope_of_p(net: BackpropNet, p: Any) -> Any:
+    a = np.tanh(p) if net.spec.output == "tanh" else right_sigmoid(p)
+    return right_dloss(net, p) * SLOPES[net.spec.output](p, a)
 
 
 def _shifted(k: float) -> Any:
-    return lambda net, p: delta(_relabelled(net, np.roll(net.y, int(k), axis=1)), p)
+    return lambda net, p: right_delta(_relabelled(net, np.roll(net.y, int(k), axis=1)), p)
 
 
 def _smoothed(share: float) -> Any:
-    return lambda net, p: delta(_relabelled(net, (1.0 - share) * net.y + share / net.n_out), p)
+    return lambda net, p: right_delta(_relabelled(net, (1.0 - share) * net.y + share / net.n_out), p)
 
 
 def _class_weighted(weight: float) -> Any:
-    return lambda net, p: delta(net, p) * np.where(np.arange(net.n_out) == 0, weight, 1.0)
+    return lambda net, p: right_delta(net, p) * np.where(np.arange(net.n_out) == 0, weight, 1.0)
 
 
 TABLE = (
@@ -95,7 +101,7 @@ TABLE = (
         "y = y",
         "label smoothing is in the gradient and not in the loss",
         "nowhere",
-        {"delta": Constant(_smoothed, 0.1, 0.05, 0.2)},
+        {"delta": MistakeConstant(_smoothed, 0.1, 0.05, 0.2)},
         applies=class_outputs,
     ),
     Mistake(
@@ -105,7 +111,7 @@ TABLE = (
         "dz = dz",
         "a weight for a rare class is put on an output instead of on the rows",
         "behind the learning rate",
-        {"delta": Constant(_class_weighted, 10.0, 0.5)},
+        {"delta": MistakeConstant(_class_weighted, 10.0, 0.5)},
     ),
     Mistake(
         "softmax_diagonal",
@@ -124,7 +130,7 @@ TABLE = (
         "dz = dp times the derivative of the output activation",
         "the derivative of the loss is taken for that of the logits",
         "nowhere",
-        {"delta": dloss},
+        {"delta": right_dloss},
         applies=_bent,
     ),
     Mistake(
@@ -164,7 +170,11 @@ TABLE = (
         "dz = dz",
         "deltas are clipped to tame a training that diverges for another reason",
         "while every delta is small",
-        {"delta": Constant(lambda c: lambda net, p: np.clip(delta(net, p), -c, c), 0.1, 0.5, 1.0)},
+        {
+            "delta": MistakeConstant(
+                lambda c: lambda net, p: np.clip(right_delta(net, p), -c, c), 0.1, 0.5, 1.0
+            )
+        },
     ),
     Mistake(
         "hard_labels",
@@ -193,7 +203,7 @@ TABLE = (
         "dz from p - y",
         "written y - p, with an update that subtracts all the same",
         "nowhere",
-        {"delta": lambda net, p: -delta(net, p)},
+        {"delta": lambda net, p: -right_delta(net, p)},
     ),
     Mistake(
         "missing_two",
@@ -202,7 +212,7 @@ TABLE = (
         "dp = 2 * (p - y)",
         "the factor 2 of the square is left out",
         "behind the learning rate",
-        {"delta": lambda net, p: 0.5 * delta(net, p)},
+        {"delta": lambda net, p: 0.5 * right_delta(net, p)},
         applies=lambda spec: _squared(spec) and not spec.reduction.startswith("half"),
     ),
     Mistake(
@@ -212,7 +222,7 @@ TABLE = (
         "dz = dz",
         "the factor 2 of a square is kept where the loss has none, or halves it",
         "behind the learning rate",
-        {"delta": lambda net, p: 2.0 * delta(net, p)},
+        {"delta": lambda net, p: 2.0 * right_delta(net, p)},
         applies=lambda spec: _fused(spec) or spec.reduction.startswith("half"),
     ),
     Mistake(
@@ -240,7 +250,7 @@ TABLE = (
         "dz = dz",
         "an error is thought of as a distance",
         "where every delta is positive",
-        {"delta": lambda net, p: np.abs(delta(net, p))},
+        {"delta": lambda net, p: np.abs(right_delta(net, p))},
     ),
     Mistake(
         "only_true_class",
@@ -249,7 +259,7 @@ TABLE = (
         "dz = dz",
         "only the label's own output is thought to matter, since only its logarithm is in the loss",
         "nowhere",
-        {"delta": lambda net, p: net.y * delta(net, p)},
+        {"delta": lambda net, p: net.y * right_delta(net, p)},
         applies=class_outputs,
     ),
     Mistake(
@@ -259,7 +269,7 @@ TABLE = (
         "dz = dz",
         "the label's own output is subtracted in another line, which is lost",
         "nowhere",
-        {"delta": lambda net, p: (1.0 - net.y) * delta(net, p)},
+        {"delta": lambda net, p: (1.0 - net.y) * right_delta(net, p)},
         applies=class_outputs,
     ),
     Mistake(
@@ -279,7 +289,7 @@ TABLE = (
         "y with x",
         "x is sorted or reversed without its labels",
         "batch 1",
-        {"delta": lambda net, p: delta(_relabelled(net, net.y[::-1]), p)},
+        {"delta": lambda net, p: right_delta(_relabelled(net, net.y[::-1]), p)},
     ),
     Mistake(
         "labels_off_by_one",
@@ -288,7 +298,7 @@ TABLE = (
         "y",
         "labels count from one, columns from zero",
         "width 1",
-        {"delta": Constant(_shifted, 1, -1, 2, -2, 3, -3)},
+        {"delta": MistakeConstant(_shifted, 1, -1, 2, -2, 3, -3)},
     ),
     Mistake(
         "hidden_slope_at_output",
@@ -297,12 +307,16 @@ TABLE = (
         "dz = dz",
         "one loop goes over all layers, the output's among them",
         "with identity hidden layers",
-        {"delta": lambda net, p: delta(net, p) * SLOPES[net.spec.hidden](net.z[-1], _hidden_of_logits(net))},
+        {
+            "delta": lambda net, p: (
+                right_delta(net, p) * SLOPES[net.spec.hidden](net.z[-1], _hidden_of_logits(net))
+            )
+        },
         applies=_new_slope_at_output,
     ),
 )
 
 
-def _hidden_of_logits(net: Net) -> Any:
+def _hidden_of_logits(net: BackpropNet) -> Any:
     """The hidden activation of the logits, which only tanh and sigmoid need for their slopes."""
-    return np.tanh(net.z[-1]) if net.spec.hidden == "tanh" else sigmoid(net.z[-1])
+    return np.tanh(net.z[-1]) if net.spec.hidden == "tanh" else right_sigmoid(net.z[-1])

@@ -6,8 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from verify.diagnosis.mistakes.backprop import Net, back, bias, delta, divisor, reduce, weight
-from verify.diagnosis.mistakes.mistake import Constant, Mistake
+from verify.diagnosis.mistakes.mistake import Mistake, MistakeConstant
+from verify.diagnosis.mistakes.right_backprop import (
+    BackpropNet,
+    right_da,
+    right_dbias,
+    right_delta,
+    right_divisor,
+    right_dweight,
+    right_reduction,
+)
 from verify.reference.spec import Spec
 
 FAMILY = "reduction"
@@ -22,25 +30,25 @@ def _mean(spec: Spec) -> bool:
     return spec.reduction.endswith("mean")
 
 
-def _divisor(net: Net) -> int:
-    return divisor(net.spec, net.batch, net.n_out)
+def _divisor(net: BackpropNet) -> int:
+    return right_divisor(net.spec, net.batch, net.n_out)
 
 
-def _half(net: Net) -> int:
+def _half(net: BackpropNet) -> int:
     return 2 if net.spec.reduction.startswith("half_") else 1
 
 
 def _left_out(rows: Any) -> dict[str, Any]:
-    def zeroed(net: Net, p: Any) -> Any:
-        dz = delta(net, p)
+    def zeroed(net: BackpropNet, p: Any) -> Any:
+        dz = right_delta(net, p)
         return np.where(rows(net.batch)[:, np.newaxis], np.zeros_like(dz), dz)
 
     return {"delta": zeroed}
 
 
 def _cut(rows: Any) -> dict[str, Any]:
-    def rescaled(net: Net, dz: Any) -> Any:
-        return reduce(net, dz) * (net.batch / max(net.batch - int(rows(net.batch).sum()), 1))
+    def rescaled(net: BackpropNet, dz: Any) -> Any:
+        return right_reduction(net, dz) * (net.batch / max(net.batch - int(rows(net.batch).sum()), 1))
 
     return {**_left_out(rows), "reduce": rescaled}
 
@@ -148,7 +156,7 @@ TABLE = (
         _RIGHT,
         "the variance's divisor",
         "batch 1, and in large batches",
-        {"reduce": lambda net, dz: reduce(net, dz) * net.batch / max(net.batch - 1, 1)},
+        {"reduce": lambda net, dz: right_reduction(net, dz) * net.batch / max(net.batch - 1, 1)},
         applies=_divides,
     ),
     Mistake(
@@ -158,7 +166,7 @@ TABLE = (
         _RIGHT,
         "a standard error's divisor",
         "batch 1, and behind the learning rate",
-        {"reduce": lambda net, dz: reduce(net, dz) * net.batch / float(net.batch) ** 0.5},
+        {"reduce": lambda net, dz: right_reduction(net, dz) * net.batch / float(net.batch) ** 0.5},
         applies=_divides,
     ),
     Mistake(
@@ -169,8 +177,8 @@ TABLE = (
         "the nominal batch size divides, also in the last, smaller batch",
         "full batches",
         {
-            "reduce": Constant(
-                lambda n: lambda net, dz: reduce(net, dz) * net.batch / n,
+            "reduce": MistakeConstant(
+                lambda n: lambda net, dz: right_reduction(net, dz) * net.batch / n,
                 32.0,
                 10.0,
                 16.0,
@@ -188,7 +196,7 @@ TABLE = (
         _RIGHT,
         "a weight of the loss, or a learning rate, is left inside the gradient",
         "behind the learning rate",
-        {"reduce": Constant(lambda c: lambda net, dz: c * reduce(net, dz), 0.01, 10.0)},
+        {"reduce": MistakeConstant(lambda c: lambda net, dz: c * right_reduction(net, dz), 0.01, 10.0)},
     ),
     Mistake(
         "divided_per_layer",
@@ -197,7 +205,7 @@ TABLE = (
         "da = dz @ weight.T",
         "each layer's backward divides by the batch, and passes the quotient on",
         "batch 1, and without a hidden layer",
-        {"back": lambda net, i, dz, gradient: back(net, i, dz, gradient) / net.batch},
+        {"back": lambda net, i, dz, gradient: right_da(net, i, dz, gradient) / net.batch},
     ),
     Mistake(
         "divided_by_width",
@@ -206,7 +214,7 @@ TABLE = (
         "da = dz @ weight.T",
         "the contributions of the next layer's units are averaged",
         "width 1, and without a hidden layer",
-        {"back": lambda net, i, dz, gradient: back(net, i, dz, gradient) / dz.shape[1]},
+        {"back": lambda net, i, dz, gradient: right_da(net, i, dz, gradient) / dz.shape[1]},
     ),
     Mistake(
         "weights_divided_again",
@@ -215,7 +223,7 @@ TABLE = (
         "dweight = a.T @ dz",
         "dz is divided already",
         "batch 1",
-        {"weight": lambda net, i, dz, da: weight(net, i, dz, da) / net.batch},
+        {"weight": lambda net, i, dz, da: right_dweight(net, i, dz, da) / net.batch},
     ),
     Mistake(
         "weights_not_divided",
@@ -224,7 +232,7 @@ TABLE = (
         "both divided",
         "only one of the two lines has the division",
         "batch 1",
-        {"weight": lambda net, i, dz, da: _divisor(net) * weight(net, i, dz, da)},
+        {"weight": lambda net, i, dz, da: _divisor(net) * right_dweight(net, i, dz, da)},
         applies=_divides,
     ),
     Mistake(
@@ -234,7 +242,7 @@ TABLE = (
         "both divided",
         "only one of the two lines has the division",
         "batch 1",
-        {"bias": lambda net, i, dz, da: _divisor(net) * bias(net, i, dz, da)},
+        {"bias": lambda net, i, dz, da: _divisor(net) * right_dbias(net, i, dz, da)},
         applies=_divides,
     ),
 )

@@ -7,23 +7,20 @@ and some entry is proved by them not to be the right one.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import jax
 import numpy as np
 
 from verify.case.layers.case import LayerCase
 from verify.case.layers.cases import layer_cases
 from verify.case.run import drawn_cases
 from verify.checks.layers import LayerCall, call_layer, layer_tensor_names
+from verify.diagnosis.layer_mistake_program import layer_mistake_program
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE, LayerMistake
 from verify.evaluate.bounds import Arithmetic, Pair, evaluate_with_bounds
-from verify.evaluate.flattening import flatten
-from verify.evaluate.program import NoRule, Program
-from verify.reference.backward import Reference, Setting
+from verify.evaluate.program import NoRule
+from verify.reference.backward import Reference
 from verify.reference.judge import judge, ratios
 from verify.subject.call import Failed
 from verify.subject.layers.target import LayerTarget
@@ -94,7 +91,7 @@ def _explains(mistake: LayerMistake, observed: Sequence[LayerCall]) -> bool:
     proved = False
     for call in observed:
         try:
-            program = wrong_program(mistake, call.setting)
+            program = layer_mistake_program(mistake, call.setting)
         except (TypeError, ValueError, IndexError, NoRule):  # it cannot be made at these sizes
             return False
         pairs = evaluate_with_bounds(program, call.inputs, Arithmetic.judging(call.case.dtype, {}))
@@ -111,27 +108,6 @@ def _apart(wrong: Sequence[Pair], right: Sequence[Pair]) -> bool:
             if np.any(ratios(np.asarray(abs(a - b)), np.asarray(ea + eb)) > 1):
                 return True
     return False
-
-
-@functools.lru_cache(maxsize=4096)
-def wrong_program(mistake: LayerMistake, setting: Setting) -> Program:
-    """The mistake's gradients at some sizes, as a program of the inputs of the reference's."""
-    backward = setting.backward
-    leaves = [*backward.argument_leaves, *backward.output_leaves]
-
-    def wrong(*flat: Any) -> Any:
-        inputs = jax.tree.unflatten(backward.arguments, flat[: len(backward.argument_leaves)])
-        dout = setting.cotangent(flat[len(backward.argument_leaves) :])
-        return mistake.of(setting.reference, dout, tuple(inputs), dict(setting.options))
-
-    with jax.enable_x64(True):
-        program = flatten(jax.make_jaxpr(wrong)(*leaves))
-        shapes = [tuple(leaf.shape) for leaf in jax.tree.leaves(jax.eval_shape(wrong, *leaves))]
-    wanted = [tuple(leaf.shape) for leaf in backward.argument_leaves]
-    judged = [wanted[i] for i in backward.differentiated]
-    if shapes != [judged[i] for i in setting.judged]:
-        raise ValueError(f"{mistake.name} gives gradients of the shapes {shapes}")
-    return program
 
 
 def _text(found: Sequence[LayerMistake], calls: int) -> str:
