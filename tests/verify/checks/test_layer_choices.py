@@ -25,6 +25,21 @@ def hinge(x):
     return -jnp.minimum(x, 1.0)
 
 
+def margin(a, b):
+    return jnp.maximum(a - b + 1.0, 0.0)
+
+
+def of_margin(slope):
+    """The backward pass of a margin of two scores, with this slope where it is just kept."""
+
+    def backward(dout, a, b):
+        lead = a - b + 1
+        d = (dout * np.where(lead == 0, slope, lead > 0)).astype(a.dtype)
+        return d, -d
+
+    return backward
+
+
 def spread(x):
     return jnp.max(x, axis=1) - jnp.min(x, axis=1)
 
@@ -109,6 +124,8 @@ RIGHT = {
     "relu, 0.3": (jax.nn.relu, ONE, slope_at(0, 0.3, lambda x: x > 0)),
     "hinge, inside": (hinge, ONE, lambda dout, x: -dout * (x <= 1)),
     "hinge, outside": (hinge, ONE, lambda dout, x: -dout * (x < 1)),
+    "margin, computed, inside": (margin, TWO, of_margin(1)),
+    "margin, computed, outside": (margin, TWO, of_margin(0)),
     "max-pool, first": (pooled, {"x": "h w"}, of_windows(first)),
     "max-pool, last": (pooled, {"x": "h w"}, of_windows(last)),
     "max-pool, split": (pooled, {"x": "h w"}, of_windows(split)),
@@ -126,6 +143,7 @@ WRONG = {
     "max - min, the smallest paid in full": (spread, ONE, of_extremes(split, full)),
     "abs, beyond both slopes": (jnp.abs, ONE, slope_at(0, 1.001, np.sign)),
     "hinge, beyond both slopes": (hinge, ONE, slope_at(1, 0.1, lambda x: -1.0 * (x < 1))),
+    "margin, computed, paid twice": (margin, TWO, of_margin(2)),
     "max-pool, paid in full": (pooled, {"x": "h w"}, of_windows(full)),
     "max-pool, half of each share": (
         pooled,

@@ -97,6 +97,20 @@ class Arithmetic:
         magnitude *= factor / self.headroom
         return magnitude
 
+    def sums_exactly(self, magnitude: Array, *operands: Pair) -> bool:
+        """Tell whether no sum of these numbers rounds, in any order: they are exact, multiples of 1/4, and small.
+
+        Every partial sum is then a multiple of 1/4, and at most the sum of the magnitudes. A format of t bits holds
+        all such numbers up to 2**t / 4. Numbers that are drawn to tie are among them: what sums of these tie with
+        is told apart from what is merely close.
+        """
+        if any(e is not EXACT and e.any() for _, e in operands):
+            return False
+        largest = 0.5 / limits(self.dtype).eps  # 2**t is 2 / eps
+        return bool(magnitude.max(initial=0.0) <= largest) and all(
+            (4 * v == np.rint(4 * v)).all() for v, _ in operands
+        )
+
     def rounded(self, v: Array, e: Array, ulps: float = 0.5) -> Pair:
         """The pair (v, e) after one rounding of at most ``ulps`` units in the last place."""
         rounding = self.share(abs(v) + e, 2 * ulps * self.u)

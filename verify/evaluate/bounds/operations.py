@@ -36,14 +36,21 @@ def integral(parameters: Mapping[str, Any]) -> bool:
 
 @rule("add", "add_any")
 def _add(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:  # [ea + eb]
-    v, e = a[0] + b[0], a[1] + b[1]
-    return (v, e) if integral(parameters) else at.rounded(v, e)
+    return _sum_of_two(at, parameters, a[0] + b[0], a, b)
 
 
 @rule("sub")
 def _sub(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:  # [ea + eb]
-    v, e = a[0] - b[0], a[1] + b[1]
-    return (v, e) if integral(parameters) else at.rounded(v, e)
+    return _sum_of_two(at, parameters, a[0] - b[0], a, b)
+
+
+def _sum_of_two(at: Arithmetic, parameters: Mapping[str, Any], v: Array, a: Pair, b: Pair) -> Pair:
+    e = a[1] + b[1]
+    if integral(parameters):
+        return v, e
+    if not e.any() and at.sums_exactly(abs(a[0]) + abs(b[0]), a, b):
+        return v, EXACT
+    return at.rounded(v, e)
 
 
 @rule("mul")
@@ -137,7 +144,10 @@ def _reduce_sum(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     error = np.add.reduce(full(*a), axes) if a[1].ndim else n * a[1]
     if n == 1 or integral(parameters):
         return total, error
-    largest = np.add.reduce(abs(a[0]), axes) + error
+    magnitude = np.add.reduce(abs(a[0]), axes)
+    if not error.any() and at.sums_exactly(magnitude, a):
+        return total, EXACT
+    largest = magnitude + error
     return total, error + (at.share(largest, (n - 1) * at.u) + (n - 1) * at.eta)
 
 

@@ -1,0 +1,55 @@
+"""Sums that cannot round: of small multiples of 1/4."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from verify.evaluate.bounds import EXACT, RULES, Arithmetic
+
+
+def at(dtype):
+    return Arithmetic.judging(np.dtype(dtype), {})
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+def test_sums_of_small_quarters_are_exact_in_any_order(dtype):
+    quarters = np.array([0.25, -1.5, 30.75, 7.0, -12.25])
+    assert at(dtype).sums_exactly(abs(quarters).sum(), (quarters, EXACT))
+    narrow = quarters.astype(at(dtype).dtype)
+    for order in itertools.permutations(narrow):
+        total = order[0]
+        for number in order[1:]:
+            total = (total + number).astype(narrow.dtype)
+        assert float(total) == quarters.sum()
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "dtype"),
+    [
+        (0.3, 0.0, "float64"),
+        (0.125, 0.0, "float64"),
+        (1.0, 1e-9, "float64"),
+        (2.0**22 + 1, 0.0, "float32"),
+        (65.0, 0.0, "bfloat16"),
+        (np.inf, 0.0, "float64"),
+        (np.nan, 0.0, "float64"),
+    ],
+    ids=["no multiple", "an eighth", "inexact", "large", "large for bfloat16", "infinite", "not a number"],
+)
+def test_other_numbers_may_round(value, error, dtype):
+    numbers = np.array([value, 1.0])
+    assert not at(dtype).sums_exactly(abs(numbers), (numbers, np.array([error, 0.0])))
+
+
+def test_only_what_cannot_round_is_without_error():
+    halves, thirds = np.array([[0.5, 1.0], [-0.5, 0.0]]), np.array([1.0, 2.0]) / 3
+    for name in ("add", "sub"):
+        _, e = RULES[name](at("float32"), {}, (halves, EXACT), (halves[0], EXACT))
+        assert not e.any()
+        _, e = RULES[name](at("float32"), {}, (halves, EXACT), (thirds, EXACT))
+        assert e.all()
+    _, e = RULES["reduce_sum"](at("float32"), {"axes": (0,)}, (halves, EXACT))
+    assert not e.any()
+    _, e = RULES["reduce_sum"](at("float32"), {"axes": (0,)}, (thirds, EXACT))
+    assert e > 0
