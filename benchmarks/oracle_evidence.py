@@ -27,7 +27,7 @@ import numpy as np
 import verify
 from mlp_ref import Layer, loss_and_gradient
 from verify.case.case import DTYPES, REGIMES, Case
-from verify.case.run import drawn_cases
+from verify.case.runner import drawn_cases
 from verify.checks.cross_check import worst_xla_error
 from verify.evaluate import balls, bounds, xla
 from verify.reference.derivative import loss_function, traced_derivative

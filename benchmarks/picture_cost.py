@@ -13,7 +13,7 @@ import numpy as np
 
 import verify
 from mlp_ref import loss_and_gradient
-from verify.oracle.errors import Errors
+from verify.oracle.error_histogram import ErrorCounter
 
 CASES = 400
 
@@ -26,7 +26,7 @@ def right(params, x, y):
 def share() -> float:
     """What collecting added to one check without it: 0.01 is one percent."""
     spent = 0
-    add, histograms = Errors.add, Errors.histograms
+    add, histograms = ErrorCounter.add, ErrorCounter.histograms
 
     def timed(function):
         def measured(*arguments):
@@ -39,8 +39,8 @@ def share() -> float:
         return measured
 
     with (
-        mock.patch.object(Errors, "add", timed(add)),
-        mock.patch.object(Errors, "histograms", timed(histograms)),
+        mock.patch.object(ErrorCounter, "add", timed(add)),
+        mock.patch.object(ErrorCounter, "histograms", timed(histograms)),
     ):
         start = time.process_time_ns()
         report = verify.check(right, cases=CASES, xla=0, certified=0, false_alarm=0)

@@ -36,9 +36,10 @@ import verify
 from verify.__main__ import main as verify_command
 from verify.oracle.report import Report
 from verify.oracle.sweep import worker
+from verify.oracle.sweep.digest import digest_of_target
 from verify.oracle.sweep.engine import Engine
 from verify.oracle.sweep.ledger import FILE, Ledger
-from verify.oracle.sweep.plan import SHARD, Job, Plan, Shard, digest_of
+from verify.oracle.sweep.plan import SHARD, Job, Plan, Shard
 
 ROOT = Path(__file__).resolve().parent.parent
 RIGHT = "verify.subject.mlp_ref_targets:sigmoid_with_cross_entropy"
@@ -125,7 +126,7 @@ def scheduler(arguments: argparse.Namespace) -> bool:
     from distributed import Client, LocalCluster
 
     options = (("regimes", ("ordinary",)),)
-    job = Job(RIGHT, digest_of(RIGHT), verify.Spec())
+    job = Job(RIGHT, digest_of_target(RIGHT), verify.Spec())
     shards = list(Plan("", ((job, options),), 500 * arguments.cases, 0, (), 500, {}).shards)
     local = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
     with local as cluster, Client(cluster) as dask_client:

@@ -16,7 +16,7 @@ import numpy as np
 
 import verify
 from mlp_ref import MLP, datasets, loss_and_gradient, plots
-from verify.checks.plots import OUTSIDE, WITHIN, figure_of, new_axes
+from verify.checks.figure_axes import OUTSIDE, WITHIN, figure_of_axes, new_axes
 from verify.commands.mistakes import command
 from verify.diagnosis.mistakes import CATALOGUE, wrong_gradient
 from verify.evaluate import balls, bounds
@@ -103,8 +103,8 @@ def _travelled(steps: list[tuple[str, float, float]], products: list[tuple[int, 
     axis.set_xlabel("operations of JAX's derivative, in their order: forward to the loss, and back")
     axis.set_ylabel("of the array's largest entry")
     axis.grid(alpha=0.3, axis="y")
-    figure_of(axis).legend(frameon=False, loc="outside lower center", ncols=3, fontsize=9)
-    return figure_of(axis)
+    figure_of_axes(axis).legend(frameon=False, loc="outside lower center", ncols=3, fontsize=9)
+    return figure_of_axes(axis)
 
 
 def score_by_family(path: Path) -> None:

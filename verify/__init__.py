@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from verify.oracle.backward import check_backward, examine_backward
     from verify.oracle.check import check, examine
     from verify.oracle.report import Report
-    from verify.oracle.sweep.run import sweep
+    from verify.oracle.sweep.sweep import sweep
     from verify.reference.judge import Judgement
     from verify.reference.spec import Spec
     from verify.subject.adapt import adapt
@@ -73,7 +73,7 @@ _HOMES = {
     "jax_layer": "verify.subject.layers.frameworks",
     "layer_object": "verify.subject.layers.objects",
     "load": "verify.subject.load",
-    "sweep": "verify.oracle.sweep.run",
+    "sweep": "verify.oracle.sweep.sweep",
     "torch_layer": "verify.subject.layers.frameworks",
 }
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from verify.case.case import Case
 from verify.case.layers.case import LayerCase
-from verify.checks import plots
+from verify.checks import entry_plots
+from verify.checks.columns import wrap_columns
 from verify.checks.entries import TensorEntries, summarise_entries
-from verify.checks.html.page import part
+from verify.checks.html.page import html_part
 from verify.checks.rows import Rows
 from verify.reference.judge import Judgement
 from verify.subject.call import Failed
@@ -114,11 +115,11 @@ class Finding:
             ``map``: error over bound, entry by entry. ``scatter``: got against expected. Not given: both, or the
             map where axes are given.
         """
-        return plots.entries(self.larger.entries if self.larger else self.entries, ax, kind)
+        return entry_plots.plot_entries(self.larger.entries if self.larger else self.entries, ax, kind)
 
     def _repr_html_(self) -> str | None:
         """The finding for a notebook; None, so that it shows text, where Jinja2 is not installed."""
-        return part("finding", finding=_plain(self), mistakes={})
+        return html_part("finding", finding=_plain(self), mistakes={})
 
     def _repr_pretty_(self, printer: Any, _: bool) -> None:
         """The text for a notebook that shows no HTML, and for IPython."""
@@ -189,16 +190,6 @@ def _off_by(judgement: Judgement) -> str:
 
 def _times(judgement: Judgement) -> str:
     return "infinitely many times" if math.isinf(judgement.ratio) else f"{judgement.ratio:.2g} times"
-
-
-def wrap_columns(items: list[str], width: int = 80) -> str:
-    """Items separated by commas, wrapped to a width, continued under the first."""
-    lines = [""]
-    for item in items:
-        if lines[-1] and len(lines[-1]) + len(item) + 2 > width:
-            lines.append("")
-        lines[-1] += (", " if lines[-1] else "") + item
-    return (",\n" + " " * 19).join(lines)
 
 
 def as_finding(failure: Failed, case: Case | LayerCase) -> Finding:

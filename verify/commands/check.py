@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from verify.checks.html.page import environment
+from verify.checks.html.page import page_templates
 from verify.checks.random_rounding import FALSE_ALARM
 from verify.commands.counts import integer
 from verify.commands.progress import progress_bar
@@ -141,6 +141,6 @@ def _writable(option: str, name: str | None) -> Path | None:
 
 def _require_templates() -> None:
     try:
-        environment()
+        page_templates()
     except ModuleNotFoundError as error:
         raise ValueError(f"--html: {error}") from None

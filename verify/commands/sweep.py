@@ -14,11 +14,11 @@ from verify.case.case import REGIMES
 from verify.checks.table import FOLLOW_UPS
 from verify.commands.counts import positive_integer
 from verify.commands.live import live_view
-from verify.oracle.sweep.engine import Broken
+from verify.oracle.sweep.engine import EngineBroken
+from verify.oracle.sweep.kept_sweeps import KeptSweep, kept_sweeps
 from verify.oracle.sweep.ledger import FILE
 from verify.oracle.sweep.plan import SHARD
-from verify.oracle.sweep.run import Refused, SweepPlace, sweep_places
-from verify.oracle.sweep.standing import Kept, kept
+from verify.oracle.sweep.sweep import SweepPlace, SweepRefused, sweep_places
 from verify.subject import mlp_ref_targets
 from verify.subject.options import add_options, target_from_options
 
@@ -116,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
                 watch=watch,
                 diagnose=True,
             )
-    except (Broken, Refused) as error:
+    except (EngineBroken, SweepRefused) as error:
         raise ValueError(str(error)) from error
     if arguments.json:
         Path(arguments.json).write_text(report.to_json() + "\n", encoding="utf-8")
@@ -127,7 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _status(directory: str) -> int:
-    found = kept(directory)
+    found = kept_sweeps(directory)
     path = Path(directory) / FILE
     size = sum(file.stat().st_size for file in path.parent.glob(f"{FILE}*"))
     print(f"{path}: {len(found)} sweep{'' if len(found) == 1 else 's'}, {size / 1e6:.1f} MB")
@@ -162,8 +162,8 @@ def _say_what_is_not_counted(places: list[SweepPlace], ledger: str) -> None:
     if not (Path(ledger) / FILE).is_file():
         return
     wheres = {place.where for place in places}
-    others: dict[str, Kept] = {}
-    for each in kept(ledger):
+    others: dict[str, KeptSweep] = {}
+    for each in kept_sweeps(ledger):
         if wheres == {job.where for job, _ in each.plan.jobs} and each.standing.judged:
             if not each.others:
                 return

@@ -21,7 +21,7 @@ from verify.subject.options import target_from_options
 
 
 @dataclass
-class Conformance:
+class ConformanceSession:
     """A target under test; what a search found is kept, since one search serves several checks."""
 
     target: Any
@@ -72,7 +72,7 @@ class Conformance:
         return check(self.target, **options)
 
 
-class LayerConformance(Conformance):
+class LayerConformanceSession(ConformanceSession):
     """A layer under test in a session of the conformance tests."""
 
     order = tuple(LAYER_CHECKS)
@@ -91,10 +91,10 @@ class LayerConformance(Conformance):
         return check_backward(self.target, **options)
 
 
-_KEY = pytest.StashKey[Conformance]()
+_KEY = pytest.StashKey[ConformanceSession]()
 
 
-def prepare_session(config: pytest.Config) -> Conformance:
+def prepare_session(config: pytest.Config) -> ConformanceSession:
     """Prepare a session: its Conformance, made from the command line's options where it does not exist yet.
 
     Raises
@@ -104,7 +104,9 @@ def prepare_session(config: pytest.Config) -> Conformance:
     """
     if _KEY not in config.stash:
         layer = names_layer(config.getoption("reference"))
-        read, made = (judged_layer, LayerConformance) if layer else (target_from_options, Conformance)
+        read, made = (
+            (judged_layer, LayerConformanceSession) if layer else (target_from_options, ConformanceSession)
+        )
         target, arguments = read(config.getoption("target"), vars(config.option))
         config.stash[_KEY] = made(target, arguments, config.getoption("cases"))
     return config.stash[_KEY]

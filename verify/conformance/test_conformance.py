@@ -6,7 +6,7 @@ import pytest
 
 from verify.conformance.plugin import _named
 from verify.conformance.session import prepare_session
-from verify.oracle.assertion import write_page
+from verify.oracle.report_page import write_report_page
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -26,7 +26,7 @@ def test_conforms(check: str, regime: str, pytestconfig: pytest.Config) -> None:
     findings = conformance.findings(check, regime)
     for finding in findings:
         if finding.check == check:
-            pytest.fail(f"{finding}{write_page(conformance.report_of(finding))}", pytrace=False)
+            pytest.fail(f"{finding}{write_report_page(conformance.report_of(finding))}", pytrace=False)
     order = conformance.order
     before = [finding.check for finding in findings if order.index(finding.check) < order.index(check)]
     if before:

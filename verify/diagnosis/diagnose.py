@@ -14,7 +14,7 @@ from typing import Any
 
 from verify.case.case import DTYPES
 from verify.checks.finding import Finding
-from verify.checks.html.page import part
+from verify.checks.html.page import html_part
 from verify.checks.table import CHECKS
 from verify.diagnosis import mistake_search
 from verify.diagnosis.evidence import Evidence
@@ -65,7 +65,7 @@ class Diagnosis:
     def _repr_html_(self) -> str | None:
         """The diagnosis for a notebook; None, so that it shows text, where Jinja2 is not installed."""
         plain = {"mistakes": self.mistakes, "diagnosis": str(self)}
-        return part("diagnosis", diagnosis=plain, mistakes=formulas(self.mistakes))
+        return html_part("diagnosis", diagnosis=plain, mistakes=formulas(self.mistakes))
 
     def _repr_pretty_(self, printer: Any, _: bool) -> None:
         """The text for a notebook that shows no HTML, and for IPython."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from verify.case.layers.case import LayerCase
 from verify.case.layers.cases import layer_cases
-from verify.case.run import drawn_cases
+from verify.case.runner import drawn_cases
 from verify.checks.layers import LayerCall, call_layer, layer_tensor_names
 from verify.diagnosis.layer_mistake_program import layer_mistake_program
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE, LayerMistake

@@ -22,7 +22,7 @@ from verify.checks.layers import FOLLOW_UPS, Choices, layer_tensor_names
 from verify.checks.random_rounding import FALSE_ALARM, RandomRounding
 from verify.diagnosis.layer_diagnosis import explain_layer
 from verify.oracle.arguments import require_checks, require_counts, require_false_alarm
-from verify.oracle.errors import Errors
+from verify.oracle.error_histogram import ErrorCounter
 from verify.oracle.report import Report
 from verify.oracle.search import Progress, Search
 from verify.reference.backward import Reference
@@ -145,7 +145,7 @@ def check_backward(
         witnesses = cross_check_layer(given, search.sample(xla), search.sample(certified))
         findings: list[Finding] = []
         for finding in search.findings:  # the first one's fresh cases are counted with the others
-            errors = Errors() if findings else search.errors
+            errors = ErrorCounter() if findings else search.errors
             findings.append(_completed(target, given, finding, draw, regimes, seed, errors))
         if diagnose:
             findings = _diagnosed(target, given, findings, seed)
@@ -242,7 +242,7 @@ def _completed(
     draw: Callable[..., Any],
     regimes: Sequence[str],
     seed: int,
-    errors: Errors,
+    errors: ErrorCounter,
 ) -> Finding:
     """A finding with its verdict settled, the regimes that it fails in, and the lines that reproduce it."""
     follow_up = finding.check if finding.check in FOLLOW_UPS else "gradient"

@@ -26,11 +26,11 @@ from verify.diagnosis.diagnose import with_diagnosis
 from verify.diagnosis.recognise import with_recognition
 from verify.diagnosis.reproduce import reproduction
 from verify.evaluate.budget import Budget
-from verify.oracle.alarm import TimeUp, alarm
 from verify.oracle.arguments import require_checks, require_counts, require_false_alarm
-from verify.oracle.errors import Errors
+from verify.oracle.error_histogram import ErrorCounter
 from verify.oracle.report import Report
 from verify.oracle.search import Progress, Search
+from verify.oracle.time_alarm import TimeUp, alarm
 from verify.reference.judge import VERDICTS, Judgement
 from verify.reference.spec import Spec
 from verify.reference.truth import SpecLike
@@ -160,7 +160,7 @@ def check(
             findings = [_settle(target, spec, finding, settling) for finding in search.findings]
             completing = after.stage(COMPLETING)
             for i, finding in enumerate(findings):  # the first one's fresh cases are counted with the others
-                errors = Errors() if i else search.errors
+                errors = ErrorCounter() if i else search.errors
                 findings[i] = _surveyed(target, spec, finding, draw, regimes, seed, errors, completing)
             if diagnose:
                 findings = with_recognition(findings, target, spec, after.stage(RECOGNISING))
@@ -250,7 +250,7 @@ def complete_finding(
     draw: functools.partial[st.SearchStrategy[Case]],
     regimes: Sequence[str],
     seed: int,
-    errors: Errors | None = None,
+    errors: ErrorCounter | None = None,
 ) -> Finding:
     """Return a finding with its verdict settled, the regimes that it fails in, and the lines that reproduce it.
 
@@ -281,7 +281,7 @@ def _surveyed(
     draw: functools.partial[st.SearchStrategy[Case]],
     regimes: Sequence[str],
     seed: int,
-    errors: Errors | None,
+    errors: ErrorCounter | None,
     budget: Budget,
 ) -> Finding:
     """A finding with the regimes that it fails in, tried on fresh cases, and the lines that reproduce it."""

@@ -9,12 +9,14 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from verify.case.case import PRACTICAL
-from verify.checks.finding import Example, Finding, wrap_columns
-from verify.checks.html.page import page, part
+from verify.checks.columns import wrap_columns
+from verify.checks.finding import Example, Finding
+from verify.checks.html.page import html_page, html_part
 from verify.diagnosis.mistakes import formulas
-from verify.oracle import plots
-from verify.oracle.errors import ErrorHistogram
-from verify.oracle.precision import ShownPrecision, UnderRandomRounding, precision_lines
+from verify.oracle import error_plots
+from verify.oracle.error_histogram import ErrorHistogram
+from verify.oracle.precision import ShownPrecision, precision_lines
+from verify.oracle.random_rounding_summary import RandomRoundingSummary
 from verify.reference.judge import VERDICTS
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ class Report:
     precision: dict[str, dict[str, ShownPrecision]] = field(default_factory=dict)
     errors: tuple[ErrorHistogram, ...] = field(default=(), repr=False)
     nearest: Example | None = field(default=None, repr=False)
-    random_rounding: UnderRandomRounding | None = None
+    random_rounding: RandomRoundingSummary | None = None
     left: tuple[str, ...] = ()
 
     @property
@@ -168,7 +170,7 @@ class Report:
         ModuleNotFoundError
             Where Jinja2 is not installed: ``pip install 'mlp-ref[report]'``.
         """
-        return page(self.with_entries(), str(self), self._mistakes())
+        return html_page(self.with_entries(), str(self), self._mistakes())
 
     def plot(self, ax: Axes | None = None, unit: str = "bound") -> Figure:
         """Draw how large the errors of all cases' entries were, and return the matplotlib figure.
@@ -180,11 +182,11 @@ class Report:
         unit
             ``bound``: each error in units of its bound. ``u``: of u times the largest entry of its tensor.
         """
-        return plots.errors(self.errors, ax, unit)
+        return error_plots.plot_errors(self.errors, ax, unit)
 
     def _repr_html_(self) -> str | None:
         """The report for a notebook; None, so that it shows text, where Jinja2 is not installed."""
-        return part("report", report=self.with_entries(), text=str(self), mistakes=self._mistakes())
+        return html_part("report", report=self.with_entries(), text=str(self), mistakes=self._mistakes())
 
     def _repr_pretty_(self, printer: Any, _: bool) -> None:
         """The text for a notebook that shows no HTML, and for IPython."""

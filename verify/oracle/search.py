@@ -14,13 +14,14 @@ from hypothesis.database import ExampleDatabase
 
 from verify.case.case import LAYOUTS, PRACTICAL, REGIMES, Case
 from verify.case.layers.case import LayerCase
-from verify.case.run import drawn_cases, run_cases
+from verify.case.runner import drawn_cases, run_cases
 from verify.checks.finding import Finding, as_finding
 from verify.checks.table import FOLLOW_UPS
 from verify.evaluate.budget import Budget
-from verify.oracle.alarm import TimeUp, alarm
-from verify.oracle.errors import Errors
-from verify.oracle.precision import Beside, Precision
+from verify.oracle.error_histogram import ErrorCounter
+from verify.oracle.precision import Precision
+from verify.oracle.random_rounding_summary import RandomRoundingCounter
+from verify.oracle.time_alarm import TimeUp, alarm
 from verify.reference.judge import Judgement
 from verify.reference.tensors import Tensor
 from verify.subject.call import Failed, NotCalled
@@ -63,7 +64,7 @@ class Search(Generic[C]):
         cases: int,
         progress: Progress | None = None,
         follow_ups: Sequence[str] = FOLLOW_UPS,
-        errors: Errors | None = None,
+        errors: ErrorCounter | None = None,
         tensors: Sequence[Tensor] | None = None,
         budget: Budget | None = None,
     ) -> None:
@@ -77,8 +78,8 @@ class Search(Generic[C]):
         self.inconclusive: Counter[str] = Counter()
         self.closest: dict[str, float] = {}
         self.precision = Precision()
-        self.banded = Beside()
-        self.errors = Errors() if errors is None else errors
+        self.banded = RandomRoundingCounter()
+        self.errors = ErrorCounter() if errors is None else errors
         self.nearest: tuple[C, Judgement] | None = None
         self.largest: tuple[C, Judgement] | None = None
         self.seen: list[C] = []

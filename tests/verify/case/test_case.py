@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mlp_ref.params import Layer
 from verify.case.case import DTYPES, LABELS, REGIMES, SUITED, Case, labels_of_case
 from verify.case.cases import case_chooser, cases, suitable_regimes
-from verify.case.run import drawn_cases
+from verify.case.runner import drawn_cases
 from verify.reference.spec import Spec
 
 

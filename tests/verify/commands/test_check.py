@@ -12,7 +12,7 @@ import pytest
 
 import verify
 from verify.__main__ import main
-from verify.checks.html.page import environment
+from verify.checks.html.page import page_templates
 
 NET = """
 import numpy as np
@@ -334,9 +334,9 @@ def test_a_place_for_html_that_cannot_be_written_is_refused_before_the_work(run,
     assert (status, out) == (2, "")
     assert "--html nowhere/report.html: not a file in a directory that exists" in err
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    environment.cache_clear()
+    page_templates.cache_clear()
     status, out, err = run("net.py:gradient", "--html", "report.html")
-    environment.cache_clear()
+    page_templates.cache_clear()
     assert (status, out) == (2, "")
     assert "--html: HTML needs Jinja2: install it with pip install 'mlp-ref[report]'" in err
 

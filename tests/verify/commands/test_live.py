@@ -4,11 +4,11 @@ import io
 
 from verify.commands import live
 from verify.oracle.sweep.standing import Standing
-from verify.oracle.sweep.totals import Verdicts
+from verify.oracle.sweep.totals import VerdictTotals
 
-BEGUN = Standing(1000, {"ordinary": Verdicts(300, 0, 0)}, 0, 2)
-LATER = Standing(1000, {"ordinary": Verdicts(398, 0, 2), "tiny": Verdicts(90, 10, 0)}, 200, 2)
-DONE = Standing(1000, {"ordinary": Verdicts(498, 0, 2), "tiny": Verdicts(490, 10, 0)}, 700, None)
+BEGUN = Standing(1000, {"ordinary": VerdictTotals(300, 0, 0)}, 0, 2)
+LATER = Standing(1000, {"ordinary": VerdictTotals(398, 0, 2), "tiny": VerdictTotals(90, 10, 0)}, 200, 2)
+DONE = Standing(1000, {"ordinary": VerdictTotals(498, 0, 2), "tiny": VerdictTotals(490, 10, 0)}, 700, None)
 
 
 class Terminal(io.StringIO):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import verify
-from verify.case.run import drawn_cases
+from verify.case.runner import drawn_cases
 from verify.evaluate import xla
 from verify.evaluate.formats import NARROW
 from verify.reference.derivative import loss_function

@@ -6,15 +6,15 @@ import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from verify.checks.html import drawings, words
-from verify.checks.html.formulas import typeset
+from verify.checks.html import in_words, svg_charts, svg_maps, svg_network
+from verify.checks.html.mathml import formula_as_mathml
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 
 @functools.cache
-def environment() -> Environment:
+def page_templates() -> Environment:
     """Return the templates of the page, with everything that is put into them escaped.
 
     Raises
@@ -36,15 +36,18 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     templates.globals.update(
-        typeset=typeset,
-        **{name: getattr(drawings, name) for name in drawings.__all__},
-        **{name: getattr(words, name) for name in words.__all__},
+        formula_as_mathml=formula_as_mathml,
+        **{
+            name: getattr(module, name)
+            for module in (in_words, svg_charts, svg_maps, svg_network)
+            for name in module.__all__
+        },
     )
     return templates
 
 
-def page(report: Mapping[str, Any], text: str, mistakes: Mapping[str, Mapping[str, str]]) -> str:
-    """Return a page that stands alone.
+def html_page(report: Mapping[str, Any], text: str, mistakes: Mapping[str, Mapping[str, str]]) -> str:
+    """Return a report as an HTML page that stands alone.
 
     Parameters
     ----------
@@ -55,13 +58,13 @@ def page(report: Mapping[str, Any], text: str, mistakes: Mapping[str, Mapping[st
     mistakes
         For the names of mistakes in the findings, their fields ``family``, ``wrong``, ``right`` and ``story``.
     """
-    return environment().get_template("page.html").render(report=report, text=text, mistakes=mistakes)
+    return page_templates().get_template("page.html").render(report=report, text=text, mistakes=mistakes)
 
 
-def part(name: str, **data: Any) -> str | None:
-    """Return one of the templates ``report``, ``finding`` and ``diagnosis`` for a notebook; None without Jinja2."""
+def html_part(name: str, **data: Any) -> str | None:
+    """Return one part of the page for a notebook: ``report``, ``finding`` or ``diagnosis``; None without Jinja2."""
     try:
-        templates = environment()
+        templates = page_templates()
     except ModuleNotFoundError:
         return None
     return templates.get_template("part.html").render(part=f"{name}.html", **data)

@@ -275,7 +275,7 @@ def _others(chosen: list[Mistake], spec: Spec, args: argparse.Namespace) -> list
 def _small_cases(spec: Spec, seed: int) -> list[Case]:
     """Twenty small cases of the oracle's own distribution, without the extremes where any difference quotient fails."""
     from verify.case.cases import cases
-    from verify.case.run import drawn_cases
+    from verify.case.runner import drawn_cases
 
     regimes = [
         name for name in REGIMES if name not in ("saturated", "extreme_logits", "ties", "wide", "deep")

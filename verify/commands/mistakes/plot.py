@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from verify.checks.plots import OUTSIDE, WITHIN, figure_of, new_axes
+from verify.checks.figure_axes import OUTSIDE, WITHIN, figure_of_axes, new_axes
 from verify.diagnosis.mistakes import CATALOGUE
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def by_family(results: dict[str, Any]) -> Figure:
     axis.set_axisbelow(True)
     # Above the plot, where it covers no bar.
     axis.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.45, 1), ncols=3, fontsize=8)
-    return figure_of(axis)
+    return figure_of_axes(axis)
 
 
 def _others(axis: Any, others: list[dict[str, Any]], families: list[str]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from verify.case.case import LABELS, Case
 from verify.case.cases import cases as drawn_from
-from verify.case.run import run_cases
+from verify.case.runner import run_cases
 from verify.checks.random_rounding import RandomRounding, examine_with_random_rounding
 from verify.diagnosis.diagnose import explain
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient

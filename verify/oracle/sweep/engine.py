@@ -34,12 +34,12 @@ class _Work(Protocol):
 W = TypeVar("W", bound=_Work)
 
 
-class Deadly(Exception):
-    """The work kills every process that does it."""
+class DeadlyWork(Exception):
+    """The work that was given to an engine kills every process that does it."""
 
 
-class Broken(RuntimeError):
-    """The executor is broken, and cannot be made anew."""
+class EngineBroken(RuntimeError):
+    """The engine's executor is broken, and cannot be made anew."""
 
 
 class Engine(Generic[W]):
@@ -76,8 +76,8 @@ class Engine(Generic[W]):
     ) -> Iterator[tuple[W, Any]]:
         """Yield each piece of work with ``do(work, *arguments)``, in the order in which they finish.
 
-        Where every process that does a piece alone dies, ``tries(work)`` times, its result is an instance of `Deadly`.
-        ``alone`` does every piece alone.
+        Where every process that does a piece alone dies, ``tries(work)`` times, its result is an instance of
+        `DeadlyWork`. ``alone`` does every piece alone.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class Engine(Generic[W]):
             except (Exception, CancelledError) as error:
                 if not _is_death(error):
                     raise
-        return Deadly(str(work))
+        return DeadlyWork(str(work))
 
     def _submit(self, do: Callable[..., Any], *arguments: Any) -> Future[Any]:
         try:
@@ -132,7 +132,7 @@ class Engine(Generic[W]):
 
     def _made(self) -> Executor:
         if self._make is None:
-            raise Broken(
+            raise EngineBroken(
                 "the executor is broken: a worker died. Give a function that makes it (executor=lambda: ...), and "
                 "it is made anew; what was done is in the ledger"
             )

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from verify.oracle.sweep.plan import Plan, Shard
+
 FILE = "ledger.sqlite"
 
 SPLIT = "split"
@@ -112,3 +114,18 @@ class Ledger:
 
     def __exit__(self, *_: Iterable[Any]) -> None:
         self.close()
+
+
+def ledger_results(plan: Plan, book: Ledger) -> Iterator[tuple[Shard, Any]]:
+    """Yield each shard of a plan whose result a ledger has, with it; of one that was split, those of its parts."""
+    for shard in plan.shards:
+        yield from _results_of_shard(shard, plan, book)
+
+
+def _results_of_shard(shard: Shard, plan: Plan, book: Ledger) -> Iterator[tuple[Shard, Any]]:
+    result = book.get(shard.name(plan.environment))
+    if result == SPLIT:
+        for half in shard.halves():
+            yield from _results_of_shard(half, plan, book)
+    elif result is not None:
+        yield shard, result

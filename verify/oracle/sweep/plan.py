@@ -8,18 +8,15 @@ once.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import platform
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
+from verify.oracle.sweep.digest import digest_of_package
 from verify.reference.spec import Spec
-from verify.subject.program import Program
 
 SHARD = 500
 """Cases of a shard, where nothing else is asked: some two seconds of work, so that the ledger costs little and a
@@ -136,12 +133,12 @@ class Plan:
         return cls(**{**data, "jobs": tuple(jobs), "checks": tuple(data["checks"])})
 
 
-def fixed(options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+def plan_options(options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     """Return the options of a plan that are given, as pairs in the order of their names."""
     return tuple(sorted((name, value) for name, value in options.items() if value is not None))
 
 
-def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
+def plan_differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
     """Return what differs between the environments of two plans, in words."""
     return [
         f"{name} is {here.get(name)!s:.12} here, {value!s:.12} there"
@@ -156,45 +153,6 @@ def plan_environment() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in packages},
-        "mlp_ref": _digest_of_package("mlp_ref"),
-        "verify": _digest_of_package("verify"),
+        "mlp_ref": digest_of_package("mlp_ref"),
+        "verify": digest_of_package("verify"),
     }
-
-
-def digest_of(where: str) -> str:
-    """Return a digest of the bytes of a target: of its file, or of every Python file of its module's package.
-
-    Raises
-    ------
-    FileNotFoundError
-        Where there is no such file or module.
-    """
-    source, _, _ = where.rpartition(":")
-    if source.endswith(".py"):
-        return hashlib.sha256(Path(source).read_bytes()).hexdigest()
-    return _digest_of_package(source.partition(".")[0])
-
-
-def digest_of_program(target: Any) -> str:
-    """Return a digest of the files that a program's command names, the program itself first; empty if it is none."""
-    program = getattr(target, "adapter", target)
-    if not isinstance(program, Program):
-        return ""
-    digest = hashlib.sha256()
-    for part in program.command:
-        file = Path(shutil.which(part) or part)
-        digest.update(part.encode() + b"\0" + (file.read_bytes() if file.is_file() else b""))
-    return digest.hexdigest()
-
-
-def _digest_of_package(name: str) -> str:
-    """Return a digest of every Python file of a package, or of a module that is one file."""
-    found = importlib.util.find_spec(name)
-    if found is None or found.origin is None:
-        raise FileNotFoundError(f"there is no module {name} whose file could be read")
-    origin = Path(found.origin)
-    files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(str(file.relative_to(origin.parent)).encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()

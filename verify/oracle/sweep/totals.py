@@ -12,7 +12,7 @@ from verify.oracle.sweep.plan import Shard
 from verify.subject.load import as_target, load
 
 
-class Verdicts(NamedTuple):
+class VerdictTotals(NamedTuple):
     """Totals of cases: verified, inconclusive and failing."""
 
     verified: int
@@ -20,8 +20,8 @@ class Verdicts(NamedTuple):
     failing: int
 
 
-class Kind:
-    """Failures of one kind: the first, and how many."""
+class FailureTotal:
+    """The total of the failures of one kind: the first, and how many."""
 
     def __init__(self, shard: Shard, failure: dict[str, Any]) -> None:
         fields = failure["first"]
@@ -46,7 +46,7 @@ class Totals:
         self.inconclusive: Counter[str] = Counter()
         self.failing: Counter[str] = Counter()
         self.closest: dict[str, float] = {}
-        self.kinds: dict[tuple[str, str], Kind] = {}
+        self.kinds: dict[tuple[str, str], FailureTotal] = {}
 
     def add(self, shard: Shard, result: dict[str, Any]) -> None:
         """Add what a shard showed; of each kind of failure, the first one that was added is kept."""
@@ -57,13 +57,13 @@ class Totals:
             self.closest[kind_of_tensor] = max(self.closest.get(kind_of_tensor, 0.0), ratio)
         for words, failure in result["failures"].items():
             check, verdict = words.split()
-            kind = self.kinds.setdefault((check, verdict), Kind(shard, failure))
+            kind = self.kinds.setdefault((check, verdict), FailureTotal(shard, failure))
             kind.cases += failure["cases"]
 
-    def verdicts(self) -> dict[str, Verdicts]:
+    def verdicts(self) -> dict[str, VerdictTotals]:
         """Return the verdicts of each regime that was judged."""
         return {
-            regime: Verdicts(
+            regime: VerdictTotals(
                 self.judged[regime] - self.inconclusive[regime] - self.failing[regime],
                 self.inconclusive[regime],
                 self.failing[regime],

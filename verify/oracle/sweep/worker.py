@@ -119,7 +119,7 @@ def simplest_finding(shard: Shard, choices: str, check: str, verdict: str) -> Fi
 
     from verify.case.case import REGIMES
     from verify.case.cases import cases
-    from verify.case.run import Beginning, run_cases
+    from verify.case.runner import RunnerBeginning, run_cases
     from verify.checks.examine import examine_case
     from verify.checks.finding import as_finding
     from verify.diagnosis.diagnose import with_diagnosis
@@ -141,7 +141,7 @@ def simplest_finding(shard: Shard, choices: str, check: str, verdict: str) -> Fi
                 raise
 
     options = dict(shard.options)
-    beginning = Beginning(bytes.fromhex(choices))
+    beginning = RunnerBeginning(bytes.fromhex(choices))
     with contextlib.suppress(Failed, ExceptionGroup):
         run_cases(cases(spec, **options), judge, cases=50, seed=shard.seed, simplify=True, database=beginning)
     if simplest is None:
@@ -154,7 +154,7 @@ def simplest_finding(shard: Shard, choices: str, check: str, verdict: str) -> Fi
 
 def _prepared(shard: Shard) -> tuple[Any, Any, list[bytes], Callable[[bytes], Case]]:
     """Return the target, its Spec, the bytes that choose the shard's cases, and what makes cases of them."""
-    from verify.oracle.sweep.plan import digest_of_program
+    from verify.oracle.sweep.digest import digest_of_program
     from verify.subject.load import as_target, load
 
     loaded = load(shard.job.where)
@@ -174,13 +174,14 @@ def _chooser(shard: Shard, spec: Any) -> CaseChooser:
 
 def _differences(job: Job, environment: dict[str, str]) -> str:
     """Say in what this process differs from the one that made the plan; empty where it does not."""
-    from verify.oracle.sweep import plan
+    from verify.oracle.sweep.digest import digest_of_target
+    from verify.oracle.sweep.plan import plan_differences
 
     try:
-        here = {**_environment(), "target": plan.digest_of(job.where)}
+        here = {**_environment(), "target": digest_of_target(job.where)}
     except OSError as error:
         return f"it is not there: {error.strerror or error}"
-    return "; ".join(plan.differences(here, {**environment, "target": job.code}))
+    return "; ".join(plan_differences(here, {**environment, "target": job.code}))
 
 
 _KNOWN: dict[str, str] = {}
@@ -189,9 +190,9 @@ _KNOWN: dict[str, str] = {}
 def _environment() -> dict[str, str]:
     """The environment of this process, found out once."""
     if not _KNOWN:
-        from verify.oracle.sweep import plan
+        from verify.oracle.sweep.plan import plan_environment
 
-        _KNOWN.update(plan.plan_environment())
+        _KNOWN.update(plan_environment())
     return _KNOWN
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from verify.case.layers.cases import layer_cases, refusal
 from verify.case.layers.values import REGIMES
-from verify.case.run import drawn_cases
+from verify.case.runner import drawn_cases
 from verify.reference.backward import Reference
 from verify.reference.layers import reference_in_table
 

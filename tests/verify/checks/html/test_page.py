@@ -173,13 +173,13 @@ def test_the_largest_report_is_small(reports):
 
 def test_without_jinja2_the_error_says_what_to_install(monkeypatch, reports):
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    page.environment.cache_clear()
+    page.page_templates.cache_clear()
     with pytest.raises(
         ModuleNotFoundError, match=r"HTML needs Jinja2: install it with pip install 'mlp-ref\[report\]'"
     ):
         reports["verified"].to_html()
     assert reports["verified"]._repr_html_() is None
-    page.environment.cache_clear()
+    page.page_templates.cache_clear()
 
 
 def test_a_part_for_a_notebook_brings_its_style_and_no_page(reports):

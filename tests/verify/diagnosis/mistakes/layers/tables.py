@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from verify.case.layers.cases import layer_cases
-from verify.case.run import drawn_cases
+from verify.case.runner import drawn_cases
 from verify.checks.layers import layer_program_inputs
 from verify.diagnosis.layer_mistake_program import layer_mistake_program
 from verify.evaluate.bounds import Arithmetic, evaluate_with_bounds

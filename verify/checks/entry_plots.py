@@ -7,58 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from verify.checks.entries import TensorEntries
-from verify.checks.html.words import ratio
+from verify.checks.figure_axes import OUTSIDE, WITHIN, figure_of_axes, new_axes, whole_number_ticks
+from verify.checks.html.in_words import ratio_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.ticker import Locator
-
-WITHIN, OUTSIDE = "#0072B2", "#D55E00"
-"""Colours that colour-blind readers tell apart; markers differ too."""
 
 _LEAST, _MOST = -8, 16
 """Decades of error over bound between which a map's colours change."""
 
 
-def new_axes(count: int = 1, size: tuple[float, float] = (4.4, 3.6)) -> Any:
-    """Axes side by side, in a figure that pyplot has let go of, so that a notebook shows it once.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        Where matplotlib is not installed.
-    """
-    try:
-        from matplotlib import pyplot
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "figures need matplotlib: install it with pip install 'mlp-ref[plot]'", name=error.name
-        ) from error
-    figure = pyplot.figure(figsize=(size[0] * count, size[1]), layout="constrained")
-    axes = figure.subplots(1, count, squeeze=False)[0]
-    pyplot.close(figure)
-    return axes
-
-
-def whole_numbers() -> Locator:
-    """Places of ticks at whole numbers alone."""
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(integer=True)
-
-
-def figure_of(axis: Axes) -> Figure:
-    """The whole figure that some axes belong to."""
-    return cast("Figure", axis.get_figure(root=True))
-
-
-def entries(tensors: Sequence[TensorEntries], ax: Axes | None = None, kind: str = "") -> Figure:
+def plot_entries(tensors: Sequence[TensorEntries], ax: Axes | None = None, kind: str = "") -> Figure:
     """Draw the tensor that is worst, a matrix before a vector: as ``map``, as ``scatter``, or both without axes.
 
     Parameters
@@ -86,7 +51,7 @@ def entries(tensors: Sequence[TensorEntries], ax: Axes | None = None, kind: str 
     axes = [ax] if ax is not None else list(new_axes(len(kinds)))
     for axis, drawn in zip(axes, kinds, strict=True):
         (_map if drawn == "map" else _scatter)(tensor, axis)
-    return figure_of(axes[0])
+    return figure_of_axes(axes[0])
 
 
 def _map(tensor: TensorEntries, ax: Axes) -> None:
@@ -102,11 +67,11 @@ def _map(tensor: TensorEntries, ax: Axes) -> None:
     ax.set_xlabel(f"column{columns}")
     ax.set_ylabel(f"row{rows}")
     for axis, length in zip((ax.yaxis, ax.xaxis), shades.shape, strict=True):
-        axis.set_major_locator(whole_numbers())
+        axis.set_major_locator(whole_number_ticks())
         if length == 1:
             axis.set_ticks([0])
     ax.set_title(f"{tensor.name}: {tensor.outside} of {tensor.size} outside", fontsize=10)
-    bar = figure_of(ax).colorbar(
+    bar = figure_of_axes(ax).colorbar(
         image, ax=ax, ticks=[_LEAST, _LEAST / 2, 0, _MOST / 2, _MOST], label="error ÷ bound"
     )
     bar.ax.set_yticklabels(["≤ 10⁻⁸", "10⁻⁴", "bound: 1", "10⁸", "≥ 10¹⁶"])
@@ -118,7 +83,7 @@ def _scatter(tensor: TensorEntries, ax: Axes) -> None:
     ax.plot(ends, ends, color="grey", ls="--", lw=1, label="equal")
     if tensor.factor is not None:
         fit = [tensor.factor * end for end in ends]
-        ax.plot(ends, fit, color=OUTSIDE, lw=1, alpha=0.7, label=f"slope {ratio(tensor.factor)}")
+        ax.plot(ends, fit, color=OUTSIDE, lw=1, alpha=0.7, label=f"slope {ratio_in_words(tensor.factor)}")
     for kept, marker, colour, name in ((True, "o", WITHIN, "within"), (False, "x", OUTSIDE, "outside")):
         some = [(e, g) for e, g, within in finite if within == kept]
         if some:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from verify.oracle.alarm import TimeUp, alarm
+from verify.oracle.time_alarm import TimeUp, alarm
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers")
 

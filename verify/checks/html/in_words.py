@@ -1,4 +1,4 @@
-"""Words and numbers as the page says them."""
+"""Verdicts, counts and numbers in words, as the page and the figures say them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = [
     "headline_in_words",
     "number_in_words",
     "place_in_words",
-    "power_of_ten",
-    "ratio",
+    "power_of_ten_in_words",
+    "ratio_in_words",
 ]
 
 _HEADLINES = {
@@ -89,12 +89,12 @@ def number_in_words(number: float, digits: int = 3) -> str:
     mantissa, _, exponent = text.partition("e")
     if not exponent:
         return text.replace("-", "−")
-    power = power_of_ten(int(exponent))
+    power = power_of_ten_in_words(int(exponent))
     sign = "−" if number < 0 else ""
     return sign + (power if mantissa.lstrip("-") == "1" else f"{mantissa.lstrip('-')} × {power}")
 
 
-def ratio(number: float) -> str:
+def ratio_in_words(number: float) -> str:
     """A number, as one over a whole number where it is that to a thousandth: 2, −1, 1/32."""
     over = 1 / number if number else math.inf
     if math.isfinite(over) and 1.5 < abs(over) < 1e6 and abs(over - round(over)) <= 1e-3 * abs(over):
@@ -102,8 +102,8 @@ def ratio(number: float) -> str:
     return number_in_words(number)
 
 
-def power_of_ten(exponent: int) -> str:
-    """10⁻⁶, and 1 for 10⁰."""
+def power_of_ten_in_words(exponent: int) -> str:
+    """A power of ten: 10⁻⁶, and 1 for 10⁰."""
     if exponent == 0:
         return "1"
     if exponent == 1:
@@ -117,7 +117,7 @@ def exact_in_words(number: float) -> str:
 
 
 def count_in_words(number: int) -> str:
-    """1,234."""
+    """A count with commas between its thousands: 1,234."""
     return f"{number:,}"
 
 

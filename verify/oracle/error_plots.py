@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from verify.checks.plots import OUTSIDE, WITHIN, figure_of, new_axes, whole_numbers
-from verify.oracle.errors import ErrorHistogram
+from verify.checks.figure_axes import OUTSIDE, WITHIN, figure_of_axes, new_axes, whole_number_ticks
+from verify.oracle.error_histogram import ErrorHistogram
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LABELS = {"bound": "error ÷ its bound", "u": "error ÷ (u × the largest entry of its tensor)"}
 
 
-def errors(histograms: Sequence[ErrorHistogram], ax: Axes | None = None, unit: str = "bound") -> Figure:
+def plot_errors(histograms: Sequence[ErrorHistogram], ax: Axes | None = None, unit: str = "bound") -> Figure:
     """Draw how large the errors of all cases were.
 
     Parameters
@@ -56,11 +56,11 @@ def errors(histograms: Sequence[ErrorHistogram], ax: Axes | None = None, unit: s
         ax.annotate("the bound", (0, 1), (3, -3), xycoords=("data", "axes fraction"),
                     textcoords="offset points", va="top", fontsize=9)  # fmt: skip
         ax.set_xlim(min(tens[first], -1), max(tens[last + 1], 1.5))
-    ax.xaxis.set_major_locator(whole_numbers())
+    ax.xaxis.set_major_locator(whole_number_ticks())
     ax.xaxis.set_major_formatter(lambda exponent, _: f"$10^{{{exponent:g}}}$")
     ax.set_xlabel(_LABELS[unit])
     exact = sum(histogram.exact.values())
     ax.set_ylabel("entries" + (f" ({exact:,} more without error)" if exact else ""))
     ax.grid(alpha=0.3, axis="y")
     ax.set_axisbelow(True)
-    return figure_of(ax)
+    return figure_of_axes(ax)

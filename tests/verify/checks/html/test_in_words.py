@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from verify.checks.html.words import (
+from verify.checks.html.in_words import (
     cases_in_words,
     certainty_in_words,
     count_in_words,
@@ -12,8 +12,8 @@ from verify.checks.html.words import (
     headline_in_words,
     number_in_words,
     place_in_words,
-    power_of_ten,
-    ratio,
+    power_of_ten_in_words,
+    ratio_in_words,
 )
 from verify.reference.judge import VERDICTS
 
@@ -46,7 +46,7 @@ def test_an_exact_number_reads_back_as_itself():
     ],
 )
 def test_a_ratio_is_one_over_a_whole_number_where_it_is_that(number, text):
-    assert ratio(number) == text
+    assert ratio_in_words(number) == text
 
 
 def report(verdict="verified", findings=(), interrupted=False, judged=(("ordinary", 5),), failed=None):
@@ -79,7 +79,7 @@ def test_cases_of_practical_size_are_counted_apart():
 
 
 def test_other_words():
-    assert [power_of_ten(n) for n in (-12, 0, 1, 3)] == ["10⁻¹²", "1", "10", "10³"]
+    assert [power_of_ten_in_words(n) for n in (-12, 0, 1, 3)] == ["10⁻¹²", "1", "10", "10³"]
     assert count_in_words(1234567) == "1,234,567"
     assert place_in_words((1, 2)) == "[1, 2]"
     assert place_in_words(()) == ""

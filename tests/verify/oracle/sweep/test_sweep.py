@@ -254,7 +254,7 @@ def test_what_cannot_be_used_is_refused(tmp_path, gradient, options, message):
 
 
 def test_a_function_of_a_module_is_loaded_by_its_name(tmp_path):
-    from verify.oracle.sweep.run import _named
+    from verify.oracle.sweep.sweep import _named
 
     assert _named(verify.examine) == "verify.oracle.check:examine"
     assert _named("net.py:gradient") == f"{Path('net.py').resolve()}:gradient"
@@ -263,7 +263,7 @@ def test_a_function_of_a_module_is_loaded_by_its_name(tmp_path):
 def test_a_shard_is_named_by_what_it_computes():
     here = plan_environment()
     job = planning.Job("m:f", "digest", verify.Spec())
-    options = planning.fixed({"dtypes": ("float64",), "labels": None})
+    options = planning.plan_options({"dtypes": ("float64",), "labels": None})
     plan = planning.Plan("f", ((job, options),), 30, 0, ("gradient",), 20, here)
     first, second = plan.shards
     assert (len(first), len(second)) == (20, 10)

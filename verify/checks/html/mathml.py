@@ -23,7 +23,7 @@ _TIGHT = 3
 _AXES = {0: "rows", 1: "columns"}
 
 
-def typeset(formula: str) -> Markup:
+def formula_as_mathml(formula: str) -> Markup:
     """A formula as MathML, where it is one in Python's syntax; words after a comma stay words; else as code."""
     from markupsafe import Markup
 

@@ -10,7 +10,7 @@ pytest.importorskip("matplotlib", reason="figures need matplotlib")
 
 from matplotlib.figure import Figure
 
-from verify.checks import plots
+from verify.checks import entry_plots
 from verify.checks.entries import summarise_entries
 from verify.reference.judge import judge
 
@@ -23,7 +23,7 @@ def tensors(off=2.0):
 
 
 def test_a_map_and_a_scatter_of_the_worst_tensor():
-    figure = plots.entries(tensors())
+    figure = entry_plots.plot_entries(tensors())
     drawn, scattered, bar = figure.axes
     assert drawn.get_title() == "weight of layer 1: 1 of 6 outside"
     shades = drawn.images[0].get_array()
@@ -44,35 +44,33 @@ def test_a_map_and_a_scatter_of_the_worst_tensor():
 def test_a_factor_is_a_line_with_its_slope():
     truth = [(np.arange(6.0).reshape(2, 3), np.full((2, 3), 1e-3)), (np.ones(3), np.full(3, 1e-3))]
     halved = summarise_entries(judge(truth, [truth[0][0] / 2, np.ones(3)], "float64").entries)
-    line = plots.entries(halved, kind="scatter").axes[0].get_lines()[1]
+    line = entry_plots.plot_entries(halved, kind="scatter").axes[0].get_lines()[1]
     assert line.get_label() == "slope 1/2"
     assert line.get_xydata().tolist() == [[0.0, 0.0], [5.0, 2.5]]
 
 
 def test_axes_of_the_caller():
     first, second = Figure().subplots(1, 2)
-    assert plots.entries(tensors(), first) is first.figure
+    assert entry_plots.plot_entries(tensors(), first) is first.figure
     assert first.images
-    plots.entries(tensors(), second, "scatter")
+    entry_plots.plot_entries(tensors(), second, "scatter")
     assert second.get_lines()
 
 
 def test_numbers_that_are_not_finite_are_drawn_at_the_end_of_the_colours_and_not_scattered():
-    drawn, scattered, _ = plots.entries(tensors(np.nan)).axes
+    drawn, scattered, _ = entry_plots.plot_entries(tensors(np.nan)).axes
     assert drawn.images[0].get_array()[1, 2] == 16
     assert [line.get_label() for line in scattered.get_lines()] == ["equal", "within the bound"]
 
 
 def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(ValueError, match="nothing to draw: no entries of a gradient were compared"):
-        plots.entries(())
+        entry_plots.plot_entries(())
     with pytest.raises(ValueError, match="kind must be 'map' or 'scatter', got 'pie'"):
-        plots.entries(tensors(), kind="pie")
+        entry_plots.plot_entries(tensors(), kind="pie")
 
 
 def test_without_matplotlib_the_error_says_what_to_install():
-    program = (
-        "import sys; sys.modules['matplotlib'] = None; from verify.checks.plots import new_axes; new_axes()"
-    )
+    program = "import sys; sys.modules['matplotlib'] = None; from verify.checks.entry_plots import new_axes; new_axes()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert "figures need matplotlib: install it with pip install 'mlp-ref[plot]'" in done.stderr

@@ -75,7 +75,7 @@ def run_cases(
     run()
 
 
-class Beginning(ExampleDatabase):
+class RunnerBeginning(ExampleDatabase):
     """A database from which a search begins with one draw, so that this is simplified.
 
     Parameters

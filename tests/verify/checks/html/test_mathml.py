@@ -2,13 +2,13 @@
 
 import pytest
 
-from verify.checks.html.formulas import typeset
+from verify.checks.html.mathml import formula_as_mathml
 from verify.diagnosis.mistakes import CATALOGUE
 
 
 def plain(formula):
     """The MathML without what only structures it."""
-    text = str(typeset(formula))
+    text = str(formula_as_mathml(formula))
     for tag in ("mi", "mn", "mo", "mrow"):
         text = text.replace(f"<{tag}>", "").replace(f"</{tag}>", "")
     return text.removeprefix("<math>").removesuffix("</math>")
@@ -45,16 +45,16 @@ def test_a_formula_is_typeset(formula, expected):
 
 @pytest.mark.parametrize("words", ["y left as it was", "dz undivided", "f(x, a=1)", "x = max(x", ""])
 def test_what_is_no_formula_stays_as_it_is(words):
-    assert str(typeset(words)) == f"<code>{words}</code>"
+    assert str(formula_as_mathml(words)) == f"<code>{words}</code>"
 
 
 def test_nothing_in_a_formula_is_run():
-    assert "<script" not in str(typeset("<script>alert(1)</script>"))
-    assert "<script" not in str(typeset("x = 1, <script>alert(1)</script>"))
-    assert "<script" not in str(typeset("x = '<script>alert(1)</script>'"))
+    assert "<script" not in str(formula_as_mathml("<script>alert(1)</script>"))
+    assert "<script" not in str(formula_as_mathml("x = 1, <script>alert(1)</script>"))
+    assert "<script" not in str(formula_as_mathml("x = '<script>alert(1)</script>'"))
 
 
 def test_half_of_the_catalogue_is_formulas():
     formulas = {formula for mistake in CATALOGUE for formula in (mistake.wrong, mistake.right)}
-    typeset_ones = [formula for formula in formulas if str(typeset(formula)).startswith("<math")]
+    typeset_ones = [formula for formula in formulas if str(formula_as_mathml(formula)).startswith("<math")]
     assert len(typeset_ones) > len(formulas) / 2

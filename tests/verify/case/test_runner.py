@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.database import InMemoryExampleDatabase
 
-from verify.case.run import Beginning, drawn_cases, run_cases
+from verify.case.runner import RunnerBeginning, drawn_cases, run_cases
 
 
 def test_the_same_seed_draws_the_same_cases():
@@ -46,7 +46,7 @@ def test_each_kind_of_failure_is_simplified_apart():
 
 OBSERVED = """
 from verify.case.cases import cases
-from verify.case.run import run_cases
+from verify.case.runner import run_cases
 from verify.reference.spec import Spec
 run_cases(cases(Spec(), regimes=["ties"], dtypes=["float32"]), lambda case: None, cases=5, seed=0)
 """
@@ -87,7 +87,7 @@ def test_a_search_begins_with_a_draw_that_is_known_to_fail():
     known = bytes([200, 200, 200, 77, 99, 99, 99, 99, 99])
     run_cases(STRINGS, fails_at_77, cases=2, seed=0, simplify=True)
     with pytest.raises(ValueError, match=r"77|M") as raised:
-        run_cases(STRINGS, fails_at_77, cases=2, seed=0, simplify=True, database=Beginning(known))
+        run_cases(STRINGS, fails_at_77, cases=2, seed=0, simplify=True, database=RunnerBeginning(known))
     assert raised.value.args == (bytes([6, 0, 0, 77, 0, 0, 0, 0, 0]),)
 
 

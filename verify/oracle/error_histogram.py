@@ -50,8 +50,8 @@ class _Case(NamedTuple):
     entries: Entries
 
 
-class Errors:
-    """Counts the errors of case after case."""
+class ErrorCounter:
+    """Counts the errors of case after case, for their histogram."""
 
     def __init__(self) -> None:
         self._rows: dict[str, int] = {}

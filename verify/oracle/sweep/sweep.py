@@ -17,26 +17,18 @@ from verify.checks.table import FOLLOW_UPS
 from verify.oracle.report import Report
 from verify.oracle.search import Progress
 from verify.oracle.sweep import worker
-from verify.oracle.sweep.engine import Deadly, Engine
-from verify.oracle.sweep.ledger import SPLIT, Ledger
-from verify.oracle.sweep.plan import (
-    SHARD,
-    Job,
-    Plan,
-    Shard,
-    digest_of,
-    digest_of_program,
-    fixed,
-    plan_environment,
-)
-from verify.oracle.sweep.standing import Standing, Watch, results
-from verify.oracle.sweep.totals import Kind, Totals
+from verify.oracle.sweep.digest import digest_of_program, digest_of_target
+from verify.oracle.sweep.engine import DeadlyWork, Engine
+from verify.oracle.sweep.ledger import SPLIT, Ledger, ledger_results
+from verify.oracle.sweep.plan import SHARD, Job, Plan, Shard, plan_environment, plan_options
+from verify.oracle.sweep.standing import Standing, Watch
+from verify.oracle.sweep.totals import FailureTotal, Totals
 from verify.reference.judge import VERDICTS
 from verify.reference.spec import Spec
 from verify.subject.load import as_target, load
 
 
-class Refused(RuntimeError):
+class SweepRefused(RuntimeError):
     """A worker has another version of the target, or of what judges it, than the process that made the plan."""
 
 
@@ -172,7 +164,7 @@ def sweep_places(
         except KeyboardInterrupt:
             interrupted = True
         totals = Totals()
-        for judged, result in results(plan, book):
+        for judged, result in ledger_results(plan, book):
             totals.add(judged, result)
         for (check, verdict), kind in totals.kinds.items():
             if diagnose and not interrupted:
@@ -232,7 +224,7 @@ def _job(place: SweepPlace, options: dict[str, Any]) -> tuple[Job, tuple[tuple[s
         "layers": target.layers,
     }
     drawn_from(spec, **own)  # an unknown name is an error now, not in a worker
-    return Job(place.where, digest_of(place.where), spec, digest_of_program(loaded)), fixed(own)
+    return Job(place.where, digest_of_target(place.where), spec, digest_of_program(loaded)), plan_options(own)
 
 
 def _judge_all(plan: Plan, engine: Engine[Shard], book: Ledger, watch: Watch | None) -> None:
@@ -252,14 +244,14 @@ def _judge_all(plan: Plan, engine: Engine[Shard], book: Ledger, watch: Watch | N
         halves: list[Shard] = []
         judging = engine.run(todo, worker.judge_shard, plan.environment, tries=_tries, alone=alone)
         for shard, result in judging:
-            if isinstance(result, Deadly) and len(shard) > 1:
+            if isinstance(result, DeadlyWork) and len(shard) > 1:
                 book.put(shard.name(plan.environment), SPLIT)
                 halves += shard.halves()
                 continue
-            if isinstance(result, Deadly):
+            if isinstance(result, DeadlyWork):
                 result = worker.dead_case(shard)
             elif "refused" in result:
-                raise Refused(f"a worker refused {shard.job.where}: {result['refused']}")
+                raise SweepRefused(f"a worker refused {shard.job.where}: {result['refused']}")
             book.put(shard.name(plan.environment), result)
             totals.add(shard, result)
             fresh += len(shard)
@@ -288,7 +280,7 @@ def _unjudged(shards: Iterable[Shard], plan: Plan, book: Ledger, totals: Totals)
             totals.add(shard, result)
 
 
-def _finding(check: str, verdict: str, kind: Kind, engine: Engine[Shard]) -> Finding:
+def _finding(check: str, verdict: str, kind: FailureTotal, engine: Engine[Shard]) -> Finding:
     """The finding of a kind, simplified and diagnosed in a worker; as it was first seen where that kills the worker."""
     bare = kind.bare(check, verdict)
     if kind.detail == worker.DIED:
