@@ -1,4 +1,4 @@
-"""Sums that cannot round: of small multiples of 1/4."""
+"""Sums that cannot round: of small multiples of 1/4, or of one number and zeros."""
 
 import itertools
 
@@ -49,7 +49,14 @@ def test_only_what_cannot_round_is_without_error():
         assert not e.any()
         _, e = RULES[name](at("float32"), {}, (halves, EXACT), (thirds, EXACT))
         assert e.all()
-    _, e = RULES["reduce_sum"](at("float32"), {"axes": (0,)}, (halves, EXACT))
-    assert not e.any()
-    _, e = RULES["reduce_sum"](at("float32"), {"axes": (0,)}, (thirds, EXACT))
-    assert e > 0
+
+
+def test_a_sum_of_one_number_and_zeros_does_not_round():
+    one_hot = np.array([[0.0, 0.1, 0.0], [0.7, 0.0, 0.3], [0.0, 0.0, 0.0]])
+    total, e = RULES["reduce_sum"](at("float32"), {"axes": (1,)}, (one_hot, EXACT))
+    np.testing.assert_array_equal(total, one_hot.sum(axis=1))
+    np.testing.assert_array_equal(e > 0, [False, True, False])
+    _, e = RULES["reduce_sum"](at("float32"), {"axes": (1,)}, (one_hot, np.full((3, 3), 1e-9)))
+    assert (e > 0).all()
+    _, e = RULES["reduce_sum"](at("float32"), {"axes": (1,)}, (1e-38 * one_hot, EXACT))
+    np.testing.assert_array_equal(e > 0, [True, True, False])  # subnormal numbers may be flushed to 0
