@@ -115,7 +115,7 @@ class AdaptedNetwork:
                 wanted = reading_shapes(list(zip(weights, biases, strict=True)) if biases else weights)
                 raise ValueError(f"{error}; wanted are {wanted}, or the same in lists") from error
         self._require_kept(
-            network, given, "the call changed the {} of the network, which it was to differentiate"
+            network, given, "inputs", "the call changed the {} of the network, which it was to differentiate"
         )
         stored = self.described.gradients is not None and result is None
         gradient = self.reading.layers(*tensors)
@@ -144,7 +144,10 @@ class AdaptedNetwork:
             place.put(array.copy(), in_place)
         given = weights + biases
         self._require_kept(
-            network, given, "the {} was set, and is another when read: the network keeps it otherwise"
+            network,
+            given,
+            "parameters",
+            "the {} was set, and is another when read: the network keeps it otherwise",
         )
         return network, given
 
@@ -167,8 +170,8 @@ class AdaptedNetwork:
         ]
         return found[0], (found[1] if len(found) > 1 else [])
 
-    def _require_kept(self, network: Any, given: list[Array], detail: str) -> None:
-        """Fail where the network's parameters are not what was set, to the bit."""
+    def _require_kept(self, network: Any, given: list[Array], check: str, detail: str) -> None:
+        """Fail a check where the network's parameters are not what was set, to the bit."""
         count = len(given) if self.described.biases is None else len(given) // 2
         weights, biases = tensor_names(count)[::2], tensor_names(count)[1::2]
         names = weights if self.described.biases is None else weights + biases
@@ -183,7 +186,7 @@ class AdaptedNetwork:
                     f"the network keeps the {name} in {now.dtype}: {array.dtype} numbers were rounded as they were set "
                     f"(dtypes=('{now.dtype}',) judges {now.dtype} alone)",
                 )
-            raise Failed("inputs" if "changed" in detail else "parameters", "wrong", detail.format(name))
+            raise Failed(check, "wrong", detail.format(name))
 
     def _require_apart(self, network: Any, gradient: Gradient) -> None:
         names = tensor_names(len(gradient))
