@@ -260,7 +260,7 @@ def containment(arguments: argparse.Namespace) -> bool:
             cases += 1
             program, inputs = traced_derivative(spec, case.sizes), case.inputs()
             alone = bounds.Arithmetic.alone(case.dtype, case.sizes)
-            truth = balls.certified(program, inputs, case.sizes, case.dtype)
+            truth = balls.evaluate_certified(program, inputs, case.sizes, case.dtype)
             results = working.evaluate(program, inputs, alone)
             reference = Truth.of(spec, inputs, case.dtype)
             own = bounds.evaluate_with_bounds(program, inputs, alone)

@@ -199,7 +199,7 @@ class _Result:
 
     def certified(self, dtype: np.dtype[Any]) -> Any:
         """Return certified balls of it, narrow enough for results in ``dtype``."""
-        return balls.certified(self.program, self.inputs, self.sizes, dtype)[self.output]
+        return balls.evaluate_certified(self.program, self.inputs, self.sizes, dtype)[self.output]
 
     def narrow(self, dtype: np.dtype[Any], judgement: Judgement, budget: Budget) -> Any:
         """Return certified balls of it, narrow beside the error that was judged, within a budget."""
@@ -208,9 +208,11 @@ class _Result:
             room = float(np.finfo(dtype).eps) ** 0.5 * judgement.error
             return not room >= 0 or bool(1024 * balls.radius(made[self.output]).max(initial=0.0) <= room)
 
-        if balls.evaluation_seconds(self.sizes) > budget.left:
+        if balls.ball_evaluation_seconds(self.sizes) > budget.left:
             raise _OutOfTime
-        made = balls.certified(self.program, self.inputs, self.sizes, dtype, enough=enough, budget=budget)
+        made = balls.evaluate_certified(
+            self.program, self.inputs, self.sizes, dtype, enough=enough, budget=budget
+        )
         if not enough(made):
             raise _OutOfTime
         return made[self.output]

@@ -39,7 +39,7 @@ def cross_check(
             worst_xla_error(spec, case)
             ran["XLA"] += 1
     for case in by_balls:
-        if balls.evaluation_seconds(case.sizes) <= budget.left:
+        if balls.ball_evaluation_seconds(case.sizes) <= budget.left:
             worst_certified_error(spec, case)
             ran["certified balls"] += 1
     return ran
@@ -66,7 +66,9 @@ def worst_certified_error(spec: SpecLike, case: Case) -> float:
     """Compare the NumPy evaluator with certified balls; its worst error in units of the bound."""
     truth = Truth.of(spec, case.inputs(), case.dtype)
     worst = 0.0
-    certain = balls.certified(traced_derivative(spec, case.sizes), case.inputs(), case.sizes, case.dtype)
+    certain = balls.evaluate_certified(
+        traced_derivative(spec, case.sizes), case.inputs(), case.sizes, case.dtype
+    )
     for ball, (value, bound) in zip(certain, [truth.loss, *truth.tensors], strict=True):
         worst = max(worst, float(np.max(ratios(balls.distance(ball, value), bound), initial=0.0)))
     if not worst <= 1:

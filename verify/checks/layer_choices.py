@@ -1,4 +1,4 @@
-"""A gradient beside the other choices of a derivative, where numbers tie: see `verify.evaluate.choices`."""
+"""A gradient beside the other choices of a derivative, where numbers tie: see `verify.evaluate.tie_choices`."""
 
 from __future__ import annotations
 
@@ -9,22 +9,17 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from verify.evaluate import choices
+from verify.evaluate import tie_choices
 from verify.evaluate.array import Array
 from verify.evaluate.bounds.arithmetic import REFERENCE_ROUNDOFF, Pair
-from verify.evaluate.shares import solve_shares
-from verify.evaluate.ties import (
-    decide_ties,
-    tie_directions,
-    tie_outcomes_towards,
-    tied_operations,
-    undecided_ties,
-)
+from verify.evaluate.choice_shares import solve_choice_shares
+from verify.evaluate.decided_ties import decide_ties, undecided_ties
+from verify.evaluate.ties import Tie, tie_directions, tie_outcomes_towards, tied_operations, ties_of
 from verify.reference.backward import LayerTruth, Setting
 from verify.reference.judge import Judgement, judge, roots
 from verify.reference.tensors import Tensor
 
-TOO_MANY = f"more than {choices.MOST} choices at ties: not each was tried by itself"
+TOO_MANY = f"more than {tie_choices.MOST} choices at ties: not each was tried by itself"
 """What a judgement notes where no choice that was tried gives the gradient, and not all were."""
 
 NEARLY = "a choice at ties gives nearly this gradient, but not within its bound"
@@ -70,7 +65,7 @@ def judged_at_ties(
         found = judge(truth.gradient, gradient, dtype, names=names, reference=truth)
         if found.verdict != "wrong":
             return name, found, truth
-    ties = choices.ties_of(program, where)
+    ties = ties_of(program, where)
     search = _Search(setting, inputs, dtype, where, ties)
     near: tuple[str, Judgement, None] | None = None
     flat = np.concatenate([np.ravel(tensor).astype(float) for tensor in gradient])
@@ -83,7 +78,7 @@ def judged_at_ties(
             near = NEARLY, replace(found, verdict="inconclusive", note=NEARLY), None
     if near is not None:
         return near
-    if choices.count_choices(ties) > choices.MOST:
+    if tie_choices.count_choices(ties) > tie_choices.MOST:
         vague = judge(widest, gradient, dtype, names=names)
         return TOO_MANY, replace(vague, verdict="inconclusive", note=TOO_MANY), None
     return None
@@ -113,17 +108,17 @@ class _Search:
         inputs: list[Array],
         dtype: npt.DTypeLike,
         where: dict[int, Array],
-        ties: list[choices.Tie],
+        ties: list[Tie],
     ) -> None:
         self.setting, self.inputs, self.dtype, self.where, self.ties = setting, inputs, dtype, where, ties
 
-    def tried(self, gradient: Array) -> Iterator[choices.MeanChoice]:
+    def tried(self, gradient: Array) -> Iterator[tie_choices.MeanChoice]:
         """Choices that may give a gradient."""
-        yield from choices.choices_alike(self.ties)
-        if choices.count_choices(self.ties) <= choices.MOST:
-            yield from solve_shares(self.ties, self._evaluate, gradient)
+        yield from tie_choices.choices_alike(self.ties)
+        if tie_choices.count_choices(self.ties) <= tie_choices.MOST:
+            yield from solve_choice_shares(self.ties, self._evaluate, gradient)
 
-    def pairs(self, mean: choices.MeanChoice) -> tuple[list[Pair], LayerTruth | None]:
+    def pairs(self, mean: tie_choices.MeanChoice) -> tuple[list[Pair], LayerTruth | None]:
         """The gradient of a mean of choices with its bounds; of one choice also what knows of the exact gradient.
 
         A backward pass is linear in what comes back, and its bound convex in it: the bound of a mean is the mean of the
@@ -142,13 +137,13 @@ class _Search:
             pairs.append((value, bound))
         return pairs, None
 
-    def _truth(self, choice: choices.Choice, between: bool = False) -> LayerTruth:
+    def _truth(self, choice: tie_choices.Choice, between: bool = False) -> LayerTruth:
         program = self.setting.backward.program
         made = decide_ties(
-            program, self.where, choices.choice_outcomes(self.ties, choice, self.where), between
+            program, self.where, tie_choices.choice_outcomes(self.ties, choice, self.where), between
         )
         return self.setting.truth(self.inputs, self.dtype, made)
 
-    def _evaluate(self, choice: choices.Choice) -> tuple[Array, Array]:
+    def _evaluate(self, choice: tie_choices.Choice) -> tuple[Array, Array]:
         pairs = self._truth(choice).gradient
         return tuple(np.concatenate([np.ravel(p[i]) for p in pairs]) for i in (0, 1))  # type: ignore[return-value]

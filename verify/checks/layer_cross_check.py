@@ -66,7 +66,7 @@ def worst_certified_error(reference: Reference, case: LayerCase) -> float:
     setting = case.setting(reference)
     inputs = layer_program_inputs(setting, case.arrays(reference))
     truth = setting.truth(inputs, case.dtype)
-    certain = setting.chosen(balls.certified(setting.backward.program, inputs, {}, case.dtype))
+    certain = setting.chosen(balls.evaluate_certified(setting.backward.program, inputs, {}, case.dtype))
     worst = 0.0
     for ball, (value, bound) in zip(certain, [*truth.outputs, *truth.gradient], strict=True):
         worst = max(worst, float(np.max(ratios(balls.distance(ball, value), bound), initial=0.0)))
@@ -155,7 +155,7 @@ def _recomputed(
 
     def certified(dtype: np.dtype[Any]) -> Any:
         inputs = layer_program_inputs(setting, layer_arguments(target, reference, last))
-        certain = balls.certified(program or setting.backward.program, inputs, {}, dtype)
+        certain = balls.evaluate_certified(program or setting.backward.program, inputs, {}, dtype)
         return setting.chosen(certain)[i if check == "forward" else len(setting.outputs) + i]
 
     return again, certified

@@ -58,7 +58,7 @@ class RandomRounding:
         taken from.
         """
         samples = rounding.SAMPLES if entries <= _MANY else rounding.SAMPLES // 2
-        return rounding.reach(self.false_alarm / (self.cases * entries), samples), samples
+        return rounding.band_quantile(self.false_alarm / (self.cases * entries), samples), samples
 
     def asks(self, case: Case | LayerCase, judgement: Judgement) -> bool:
         """Tell whether a case is put beside its band.
@@ -126,7 +126,7 @@ def examine_with_random_rounding(
     Raises
     ------
     Failed
-        As `verify.checks.examine.examined`. Also ``wrong``, where an entry lies beyond its band and its error does
+        As `verify.checks.examine.examine_case`. Also ``wrong``, where an entry lies beyond its band and its error does
         not shrink at a higher precision; and ``inconclusive``, where it lies beyond and the code cannot be called at
         a higher precision.
     """

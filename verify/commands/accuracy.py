@@ -56,7 +56,7 @@ def errors_in_bounds(spec: Spec, case: Case, found: dict[str, Implementation]) -
     program, inputs = traced_derivative(spec, case.sizes), case.inputs()
     at = bounds.Arithmetic.alone(case.dtype, case.sizes)
     _, *pairs = bounds.evaluate_with_bounds(program, inputs, at)
-    _, *truth = balls.certified(program, inputs, case.sizes, case.dtype)
+    _, *truth = balls.evaluate_certified(program, inputs, case.sizes, case.dtype)
     worst = {}
     for name, gradient in found.items():
         results = tensors_of(gradient(*case.arrays()))
@@ -91,7 +91,7 @@ def delta_errors(spec: Spec, dtype: str, seed: int, found: dict[str, Implementat
     params, x, y = confident_row(dtype, seed)
     inputs = [np.asarray(array, dtype=np.float64) for array in (*tensors_of(params), x, y)]
     sizes = sizes_of_inputs(inputs)
-    truth = balls.certified(traced_derivative(spec, sizes), inputs, sizes, dtype)[-1]
+    truth = balls.evaluate_certified(traced_derivative(spec, sizes), inputs, sizes, dtype)[-1]
     info = np.finfo(np.dtype(dtype).type)
     magnitude = abs(balls.middle(truth))
     normal = magnitude >= float(info.tiny)

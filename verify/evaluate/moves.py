@@ -104,16 +104,16 @@ MOVES: dict[str, Move] = {
 }
 
 
-def left_matrices(parameters: Mapping[str, Any], a: Array) -> Array:
-    """The first operand of a dot_general as a stack of matrices, to be multiplied with @ by `right_matrices`."""
+def move_to_left_matrices(parameters: Mapping[str, Any], a: Array) -> Array:
+    """Move the first operand of a dot_general into a stack of matrices, to be multiplied with @ by the second."""
     (inner, _), (batch, _) = parameters["dimension_numbers"]
     if a.ndim == 2 and len(inner) == 1 and not batch:
         return a if inner[0] == 1 else a.T
     return _stacked(a, batch, (_outer(a, inner, batch), inner))
 
 
-def right_matrices(parameters: Mapping[str, Any], b: Array) -> Array:
-    """The second operand of a dot_general as a stack of matrices."""
+def move_to_right_matrices(parameters: Mapping[str, Any], b: Array) -> Array:
+    """Move the second operand of a dot_general into a stack of matrices."""
     (_, inner), (_, batch) = parameters["dimension_numbers"]
     if b.ndim == 2 and len(inner) == 1 and not batch:
         return b if inner[0] == 0 else b.T
@@ -133,8 +133,8 @@ def _stacked(array: Array, batch: Sequence[int], sides: tuple[Sequence[int], Seq
     return np.ascontiguousarray(matrices) if stack else matrices
 
 
-def restored(parameters: Mapping[str, Any], product: Array, a: Array, b: Array) -> Array:
-    """The product of these matrices in the shape that dot_general gives it."""
+def move_from_matrices(parameters: Mapping[str, Any], product: Array, a: Array, b: Array) -> Array:
+    """Move the product of these matrices into the shape that dot_general gives it."""
     (inner_a, inner_b), (batch_a, batch_b) = parameters["dimension_numbers"]
     if product.ndim == a.ndim == b.ndim == 2 and len(inner_a) == 1:
         return product

@@ -1,7 +1,7 @@
 """JAX's derivative as a flat list of primitive operations, and how a table of rules carries it out.
 
-`flattening` makes it of a jaxpr, `backward` of a JAX function. An evaluator is a table of rules, one an operation, that
-gives these primitives a meaning: floats with error bounds (`bounds`), or certified balls (`balls`).
+`flattening` makes it of a jaxpr, `backward_program` of a JAX function. An evaluator is a table of rules, one an
+operation, that gives these primitives a meaning: floats with error bounds (`bounds`), or certified balls (`balls`).
 """
 
 from __future__ import annotations
@@ -65,9 +65,10 @@ class Program:
     """A function and its derivative as operations on numbered slots.
 
     ``inputs`` are the slots of the arguments: weight, bias, weight, bias, ..., x, y for a network's loss, and
-    `verify.evaluate.backward.Backward` has the order for a function of any kind. ``outputs`` are those of the loss
-    (of ``values`` tensors, the function's own) and of the gradient's tensors in the order of the parameters;
-    ``constants`` are the slots that hold literals, ``differentiated`` those of the inputs that there is a gradient of.
+    `verify.evaluate.backward_program.BackwardProgram` has the order for a function of any kind. ``outputs`` are those
+    of the loss (of ``values`` tensors, the function's own) and of the gradient's tensors in the order of the
+    parameters; ``constants`` are the slots that hold literals, ``differentiated`` those of the inputs that there is a
+    gradient of.
     ``shifts_cancel`` says that what goes through ``stop_gradient`` is a shift on which, in exact arithmetic, the
     result does not depend: so it is in `verify.reference`, and so it need not be in a user's function.
     """

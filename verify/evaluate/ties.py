@@ -8,15 +8,15 @@ themselves. The numbers, and their bounds, are those of the inputs.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import flint
 import numpy as np
 
-from verify.evaluate import balls, bounds, moves, windows
+from verify.evaluate import balls, bounds, windows
 from verify.evaluate.array import Array
 from verify.evaluate.program import Operation, Program
 
@@ -27,7 +27,7 @@ _BITS, _STEP = 2048, -600
 
 
 def tie_directions(shapes: Sequence[tuple[int, ...]]) -> Iterator[tuple[str, list[Array]]]:
-    """From where ties are approached: what the choice is called, and a direction for each input."""
+    """The directions from which ties are approached: what the choice is called, and a direction for each input."""
     for name, sign in (("from below", -1), ("from above", 1)):
         yield name, [np.full(shape, sign) for shape in shapes]
     if len(shapes) > 1:  # one input against another
@@ -106,123 +106,6 @@ def _equal(operation: Operation, operands: Sequence[bounds.Pair]) -> Array:
     return np.asarray((a == b) & (ea == 0) & (eb == 0))
 
 
-def decide_ties(
-    program: Program, ties: Mapping[int, Array], outcomes: Mapping[int, Array], between: bool = False
-) -> Program:
-    """The program whose comparisons, where exact numbers tie, have the outcomes that are given.
-
-    Parameters
-    ----------
-    program
-        As for `verify.evaluate.bounds.evaluate_with_bounds`.
-    ties
-        Where they tie: `tied_operations`.
-    outcomes
-        For comparisons, by number, arrays of True, False, and None where nothing is decided: `tie_outcomes_towards`, or
-        `verify.evaluate.choices.choice_outcomes`.
-    between
-        Whether the bounds are for code that takes a slope between two: with one rounding more wherever a tie selects,
-        that of the product with that slope.
-    """
-    rewritten = _Rewritten(program)
-    tied_at = dict.fromkeys(range(program.slots), _NOWHERE)
-    for i, operation in enumerate(program.operations):
-        if i in ties:
-            tied_at[operation.results[0]] = ties[i]
-        elif between:
-            tied_at[operation.results[0]] = _moved_along(operation, [tied_at[k] for k in operation.operands])
-        if i in outcomes:
-            rewritten.decide(operation, ties[i], outcomes[i])
-        elif between and operation.name == "select_n" and tied_at[operation.operands[0]].any():
-            rewritten.follow(operation, "weighed", tied_at[operation.operands[0]])
-        elif between and operation.name == "add_to_windows" and tied_at[operation.operands[1]].any():
-            rewritten.share(operation, tied_at[operation.operands[1]])
-        else:
-            rewritten.operations.append(operation)
-    return rewritten.program
-
-
-_NOWHERE = np.zeros((), dtype=bool)
-_MOVES = ("broadcast_in_dim", "reshape", "squeeze", "expand_dims", "transpose")
-
-
-def _moved_along(operation: Operation, where: Sequence[Array]) -> Array:
-    """Return where an outcome depends on ties, from where its operands do."""
-    if operation.name in ("and", "or", "not"):
-        return np.asarray(functools.reduce(np.logical_or, where))
-    if operation.name in _MOVES and where[0].any():
-        return np.asarray(moves.MOVES[operation.name]({}, operation.parameters, where[0]))
-    return _NOWHERE
-
-
-def undecided_ties(program: Program, ties: Mapping[int, Array]) -> Program:
-    """The program whose comparisons are in doubt where exact numbers tie: its bounds hold every choice, and more."""
-    rewritten = _Rewritten(program)
-    for i, operation in enumerate(program.operations):
-        if i in ties:
-            rewritten.follow(operation, "either", ties[i])
-        else:
-            rewritten.operations.append(operation)
-    return rewritten.program
-
-
-class _Rewritten:
-    """A program that is being made of another: new operations, constants and slots."""
-
-    def __init__(self, program: Program) -> None:
-        self._program = program
-        self.operations: list[Operation] = []
-        self._constants, self._slots = list(program.constants), program.slots
-
-    def slot(self) -> int:
-        """A new slot."""
-        self._slots += 1
-        return self._slots - 1
-
-    def constant(self, value: Array) -> int:
-        """The slot of a new constant."""
-        slot = self.slot()
-        self._constants.append((slot, value))
-        return slot
-
-    def follow(self, operation: Operation, name: str, where: Array) -> None:
-        """An operation, and another one of its result and of where something holds."""
-        between = self.slot()
-        self.operations += [
-            operation._replace(results=(between,)),
-            operation._replace(name=name, operands=(between, self.constant(where))),
-        ]
-
-    def share(self, operation: Operation, where: Array) -> None:
-        """Add numbers to entries of windows, where each of the entries that tie may have a part of the number."""
-        source, chosen = operation.operands
-        product, tied = self.slot(), self.constant(np.asarray(where.any(axis=-1)))
-        weighed = operation._replace(name="weighed", operands=(source, tied), results=(product,))
-        self.operations += [weighed, operation._replace(operands=(product, chosen, self.constant(where)))]
-
-    def decide(self, comparison: Operation, tie: Array, outcome: Array) -> None:
-        """A comparison, but False where a tie is decided; or True where it is decided so."""
-        known = np.logical_and(tie, outcome != None)  # noqa: E711 - entry by entry
-        keep = self.constant(np.logical_not(known))
-        true = self.constant(np.asarray(known & outcome.astype(bool)))
-        compared, undecided = self.slot(), self.slot()
-        self.operations += [
-            comparison._replace(results=(compared,)),
-            comparison._replace(name="and", operands=(compared, keep), results=(undecided,)),
-            comparison._replace(name="or", operands=(undecided, true)),
-        ]
-
-    @property
-    def program(self) -> Program:
-        """The program that was made."""
-        return replace(
-            self._program,
-            operations=tuple(self.operations),
-            constants=tuple(self._constants),
-            slots=self._slots,
-        )
-
-
 def tie_outcomes_towards(
     program: Program, inputs: Sequence[Array], direction: Sequence[Array], ties: Iterable[int]
 ) -> dict[int, Array]:
@@ -242,3 +125,64 @@ def tie_outcomes_towards(
         ]
         outcomes = balls.evaluate_in_balls(probe, moved, {})
         return {i: np.asarray(outcome, dtype=object) for i, outcome in zip(ties, outcomes, strict=True)}
+
+
+class Tie(NamedTuple):
+    """One tie: a group of comparisons of the same equal numbers, which are decided together.
+
+    ``site`` tells which operation it belongs to. ``choices`` are what the numbers may be taken for, by name, the first
+    one being what the program itself does (`OWN`); each has the outcomes of comparisons: (operation, place, outcome).
+    """
+
+    site: Any
+    choices: tuple[tuple[str, tuple[tuple[int, int, bool], ...]], ...]
+
+
+_SIGNS = {"gt": (False, True), "ge": (False, True), "lt": (True, False), "le": (True, False)}
+
+
+_MIRRORED = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge", "eq": "eq", "ne": "ne"}
+
+
+def ties_of(program: Program, tied: Mapping[int, Array]) -> list[Tie]:
+    """The ties one by one, where comparisons tie as `tied_operations` says."""
+    numbers = {slot: float(value) for slot, value in program.constants if np.ndim(value) == 0}
+    pairs: dict[Any, dict[int, list[tuple[int, str]]]] = {}
+    found: list[Tie] = []
+    for i, where in tied.items():
+        operation = program.operations[i]
+        if operation.name in _SIGNS:
+            a, b = (numbers.get(slot, f"slot {slot}") for slot in operation.operands)
+            name = operation.name if str(a) <= str(b) else _MIRRORED[operation.name]
+            at_place = pairs.setdefault((min(str(a), str(b)), max(str(a), str(b)), where.shape), {})
+            for place in np.flatnonzero(where).tolist():
+                at_place.setdefault(place, []).append((i, name))
+        else:
+            found += _among(i, operation, where)
+    for site, places in pairs.items():
+        for place, comparisons in places.items():
+            sides = [
+                tuple((i, place, _SIGNS[name][greater]) for i, name in comparisons) for greater in (0, 1)
+            ]
+            found.append(
+                Tie(site, (("as the reference", ()), *zip(("from below", "from above"), sides, strict=True)))
+            )
+    return found
+
+
+def _among(i: int, operation: Operation, where: Array) -> list[Tie]:
+    """The ties of an operation that says which of several numbers is the largest: any one of the equal ones may be."""
+    axes = operation.parameters.get("axes", (where.ndim - 1,))
+    kept = [axis for axis in range(where.ndim) if axis not in axes]
+    places = np.moveaxis(np.arange(where.size).reshape(where.shape), kept, range(len(kept)))
+    found = []
+    for group in np.ndindex(*(where.shape[axis] for axis in kept)):
+        equal = [int(place) for place in np.ravel(places[group]) if where.flat[place]]
+        names = ("the first of equals", *["one of equals"] * (len(equal) - 2), "the last of equals")
+        choices = [
+            (name, tuple((i, place, place == chosen) for place in equal))
+            for name, chosen in zip(names, equal, strict=False)
+        ]
+        if equal:
+            found.append(Tie(i, (("as the reference", ()), *choices)))
+    return found

@@ -11,7 +11,7 @@ import numpy as np
 
 from mlp_ref.params import Layer
 from verify.evaluate.array import Array
-from verify.evaluate.backward import Backward
+from verify.evaluate.backward_program import BackwardProgram
 
 Loss = Callable[..., Any]
 
@@ -35,11 +35,13 @@ def evaluate_by_xla(loss: Loss, params: list[Layer], *rows: Array) -> tuple[Any,
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled_backward(backward: Backward) -> Any:
+def _compiled_backward(backward: BackwardProgram) -> Any:
     return jax.jit(backward.pullback)
 
 
-def evaluate_backward_by_xla(backward: Backward, arguments: Sequence[Any], cotangent: Any) -> list[Array]:
+def evaluate_backward_by_xla(
+    backward: BackwardProgram, arguments: Sequence[Any], cotangent: Any
+) -> list[Array]:
     """The outputs of a backward pass's program as XLA computes them, in the dtypes of the arrays given."""
     leaves = [*jax.tree.leaves(tuple(arguments)), *backward.cotangents(cotangent)]
     with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from verify.evaluate import balls
 from verify.evaluate.array import Array
-from verify.evaluate.backward import Backward, traced_backward
+from verify.evaluate.backward_program import BackwardProgram, traced_backward
 from verify.evaluate.bounds import Arithmetic, Pair, evaluate_with_bounds
 from verify.evaluate.program import Program
 from verify.reference.shapes import Shape, Tree, parse_shapes, shape_leaves
@@ -197,7 +197,7 @@ class Setting:
         taken = {name: value for name, value in self.options.items() if name in reference.options_taken}
         self.backward = self.traced(functools.partial(reference.function, **taken))
 
-    def traced(self, function: Callable[..., Any]) -> Backward:
+    def traced(self, function: Callable[..., Any]) -> BackwardProgram:
         """A function of the same inputs, traced with its vector-Jacobian product."""
         arguments = [
             jax.tree.map(

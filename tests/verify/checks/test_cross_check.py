@@ -42,7 +42,7 @@ def test_the_truth_lies_within_the_bound_in_every_regime(regime):
         assert 0 <= witness.worst_certified_error(spec, case) <= 1
         program, inputs = traced_derivative(spec, case.sizes), case.inputs()
         alone = Arithmetic.alone(case.dtype, case.sizes)
-        truth = balls.certified(program, inputs, case.sizes, case.dtype)
+        truth = balls.evaluate_certified(program, inputs, case.sizes, case.dtype)
         results = working.evaluate(program, inputs, alone)
         for ball, result, (_, bound) in zip(
             truth, results, bounds.evaluate_with_bounds(program, inputs, alone), strict=True

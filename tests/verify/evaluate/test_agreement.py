@@ -7,7 +7,7 @@ import pytest
 from jax import lax, nn
 
 from verify.evaluate import balls, bounds, rounding, xla
-from verify.evaluate.backward import traced_backward
+from verify.evaluate.backward_program import traced_backward
 from verify.evaluate.bounds.arithmetic import Arithmetic
 
 
@@ -231,7 +231,7 @@ def test_xla_and_certified_balls_lie_within_the_bounds(name, dtype):
     inputs = backward.inputs(arguments, cotangent)
     pairs = bounds.evaluate_with_bounds(backward.program, inputs, Arithmetic.judging(dtype, {}))
     results = xla.evaluate_backward_by_xla(backward, arguments, cotangent)
-    certain = balls.certified(backward.program, inputs, {}, dtype)
+    certain = balls.evaluate_certified(backward.program, inputs, {}, dtype)
     roundoff = float(np.finfo(dtype).eps) / 2
     for (value, bound), result, ball in zip(pairs, results, certain, strict=True):
         assert value.shape == bound.shape == result.shape == ball.shape
@@ -251,7 +251,7 @@ def test_xla_lies_within_the_band_of_random_rounding(name):
     cotangent = jax.tree.unflatten(backward.outputs, leaves)
     inputs = backward.inputs(arguments, cotangent)
     at = Arithmetic.judging("float32", {})
-    quantile = rounding.reach(1e-9)
+    quantile = rounding.band_quantile(1e-9)
     bands = rounding.evaluate_under_rounding(backward.program, inputs, at, quantile)
     results = xla.evaluate_backward_by_xla(backward, arguments, cotangent)[backward.program.values :]
     for (value, sigma), result in zip(bands, results, strict=True):

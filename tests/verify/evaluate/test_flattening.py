@@ -7,7 +7,7 @@ import pytest
 from jax import export
 
 from verify.evaluate import bounds, xla
-from verify.evaluate.backward import traced_backward
+from verify.evaluate.backward_program import traced_backward
 from verify.evaluate.bounds.arithmetic import Arithmetic
 from verify.evaluate.program import NoRule
 

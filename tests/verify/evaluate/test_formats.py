@@ -1,10 +1,25 @@
 """Formats of 16 bits beside NumPy's: their limits, and what counts as a number."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from verify.evaluate.bounds import Arithmetic
-from verify.evaluate.formats import NARROW, is_floating_format, is_numeric_format, limits, widened
+from verify.evaluate.formats import (
+    NARROW,
+    is_floating_format,
+    is_numeric_format,
+    limits,
+    round_to_nearest,
+    round_up,
+    widened,
+)
+
+DTYPES = pytest.mark.parametrize("dtype", ["float64", "float32"])
 
 
 @pytest.mark.parametrize(
@@ -57,3 +72,49 @@ def test_a_bound_is_infinite_where_a_narrow_format_may_overflow(dtype, fits, ove
     _, errors = at.rounded(np.array([fits, overflows]), np.zeros(2))
     assert np.isfinite(errors[0])
     assert errors[1] == np.inf
+
+
+@given(st.fractions(), st.integers(-1200, 1000))
+def test_the_nearest_float64_is_pythons(number, exponent):
+    number *= Fraction(2) ** exponent
+    try:
+        expected = float(number)
+    except OverflowError:
+        expected = math.inf if number > 0 else -math.inf
+    assert round_to_nearest(number, "float64") == expected
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False), st.fractions(0, 1))
+def test_the_nearest_float32_is_one_of_the_two_around(low, share):
+    low32 = np.float32(low)
+    high = float(np.nextafter(low32, np.float32(np.inf)))
+    if math.isinf(high):
+        return
+    number = Fraction(low) + share * (Fraction(high) - Fraction(low))
+    if share == Fraction(1, 2):
+        even = int(low32.view(np.int32)) % 2 == 0
+        assert round_to_nearest(number, "float32") == (low if even else high)
+    else:
+        assert round_to_nearest(number, "float32") == (low if share < Fraction(1, 2) else high)
+
+
+@DTYPES
+def test_beyond_the_largest_is_infinite_and_below_half_the_smallest_is_zero(dtype):
+    info = np.finfo(dtype)
+    largest, smallest = Fraction(float(info.max)), Fraction(float(info.smallest_subnormal))
+    assert round_to_nearest(largest, dtype) == float(info.max)
+    assert round_to_nearest(-2 * largest, dtype) == -math.inf
+    assert round_up(2 * largest, dtype, 13) == math.inf
+    assert round_to_nearest(smallest / 2, dtype) == 0
+    assert round_to_nearest(smallest * Fraction(51, 100), dtype) == float(smallest)
+    assert round_up(smallest / 1000, dtype, 13) == float(smallest)
+    assert round_to_nearest(Fraction(0), dtype) == round_up(Fraction(0), dtype, 13) == 0
+
+
+@DTYPES
+@pytest.mark.parametrize("bits", [13, 24])
+@given(number=st.fractions(min_value=Fraction(1, 10**30), max_value=10**30))
+def test_above_is_not_below_and_close(dtype, bits, number):
+    found = Fraction(round_up(number, dtype, bits))
+    assert number <= found <= number * (1 + Fraction(1, 2 ** (bits - 1)))
+    assert Fraction(float(np.dtype(dtype).type(round_up(number, dtype, bits)))) == found

@@ -90,9 +90,12 @@ def test_contractions_equal_jaxs(left, right, numbers):
     parameters = {"dimension_numbers": numbers}
     with jax.enable_x64(True):
         expected = np.asarray(jax.lax.dot_general(a, b, numbers))
-    matrix_a, matrix_b = moves.left_matrices(parameters, a), moves.right_matrices(parameters, b)
+    matrix_a, matrix_b = (
+        moves.move_to_left_matrices(parameters, a),
+        moves.move_to_right_matrices(parameters, b),
+    )
     assert matrix_a.shape[-1] == np.prod([left[i] for i in numbers[0][0]], dtype=int)
-    product = moves.restored(parameters, matrix_a @ matrix_b, a, b)
+    product = moves.move_from_matrices(parameters, matrix_a @ matrix_b, a, b)
     np.testing.assert_array_equal(product, expected, strict=True)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from verify.evaluate import bounds
-from verify.evaluate.backward import traced_backward
+from verify.evaluate.backward_program import traced_backward
 from verify.evaluate.bounds.arithmetic import Arithmetic
 
 X = np.array([[1.0, 3.0, 2.0], [5.0, 4.0, 6.0]])

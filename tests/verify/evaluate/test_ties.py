@@ -4,8 +4,9 @@ import pytest
 from jax import lax
 
 from verify.evaluate import bounds
-from verify.evaluate.backward import traced_backward
-from verify.evaluate.ties import decide_ties, tie_directions, tie_outcomes_towards, tied_operations
+from verify.evaluate.backward_program import traced_backward
+from verify.evaluate.decided_ties import decide_ties
+from verify.evaluate.ties import tie_directions, tie_outcomes_towards, tied_operations
 
 
 def choices(function, x, cotangent):

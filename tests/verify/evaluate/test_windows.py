@@ -6,8 +6,14 @@ import pytest
 from jax import lax
 
 from verify.evaluate import windows
+from verify.evaluate.convolution_as_product import (
+    convolution,
+    convolution_columns,
+    convolution_of_product,
+    convolution_terms,
+)
 
-from .bounds.test_windows import CONVOLUTIONS, WINDOWS, members, products
+from .bounds.test_window_rules import CONVOLUTIONS, WINDOWS, members, products
 
 
 def integers(shape, seed=0):
@@ -21,15 +27,15 @@ def test_a_convolution_is_jaxs(lhs, rhs, parameters):
     with jax.enable_x64(True):
         numbers = lax.ConvDimensionNumbers(*parameters["dimension_numbers"])
         expected = np.asarray(lax.conv_general_dilated(a, b, **given, dimension_numbers=numbers))
-    np.testing.assert_array_equal(windows.convolution({}, parameters, a, b), expected, strict=True)
+    np.testing.assert_array_equal(convolution({}, parameters, a, b), expected, strict=True)
 
 
 @pytest.mark.parametrize(("lhs", "rhs", "parameters"), CONVOLUTIONS)
 def test_how_many_products_each_place_sums(lhs, rhs, parameters):
-    terms = windows.window_terms({}, parameters, lhs, rhs)
-    columns = windows.window_kernels(parameters, np.zeros(rhs))
+    terms = convolution_terms({}, parameters, lhs, rhs)
+    columns = convolution_columns(parameters, np.zeros(rhs))
     spread = np.broadcast_to(terms, (len(columns), len(terms), columns.shape[2]))
-    found = windows.convolved({}, parameters, spread)
+    found = convolution_of_product({}, parameters, spread)
     for place, pairs in products(lhs, rhs, parameters).items():
         assert found[place] == len(pairs)
 
@@ -37,7 +43,10 @@ def test_how_many_products_each_place_sums(lhs, rhs, parameters):
 @pytest.mark.parametrize(("whole", "parameters"), WINDOWS)
 def test_the_entries_of_windows(whole, parameters):
     a = integers(whole)
-    rows, view = windows.window_entries({}, parameters, a, -99.0), windows.windows({}, parameters, a, -99.0)
+    rows, view = (
+        windows.window_entries({}, parameters, a, -99.0),
+        windows.reduced_windows({}, parameters, a, -99.0),
+    )
     assert windows.window_axes(view) == tuple(range(len(whole), 2 * len(whole)))
     for place, entries in members(whole, parameters).items():
         expected = [-99.0 if i is None else a[i] for i in entries]

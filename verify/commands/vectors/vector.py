@@ -10,9 +10,10 @@ import numpy as np
 
 from mlp_ref.params import Layer
 from verify.case.case import Case
-from verify.commands.vectors.rounding import bounds_around, round_certainly
+from verify.commands.vectors.answer_bounds import answer_bounds
 from verify.evaluate import balls
 from verify.evaluate.array import Array
+from verify.evaluate.balls.correct_rounding import correctly_rounded_tensors
 from verify.reference.derivative import traced_derivative
 from verify.reference.spec import Spec
 from verify.reference.truth import Truth, tensors_of
@@ -87,7 +88,7 @@ def vector(spec: Spec, case: Case, truth: Truth) -> Vector | None:
     expected = _expected(spec, case)
     if expected is None:
         return None
-    bound = [bounds_around(near, v, e) for near, (v, e) in zip(expected, truth.tensors, strict=True)]
+    bound = [answer_bounds(near, v, e) for near, (v, e) in zip(expected, truth.tensors, strict=True)]
     params, x, y, *_ = case.arrays()
     return Vector(
         spec,
@@ -108,7 +109,7 @@ def _joined(tensors: Sequence[Array]) -> Array:
 
 def _expected(spec: Spec, case: Case) -> list[Array] | None:
     program, inputs = traced_derivative(spec, case.sizes), case.inputs()
-    return round_certainly(
+    return correctly_rounded_tensors(
         lambda bits: balls.evaluate_at_precision(program, inputs, case.sizes, bits)[1:], case.dtype
     )
 

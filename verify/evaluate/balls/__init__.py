@@ -5,14 +5,7 @@ arithmetic, IEEE Transactions on Computers 66, 2017), from python-flint. The pre
 are far narrower than the rounding of the format that is judged.
 """
 
-from verify.evaluate.balls.evaluation import (
-    RULES,
-    certified,
-    evaluate_at_precision,
-    evaluate_in_balls,
-    evaluation_seconds,
-)
-from verify.evaluate.balls.numbers import (
+from verify.evaluate.balls.ball_arrays import (
     FIRST_PRECISION,
     LAST_PRECISION,
     distance,
@@ -20,16 +13,23 @@ from verify.evaluate.balls.numbers import (
     middle,
     radius,
 )
+from verify.evaluate.balls.evaluation import (
+    RULES,
+    ball_evaluation_seconds,
+    evaluate_at_precision,
+    evaluate_certified,
+    evaluate_in_balls,
+)
 
 __all__ = [
     "FIRST_PRECISION",
     "LAST_PRECISION",
     "RULES",
-    "certified",
+    "ball_evaluation_seconds",
     "distance",
     "evaluate_at_precision",
+    "evaluate_certified",
     "evaluate_in_balls",
-    "evaluation_seconds",
     "exact_balls",
     "middle",
     "radius",

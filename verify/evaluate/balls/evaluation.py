@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from verify.evaluate import moves
 from verify.evaluate.array import Array
-from verify.evaluate.balls import elementwise, indexing, ordering, windows
-from verify.evaluate.balls.numbers import (
+from verify.evaluate.balls import elementwise_rules, indexing_rules, ordering_rules, window_rules
+from verify.evaluate.balls.ball_arrays import (
     FIRST_PRECISION,
     LAST_PRECISION,
     Rule,
@@ -33,10 +33,10 @@ def _as_balls(move: moves.Move) -> Rule:
 
 
 RULES: dict[str, Rule] = {
-    **elementwise.RULES,
-    **ordering.RULES,
-    **windows.RULES,
-    **indexing.RULES,
+    **elementwise_rules.RULES,
+    **ordering_rules.RULES,
+    **window_rules.RULES,
+    **indexing_rules.RULES,
     **moves.MOVES,
     **{name: _as_balls(moves.MOVES[name]) for name in ("iota", "dim_as_value")},
 }
@@ -69,7 +69,7 @@ def evaluate_at_precision(program: Program, inputs: list[Array], sizes: Sizes, b
         return evaluate_in_balls(program, inputs, sizes)
 
 
-def certified(
+def evaluate_certified(
     program: Program,
     inputs: list[Array],
     sizes: Sizes,
@@ -112,7 +112,7 @@ _SECONDS_A_PRODUCT = 6e-7
 """What one product of two balls takes at the first precision, with its share of everything else."""
 
 
-def evaluation_seconds(sizes: Sizes) -> float:
+def ball_evaluation_seconds(sizes: Sizes) -> float:
     """About how long the first evaluation of a network's derivative takes: three products of matrices a layer."""
     widths = [sizes[f"n{i}"] for i in range(len(sizes) - 1)]
     return 3 * sizes["b"] * sum(a * b for a, b in itertools.pairwise(widths)) * _SECONDS_A_PRODUCT

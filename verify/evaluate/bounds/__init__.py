@@ -1,6 +1,7 @@
 """JAX's derivative in NumPy, every number with a bound on the rounding error that it can carry.
 
-One table of rules, by kind: `operations`, `functions`, `comparisons`, `ordering`, `windows`, `indexing`, and the moves;
+One table of rules, by kind: `operation_rules`, `function_rules`, `comparison_rules`, `ordering_rules`, `window_rules`,
+`indexing_rules`, and the moves;
 `evaluation` puts them together.
 """
 

@@ -20,7 +20,7 @@ result, judged by a float64 reference, gets its factor of two from here and not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,24 +120,8 @@ class Arithmetic:
 
 # --- the parts of a table of rules: a rule takes operands as pairs, and returns the pair of its result
 
-Rule = Callable[..., Pair]
-"""``rule(at, parameters, *operands)``: the pair of the result."""
 
-
-def entering(table: dict[str, Rule]) -> Callable[..., Callable[[Rule], Rule]]:
-    """A decorator that enters a rule into a table, under the names of its primitives."""
-
-    def rule(*names: str) -> Callable[[Rule], Rule]:
-        def enter(function: Rule) -> Rule:
-            table.update(dict.fromkeys(names, function))
-            return function
-
-        return enter
-
-    return rule
-
-
-def full(v: Array, e: Array) -> Array:
+def full_errors(v: Array, e: Array) -> Array:
     """The errors in the shape of the values."""
     return e if e.shape == v.shape else np.broadcast_to(e, v.shape)
 
@@ -151,7 +135,7 @@ def with_own_rounding(e: Array) -> Array:
     return e * (1 + 2.0**-30)
 
 
-def ends(v: Array, e: Array) -> tuple[Array, Array]:
+def interval_ends(v: Array, e: Array) -> tuple[Array, Array]:
     """Numbers below and above all of an interval: v itself where the error is 0, also where it is less than an ulp."""
     inexact = e != 0
     low, high = (

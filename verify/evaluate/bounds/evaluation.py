@@ -13,18 +13,25 @@ import numpy as np
 
 from verify.evaluate import moves
 from verify.evaluate.array import Array
-from verify.evaluate.bounds import comparisons, functions, indexing, operations, ordering, windows
+from verify.evaluate.bounds import (
+    comparison_rules,
+    function_rules,
+    indexing_rules,
+    operation_rules,
+    ordering_rules,
+    window_rules,
+)
 from verify.evaluate.bounds.arithmetic import (
     EXACT,
     LIBRARY_ULPS,
     REFERENCE_ROUNDOFF,
     Arithmetic,
     Pair,
-    Rule,
-    full,
+    full_errors,
     with_own_rounding,
 )
-from verify.evaluate.bounds.operations import truncate
+from verify.evaluate.bounds.operation_rules import truncate
+from verify.evaluate.bounds.rule_table import Rule
 from verify.evaluate.program import Program, require_rules, run_program
 
 __all__ = ["EXACT", "RULES", "Arithmetic", "Pair", "evaluate_literal", "evaluate_with_bounds"]
@@ -37,7 +44,7 @@ def _moved(move: moves.Move) -> Rule:
         v = move(at.sizes, parameters, *[v for v, _ in pairs])
         if all(e is EXACT for _, e in pairs):
             return v, EXACT
-        return v, move(at.sizes, parameters, *[full(v, e) for v, e in pairs])
+        return v, move(at.sizes, parameters, *[full_errors(v, e) for v, e in pairs])
 
     return moved
 
@@ -72,19 +79,19 @@ def _convert_element_type(at: Arithmetic, parameters: Mapping[str, Any], a: Pair
 
 
 RULES: dict[str, Rule] = {
-    **operations.RULES,
-    **functions.RULES,
-    **comparisons.RULES,
-    **ordering.RULES,
-    **windows.RULES,
-    **indexing.RULES,
+    **operation_rules.RULES,
+    **function_rules.RULES,
+    **comparison_rules.RULES,
+    **ordering_rules.RULES,
+    **window_rules.RULES,
+    **indexing_rules.RULES,
     **{name: _moved(move) for name, move in moves.MOVES.items()},
     "convert_element_type": _convert_element_type,
 }
 
 
 def _with_infinities(name: str) -> Rule:
-    rule = operations.RULES[name]
+    rule = operation_rules.RULES[name]
     commutes = name == "mul"
     of_zero = name in ("mul", "div")  # infinity times (over) a number that may be 0 is in doubt
 
@@ -162,7 +169,8 @@ def evaluate_with_bounds(program: Program, inputs: list[Array], at: Arithmetic) 
     Parameters
     ----------
     program
-        JAX's derivative: `verify.reference.derivative.traced_derivative`, `verify.evaluate.backward.traced_backward`.
+        JAX's derivative: `verify.reference.derivative.traced_derivative`, or
+        `verify.evaluate.backward_program.traced_backward`.
     inputs
         What the judged code was given, held in float64 without rounding, in the program's order: weight, bias, weight,
         bias, ..., x, y for a network. Integers are float64 here too, truths are bool.

@@ -15,7 +15,7 @@ chi-squared with K degrees of freedom, and independent of E. With its moment gen
 
     P(abs(E) > q S) <= 2 (1 + q**2 / K) ** (-K / 2),
 
-the tail of a Student's t in closed form, without any claim that E itself is normal. `reach` solves it for q.
+the tail of a Student's t in closed form, without any claim that E itself is normal. `band_quantile` solves it for q.
 
 A sum of n terms in an order that is not known: every partial sum, of any bracketing, is at most the larger of the
 positive and of the negative terms together, ``M = (sum abs(t) + abs(sum t)) / 2``. n - 1 additions and n products
@@ -30,31 +30,21 @@ from typing import Any
 
 import numpy as np
 
-from verify.evaluate import windows
 from verify.evaluate.array import Array
 from verify.evaluate.bounds import RULES, evaluate_literal
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair
 from verify.evaluate.bounds.evaluation import RULES_OF_SHIFTS, rules_of_evaluation
+from verify.evaluate.convolution_as_product import (
+    convolution_columns,
+    convolution_of_product,
+    convolution_terms,
+)
 from verify.evaluate.formats import limits
 from verify.evaluate.program import Operation, Program, require_rules
-from verify.evaluate.rounding.deviating import Deviating, Draws, Sampling
-from verify.evaluate.rounding.passing import PASSING
-
-SAMPLES = 128
-"""K: how many evaluations sigma is estimated from."""
-
-
-def reach(probability: float, samples: int = SAMPLES) -> float:
-    """The quantile q: an error exceeds q estimated standard deviations with at most this probability.
-
-    Raises
-    ------
-    ValueError
-        When the probability is not between 0 and 1.
-    """
-    if not 0 < probability < 1:
-        raise ValueError(f"probability must lie between 0 and 1; got {probability!r}")
-    return float(np.sqrt(samples * np.expm1(2 / samples * np.log(2 / probability))))
+from verify.evaluate.rounding.deviating import Deviating
+from verify.evaluate.rounding.passing_rules import PASSING
+from verify.evaluate.rounding.quantile import SAMPLES
+from verify.evaluate.rounding.sampling import SampleDraws, Sampling
 
 
 def evaluate_under_rounding(
@@ -70,7 +60,7 @@ def evaluate_under_rounding(
     Parameters
     ----------
     program
-        JAX's derivative: `verify.evaluate.program.traced`.
+        JAX's derivative: `verify.reference.derivative.traced_derivative`.
     inputs
         weight, bias, weight, bias, ..., x, y: what the judged code was given, held in float64 without rounding.
     at
@@ -100,7 +90,7 @@ def evaluate_under_rounding(
         sigmas: dict[int, Array] = {}
         own: dict[int, Array | None] = {}
         for part in _parts(samples, either, max(value.size for value, _ in carried.values())):
-            sampling = Sampling(at, len(part), quantile, Draws(part.start), _narrow(at.dtype), either)
+            sampling = Sampling(at, len(part), quantile, SampleDraws(part.start), _narrow(at.dtype), either)
             for slot, result in _results(program, carried, sampling):
                 spread = result.spread() * np.sqrt(len(part) / samples)
                 sigmas[slot] = np.hypot(sigmas[slot], spread) if part.start else spread
@@ -247,9 +237,9 @@ def _own(
         n = int(np.prod([pairs[0][0].shape[axis] for axis in inner]))
     elif name == "conv_general_dilated":
         (lhs, _), (rhs, _) = pairs
-        rows = windows.window_terms(at.sizes, parameters, lhs.shape, rhs.shape)
-        columns = windows.window_kernels(parameters, rhs)
-        n = windows.convolved(
+        rows = convolution_terms(at.sizes, parameters, lhs.shape, rhs.shape)
+        columns = convolution_columns(parameters, rhs)
+        n = convolution_of_product(
             at.sizes, parameters, np.broadcast_to(rows, (len(columns), len(rows), columns.shape[2]))
         )
         n = np.maximum(n, 1)

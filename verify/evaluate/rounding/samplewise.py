@@ -9,11 +9,12 @@ import numpy as np
 
 from verify.evaluate.array import Array
 from verify.evaluate.moves import Move
-from verify.evaluate.rounding.deviating import Deviating, Sampling
+from verify.evaluate.rounding.deviating import Deviating
+from verify.evaluate.rounding.sampling import Sampling
 from verify.evaluate.rounding.slopes import Passing, slope_of_jump
 
 
-def each_in_turn(function: Move) -> Passing:
+def samplewise_in_turn(function: Move) -> Passing:
     """A function that is linear in each operand: the sum of what it makes of the samples of each."""
 
     def passing(

@@ -9,16 +9,11 @@ import numpy as np
 
 from verify.evaluate.array import Array
 from verify.evaluate.bounds import EXACT, RULES
-from verify.evaluate.rounding.deviating import Deviating, Sampling
+from verify.evaluate.rounding.deviating import Deviating
+from verify.evaluate.rounding.sampling import Sampling, line_up_samples
 
 Passing = Callable[[Sampling, Mapping[str, Any], Array, list[Deviating]], Array | None]
 """``passing(sampling, parameters, result, operands)``: the samples of a result, None where it is exact."""
-
-
-def lined_up(samples: Array, ndim: int) -> Array:
-    """Samples of an operand with fewer axes than the result, so that they broadcast as its value does."""
-    lacking = ndim - (samples.ndim - 1)
-    return samples.reshape(len(samples), *[1] * lacking, *samples.shape[1:]) if lacking else samples
 
 
 def linear_slope(*partials: Callable[..., Any]) -> Passing:
@@ -32,7 +27,7 @@ def linear_slope(*partials: Callable[..., Any]) -> Passing:
             if samples is None:
                 continue
             factor = np.asarray(partial(result, *values), dtype=sampling.dtype)
-            term = lined_up(samples, result.ndim) * factor
+            term = line_up_samples(samples, result.ndim) * factor
             total = term if total is None else total + term
         return total
 

@@ -37,7 +37,7 @@ def right(params, x, y):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_expected_is_the_exact_gradient_correctly_rounded(case):
     found, _ = made(case)
-    certain = balls.certified(
+    certain = balls.evaluate_certified(
         traced_derivative(found.spec, case.sizes), case.inputs(), case.sizes, "float64"
     )[1:]
     u = np.finfo(case.dtype).eps / 2

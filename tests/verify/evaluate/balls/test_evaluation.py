@@ -19,7 +19,7 @@ from verify.reference.truth import sizes_of_inputs
 
 def certified(spec, inputs, dtype="float64"):
     sizes = sizes_of_inputs(inputs)
-    return balls.certified(traced_derivative(spec, sizes), inputs, sizes, dtype)
+    return balls.evaluate_certified(traced_derivative(spec, sizes), inputs, sizes, dtype)
 
 
 def test_a_tiny_network_equals_its_derivative_by_hand():
@@ -215,7 +215,9 @@ def test_sizes_are_balls_so_that_their_quotient_is_certified():
         return (x.shape[0] / (x.shape[1] * 1.0)) * jnp.sum(params[0][0]) + jnp.sum(0 * y)
 
     case = Case((3, 1), 2, labels="real")
-    _, dweight, _ = balls.certified(traced_derivative(loss, case.sizes), case.inputs(), case.sizes, "float64")
+    _, dweight, _ = balls.evaluate_certified(
+        traced_derivative(loss, case.sizes), case.inputs(), case.sizes, "float64"
+    )
     with flint.ctx.workprec(200):
         assert dweight[0, 0].contains(flint.arb(2) / 3) or dweight[0, 0] == 2 / 3
 
@@ -290,8 +292,8 @@ def thousand_apart():
 
 
 def test_a_budget_that_is_spent_leaves_the_first_balls():
-    first = balls.certified(*thousand_apart(), budget=Budget(0))
-    narrow = balls.certified(*thousand_apart())
+    first = balls.evaluate_certified(*thousand_apart(), budget=Budget(0))
+    narrow = balls.evaluate_certified(*thousand_apart())
     info = np.finfo("float64")
     assert not all(evaluation._narrow(tensor, info) for tensor in first)
     assert all(evaluation._narrow(tensor, info) for tensor in narrow)
@@ -301,15 +303,15 @@ def test_a_budget_that_is_spent_leaves_the_first_balls():
 
 def test_balls_of_which_less_is_asked_are_made_once():
     seen = []
-    balls.certified(*thousand_apart(), enough=lambda made: bool(seen.append(made) or True))
+    balls.evaluate_certified(*thousand_apart(), enough=lambda made: bool(seen.append(made) or True))
     assert len(seen) == 1
 
 
 def test_a_larger_network_is_expected_to_take_longer():
     small, large = Case((3, 4, 3), 5).sizes, Case((784, 300, 10), 64).sizes
-    assert 0 < balls.evaluation_seconds(small) < balls.evaluation_seconds(large)
-    assert balls.evaluation_seconds({"b": 2, "n0": 3, "n1": 5, "n2": 7}) == pytest.approx(
-        balls.evaluation_seconds({"b": 1, "n0": 3, "n1": 5}) * 2 * (15 + 35) / 15
+    assert 0 < balls.ball_evaluation_seconds(small) < balls.ball_evaluation_seconds(large)
+    assert balls.ball_evaluation_seconds({"b": 2, "n0": 3, "n1": 5, "n2": 7}) == pytest.approx(
+        balls.ball_evaluation_seconds({"b": 1, "n0": 3, "n1": 5}) * 2 * (15 + 35) / 15
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from verify.evaluate import bounds, moves
 from verify.evaluate.balls import exact_balls
-from verify.evaluate.bounds import evaluation, indexing, ordering, windows
+from verify.evaluate.bounds import evaluation, indexing_rules, ordering_rules, window_rules
 from verify.evaluate.bounds.arithmetic import EXACT, LIBRARY_ULPS, SIGMOID_ULPS, Arithmetic
 
 # A rule's own arithmetic may round 64 times; `bounds.evaluate_with_bounds` adds this slack once for the whole program.
@@ -77,9 +77,9 @@ WITH_TESTS_OF_THEIR_OWN = {
     *("integer_pow", "reduce_sum", "reduce_max", "reduce_min", "dot_general", "clamp", "select_n"),
     *("and", "or", "not", "is_finite", "convert_element_type", "reduce_or", "reduce_and"),
     *("pow", "floor", "ceil", "round", "rem", "cumsum", "either", "weighed"),
-    *ordering.RULES,
-    *windows.RULES,
-    *indexing.RULES,
+    *ordering_rules.RULES,
+    *window_rules.RULES,
+    *indexing_rules.RULES,
 }
 
 

@@ -10,10 +10,12 @@ import numpy as np
 
 from verify.case.layers.case import LayerCase
 from verify.checks.layers import layer_program_inputs
-from verify.commands.vectors.rounding import bounds_around, round_certainly
+from verify.commands.vectors.answer_bounds import answer_bounds
 from verify.evaluate import balls
 from verify.evaluate.array import Array
-from verify.evaluate.ties import decide_ties, tie_directions, tie_outcomes_towards, tied_operations
+from verify.evaluate.balls.correct_rounding import correctly_rounded_tensors
+from verify.evaluate.decided_ties import decide_ties
+from verify.evaluate.ties import tie_directions, tie_outcomes_towards, tied_operations
 from verify.reference.backward import LayerTruth, Reference
 from verify.reference.layers import reference_in_table
 
@@ -153,7 +155,7 @@ def _certain(truth: LayerTruth) -> list[Array] | None:
         tensors = balls.evaluate_at_precision(truth.program, truth.inputs, {}, bits)
         return truth.setting.chosen(tensors)[len(truth.outputs) :]
 
-    return round_certainly(at_precision, np.dtype(truth.dtype).name)
+    return correctly_rounded_tensors(at_precision, np.dtype(truth.dtype).name)
 
 
 def _made(
@@ -176,7 +178,7 @@ def _merged(answers: Sequence[tuple[LayerTruth, Sequence[Array]]]) -> tuple[Answ
     """The answers, those of the same values as one, with the larger of their bounds."""
     found: list[Answer] = []
     for truth, expected in answers:
-        bound = [bounds_around(near, *pair) for near, pair in zip(expected, truth.gradient, strict=True)]
+        bound = [answer_bounds(near, *pair) for near, pair in zip(expected, truth.gradient, strict=True)]
         for i, known in enumerate(found):
             if all(np.array_equal(a, b) for a, b in zip(known.expected, expected, strict=True)):
                 found[i] = Answer(known.expected, tuple(map(np.maximum, known.bound, bound)))

@@ -13,13 +13,20 @@ import numpy as np
 
 from verify.evaluate import windows
 from verify.evaluate.array import Array
-from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair, Rule, entering, full
-from verify.evaluate.bounds.operations import integral
-from verify.evaluate.bounds.ordering import may_be_largest
+from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair, full_errors
+from verify.evaluate.bounds.operation_rules import is_integral
+from verify.evaluate.bounds.ordering_rules import may_be_largest
+from verify.evaluate.bounds.rule_table import Rule, enter_rule
+from verify.evaluate.convolution_as_product import (
+    convolution_columns,
+    convolution_of_product,
+    convolution_rows,
+    convolution_terms,
+)
 from verify.evaluate.program import program_shape
 
 RULES: dict[str, Rule] = {}
-rule = entering(RULES)
+rule = enter_rule(RULES)
 
 
 @rule("conv_general_dilated")
@@ -30,24 +37,26 @@ def _convolution(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair
     bound for the sum itself, not for algorithms that compute other products (Winograd, FFT).
     """
     A, B = (
-        windows.window_rows(at.sizes, parameters, a[0], b[0].shape),
-        windows.window_kernels(parameters, b[0]),
+        convolution_rows(at.sizes, parameters, a[0], b[0].shape),
+        convolution_columns(parameters, b[0]),
     )
-    n = windows.window_terms(at.sizes, parameters, a[0].shape, b[0].shape)
+    n = convolution_terms(at.sizes, parameters, a[0].shape, b[0].shape)
     size_a, size_b = abs(A), abs(B)
     error: Array = np.zeros((), dtype=float)
     largest_a, largest_b = size_a, size_b
     if b[1] is not EXACT:
-        Eb = windows.window_kernels(parameters, full(*b))
+        Eb = convolution_columns(parameters, full_errors(*b))
         largest_b = size_b + Eb
         error = size_a @ Eb
     if a[1] is not EXACT:
-        Ea = windows.window_rows(at.sizes, parameters, full(*a), b[0].shape)
+        Ea = convolution_rows(at.sizes, parameters, full_errors(*a), b[0].shape)
         largest_a = size_a + Ea
         error = error + Ea @ largest_b
     error = error + (at.share(largest_a @ largest_b, n * at.u) + n * at.eta)
     value = A @ B
-    return windows.convolved(at.sizes, parameters, value), windows.convolved(at.sizes, parameters, error)
+    return convolution_of_product(at.sizes, parameters, value), convolution_of_product(
+        at.sizes, parameters, error
+    )
 
 
 @rule("reduce_window_sum")
@@ -55,12 +64,12 @@ def _window_sum(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     """[sum e], and (n - 1) u sum(|v| + e) for the n entries of a window that lie inside, as for reduce_sum."""
 
     def total(array: Array) -> Array:
-        view = windows.windows(at.sizes, parameters, array, 0)
+        view = windows.reduced_windows(at.sizes, parameters, array, 0)
         return np.asarray(view.sum(axis=windows.window_axes(view)))
 
     value = total(a[0])
-    error = np.zeros_like(value) if a[1] is EXACT else total(full(*a))
-    if integral(parameters):
+    error = np.zeros_like(value) if a[1] is EXACT else total(full_errors(*a))
+    if is_integral(parameters):
         return value, error
     additions = np.maximum(total(np.ones(a[0].shape)) - 1, 0)
     rounding = at.share(total(abs(a[0])) + error, additions * at.u) + additions * at.eta
@@ -70,11 +79,11 @@ def _window_sum(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
 def _window_extreme(sign: int) -> Rule:
     def extreme(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
         """Exact; no extreme moves more than the entry of its window that moves most."""
-        view = windows.windows(at.sizes, parameters, sign * a[0], -np.inf)
+        view = windows.reduced_windows(at.sizes, parameters, sign * a[0], -np.inf)
         value = sign * view.max(axis=windows.window_axes(view))
         if a[1] is EXACT:
             return value, EXACT
-        errors = windows.windows(at.sizes, parameters, full(*a), 0)
+        errors = windows.reduced_windows(at.sizes, parameters, full_errors(*a), 0)
         return value, errors.max(axis=windows.window_axes(errors))
 
     return extreme
@@ -91,7 +100,7 @@ def _largest_in_window(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -
     """
     sign = -1.0 if parameters["smallest"] else 1.0
     v = windows.window_entries(at.sizes, parameters, sign * a[0], -np.inf)
-    e = EXACT if a[1] is EXACT else windows.window_entries(at.sizes, parameters, full(*a), 0)
+    e = EXACT if a[1] is EXACT else windows.window_entries(at.sizes, parameters, full_errors(*a), 0)
     _, doubt = may_be_largest(v, e, (v.ndim - 1,))
     first = np.arange(v.shape[-1]) == v.argmax(axis=-1)[..., np.newaxis]
     return first, doubt
@@ -113,7 +122,7 @@ def _add_to_windows(
     def total(numbers: Array) -> Array:
         return np.bincount(where, np.ravel(numbers), count + 1)[:count].reshape(whole)
 
-    (v, e), (outcome, doubt) = ((part[..., np.newaxis] for part in (source[0], full(*source))), chosen)
+    (v, e), (outcome, doubt) = ((part[..., np.newaxis] for part in (source[0], full_errors(*source))), chosen)
     possible = outcome | doubt
     value = total(np.where(outcome, v, 0.0))
     error = total(np.where(possible, e + np.where(doubt, abs(v), 0.0), 0.0))

@@ -13,11 +13,12 @@ import numpy as np
 
 from verify.evaluate import indexing
 from verify.evaluate.array import Array
-from verify.evaluate.bounds.arithmetic import Arithmetic, Pair, Rule, entering, full
-from verify.evaluate.bounds.operations import integral
+from verify.evaluate.bounds.arithmetic import Arithmetic, Pair, full_errors
+from verify.evaluate.bounds.operation_rules import is_integral
+from verify.evaluate.bounds.rule_table import Rule, enter_rule
 
 RULES: dict[str, Rule] = {}
-rule = entering(RULES)
+rule = enter_rule(RULES)
 
 
 def _whole(a: Array) -> Array:
@@ -43,10 +44,10 @@ def _gather(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, indices: Pai
     """Exact; unknown where the index vector is in doubt."""
     whole = _whole(indices[0])
     v = indexing.gather_by_index(at.sizes, parameters, a[0], whole, _filling(parameters, a[0]))
-    e = indexing.gather_by_index(at.sizes, parameters, full(*a), whole, a[1].dtype.type(0))
+    e = indexing.gather_by_index(at.sizes, parameters, full_errors(*a), whole, a[1].dtype.type(0))
     if _certain(indices):
         return v, e
-    doubt = full(*indices).any(axis=-1).ravel()
+    doubt = full_errors(*indices).any(axis=-1).ravel()
     vectors = indexing.gather_places(at.sizes, parameters, a[0].shape, whole).vector
     return v, np.where(doubt[vectors], True if v.dtype == bool else np.inf, e)
 
@@ -56,7 +57,7 @@ def _scatter(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, indices: Pa
     """Exact; of several updates for one place the last is taken, which JAX does not promise."""
     v, e = (
         indexing.scatter_by_index(parameters, whole, _whole(indices[0]), part)
-        for whole, part in ((a[0], updates[0]), (full(*a).copy(), full(*updates)))
+        for whole, part in ((a[0], updates[0]), (full_errors(*a).copy(), full_errors(*updates)))
     )
     return (v, e) if _certain(indices) else _unknown((v, e))
 
@@ -70,12 +71,12 @@ def _scatter_add(
     def total(whole: Array, parts: Array) -> Array:
         return indexing.scatter_add_by_index(parameters, whole, _whole(indices[0]), parts)
 
-    v, e = total(a[0], updates[0]), total(full(*a), full(*updates))
+    v, e = total(a[0], updates[0]), total(full_errors(*a), full_errors(*updates))
     if not _certain(indices):
         return _unknown((v, e))
-    if integral(parameters):
+    if is_integral(parameters):
         return v, e
-    there = ((a[0] != 0) | (full(*a) != 0)).astype(float)
+    there = ((a[0] != 0) | (full_errors(*a) != 0)).astype(float)
     additions = np.maximum(total(there, np.ones(updates[0].shape)) - 1, 0)
     rounding = at.share(total(abs(a[0]), abs(updates[0])) + e, additions * at.u) + additions * at.eta
     return v, e + np.where(additions > 0, rounding, 0.0)
@@ -88,7 +89,10 @@ def _starts(indices: tuple[Pair, ...]) -> list[int]:
 @rule("dynamic_slice")
 def _dynamic_slice(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, *indices: Pair) -> Pair:
     """Exact; unknown where an index is in doubt."""
-    v, e = (indexing.dynamic_slice(at.sizes, parameters, part, _starts(indices)) for part in (a[0], full(*a)))
+    v, e = (
+        indexing.dynamic_slice(at.sizes, parameters, part, _starts(indices))
+        for part in (a[0], full_errors(*a))
+    )
     return (v, e) if _certain(*indices) else _unknown((v, e))
 
 
@@ -96,5 +100,5 @@ def _dynamic_slice(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, *indi
 def _dynamic_update_slice(at: Arithmetic, _: Any, a: Pair, update: Pair, *indices: Pair) -> Pair:
     """Exact; unknown where an index is in doubt."""
     v = indexing.dynamic_update_slice(a[0], update[0], _starts(indices))
-    e = indexing.dynamic_update_slice(full(*a), full(*update), _starts(indices))
+    e = indexing.dynamic_update_slice(full_errors(*a), full_errors(*update), _starts(indices))
     return (v, e) if _certain(*indices) else _unknown((v, e))

@@ -17,18 +17,17 @@ from verify.evaluate.bounds.arithmetic import (
     EXACT,
     Arithmetic,
     Pair,
-    Rule,
-    ends,
-    entering,
-    full,
+    full_errors,
+    interval_ends,
     with_own_rounding,
 )
+from verify.evaluate.bounds.rule_table import Rule, enter_rule
 
 RULES: dict[str, Rule] = {}
-rule = entering(RULES)
+rule = enter_rule(RULES)
 
 
-def integral(parameters: Mapping[str, Any]) -> bool:
+def is_integral(parameters: Mapping[str, Any]) -> bool:
     """Tell whether a result is an integer, such as an index: then nothing rounds."""
     dtype = parameters.get("out_dtype")
     return dtype is not None and dtype.kind in "iu"
@@ -47,7 +46,7 @@ def _sub(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pai
 def _sum_of_two(at: Arithmetic, parameters: Mapping[str, Any], v: Array, a: Pair, b: Pair) -> Pair:
     """One rounding, where `Arithmetic.sums_exactly` does not say that there is none."""
     e = a[1] + b[1]
-    if integral(parameters):
+    if is_integral(parameters):
         return v, e
     if not e.any() and at.sums_exactly(abs(a[0]) + abs(b[0]), a, b):
         return v, EXACT
@@ -64,7 +63,7 @@ def _mul(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pai
         e = abs(a[0]) * b[1]
     else:
         e = abs(a[0]) * b[1] + a[1] * (abs(b[0]) + b[1])
-    return (v, e) if integral(parameters) else at.rounded(v, e)
+    return (v, e) if is_integral(parameters) else at.rounded(v, e)
 
 
 @rule("weighed")
@@ -78,7 +77,7 @@ def _weighed(at: Arithmetic, _: Any, a: Pair, where: Pair) -> Pair:
 def _div(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:
     """[(ea + |q| eb) / (|b| - eb)], infinite if b may be 0: a'/b' - q = (a' - q b') / b', with q = a/b."""
     quotient = a[0] / b[0]
-    if integral(parameters):
+    if is_integral(parameters):
         return truncate(quotient, np.where((a[1] > 0) | (b[1] > 0), np.inf, 0.0))
     room = abs(b[0]) - with_own_rounding(b[1])
     error = np.where(room > 0, (a[1] + abs(quotient) * b[1]) / room, np.inf)
@@ -142,8 +141,8 @@ def _reduce_sum(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     axes = parameters["axes"]
     total = np.add.reduce(a[0], axes)
     n = a[0].size // max(total.size, 1)
-    error = np.add.reduce(full(*a), axes) if a[1].ndim else n * a[1]
-    if n == 1 or integral(parameters):
+    error = np.add.reduce(full_errors(*a), axes) if a[1].ndim else n * a[1]
+    if n == 1 or is_integral(parameters):
         return total, error
     largest = np.add.reduce(abs(a[0]), axes) + error
     rounding = at.share(largest, (n - 1) * at.u) + (n - 1) * at.eta
@@ -163,8 +162,8 @@ def _cumsum(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
         sums = np.cumsum(ordered, axis)
         return np.flip(sums, axis) if reverse else sums
 
-    total, error = cumulative(a[0]), cumulative(full(*a))
-    if integral(parameters):
+    total, error = cumulative(a[0]), cumulative(full_errors(*a))
+    if is_integral(parameters):
         return total, error
     additions = cumulative(np.ones_like(a[0])) - 1
     largest = at.share(cumulative(abs(a[0])) + error, at.u)
@@ -179,23 +178,25 @@ def _dot_general(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair
     Anal. Appl. 34 (2013). Both terms are gathered into two products of matrices. An underflow in a product leaves
     nothing to add, so that there are n underflows at most and not 2 n - 1.
     """
-    A, B = moves.left_matrices(parameters, a[0]), moves.right_matrices(parameters, b[0])
-    Eb = moves.right_matrices(parameters, full(*b)) if b[1].ndim else b[1]
+    A, B = moves.move_to_left_matrices(parameters, a[0]), moves.move_to_right_matrices(parameters, b[0])
+    Eb = moves.move_to_right_matrices(parameters, full_errors(*b)) if b[1].ndim else b[1]
     n = A.shape[-1]
     largest_b = abs(B) + Eb
     error = abs(A) @ (Eb + (n * at.u) * largest_b)
     if a[1].ndim or a[1]:
-        error += moves.left_matrices(parameters, full(*a)) @ ((1 + n * at.u) * largest_b)
+        error += moves.move_to_left_matrices(parameters, full_errors(*a)) @ ((1 + n * at.u) * largest_b)
     # The error holds n u of the largest partial sums: infinite where these overflow.
     if at.headroom != 1:
         error = at.share(error / (n * at.u), n * at.u)
     error += n * at.eta
-    return moves.restored(parameters, A @ B, a[0], b[0]), moves.restored(parameters, error, a[0], b[0])
+    return moves.move_from_matrices(parameters, A @ B, a[0], b[0]), moves.move_from_matrices(
+        parameters, error, a[0], b[0]
+    )
 
 
 def truncate(v: Array, e: Array) -> Pair:
     """An integer part, towards 0: off by what lies between the truncated ends."""
-    low, high = (np.trunc(end) for end in ends(v, e))
+    low, high = (np.trunc(end) for end in interval_ends(v, e))
     return np.trunc(v), np.where(low == high, 0.0, high - low)
 
 
@@ -225,13 +226,13 @@ def _clamp(at: Arithmetic, _: Any, low: Pair, a: Pair, high: Pair) -> Pair:  # e
 @rule("reduce_max")
 def _reduce_max(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     axes = parameters["axes"]
-    return a[0].max(axis=axes), _reduced_extreme_error(a[0], full(*a), axes)
+    return a[0].max(axis=axes), _reduced_extreme_error(a[0], full_errors(*a), axes)
 
 
 @rule("reduce_min")
 def _reduce_min(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     axes = parameters["axes"]
-    return a[0].min(axis=axes), _reduced_extreme_error(-a[0], full(*a), axes)
+    return a[0].min(axis=axes), _reduced_extreme_error(-a[0], full_errors(*a), axes)
 
 
 def _reduced_extreme_error(v: Array, e: Array, axes: tuple[int, ...]) -> Array:

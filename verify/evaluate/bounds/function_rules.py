@@ -19,14 +19,13 @@ from verify.evaluate.bounds.arithmetic import (
     SMALLEST,
     Arithmetic,
     Pair,
-    Rule,
-    ends,
-    entering,
+    interval_ends,
     with_own_rounding,
 )
+from verify.evaluate.bounds.rule_table import Rule, enter_rule
 
 RULES: dict[str, Rule] = {}
-rule = entering(RULES)
+rule = enter_rule(RULES)
 
 # Exponentials that underflow here are taken to be SMALLEST: a large ea may lift them from there.
 
@@ -40,7 +39,7 @@ def _exp(at: Arithmetic, _: Any, a: Pair) -> Pair:
     v = np.exp(a[0])
     error = np.maximum(v, SMALLEST) * np.expm1(a[1])
     if np.isinf(error).any():
-        largest = np.maximum(np.exp(ends(*a)[1]), SMALLEST)  # NaN where a is -inf, and ea infinite
+        largest = np.maximum(np.exp(interval_ends(*a)[1]), SMALLEST)  # NaN where a is -inf, and ea infinite
         error = np.where(np.isinf(error), np.fmin(largest, error), error)
     return at.rounded(v, error, LIBRARY_ULPS)
 
@@ -150,7 +149,7 @@ def _erfc(at: Arithmetic, _: Any, a: Pair) -> Pair:
 def _integer_near(nearest: Callable[[Array], Array]) -> Rule:
     def rounded(at: Arithmetic, _: Any, a: Pair) -> Pair:
         """Exact; off by the integers between those of the ends."""
-        low, high = (nearest(end) for end in ends(*a))
+        low, high = (nearest(end) for end in interval_ends(*a))
         return nearest(a[0]), np.where(low == high, 0.0, high - low)
 
     return rounded

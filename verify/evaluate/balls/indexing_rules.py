@@ -10,7 +10,7 @@ import numpy as np
 
 from verify.evaluate import indexing
 from verify.evaluate.array import Array
-from verify.evaluate.balls.numbers import Rule, Sizes, exact_balls, middle, radius
+from verify.evaluate.balls.ball_arrays import Rule, Sizes, exact_balls, middle, radius
 from verify.evaluate.program import program_shape
 
 

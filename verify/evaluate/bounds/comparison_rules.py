@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate.array import Array
-from verify.evaluate.bounds.arithmetic import Arithmetic, Pair, Rule, entering, full, with_own_rounding
+from verify.evaluate.bounds.arithmetic import Arithmetic, Pair, full_errors, with_own_rounding
+from verify.evaluate.bounds.rule_table import Rule, enter_rule
 from verify.evaluate.program import NoRule
 
 RULES: dict[str, Rule] = {}
-rule = entering(RULES)
+rule = enter_rule(RULES)
 
 
 def _comparison(outcome: Callable[[Array, Array], Array]) -> Rule:
@@ -67,14 +68,14 @@ def _either(at: Arithmetic, _: Any, a: Pair, where: Pair) -> Pair:
 @rule("reduce_or")
 def _reduce_or(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     """In doubt where one of them is, unless another is surely true."""
-    axes, doubt = parameters["axes"], full(*a)
+    axes, doubt = parameters["axes"], full_errors(*a)
     return a[0].any(axis=axes), doubt.any(axis=axes) & ~(a[0] & ~doubt).any(axis=axes)
 
 
 @rule("reduce_and")
 def _reduce_and(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     """In doubt where one of them is, unless another is surely false."""
-    axes, doubt = parameters["axes"], full(*a)
+    axes, doubt = parameters["axes"], full_errors(*a)
     return a[0].all(axis=axes), doubt.any(axis=axes) & (a[0] | doubt).all(axis=axes)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from verify.evaluate import moves
 from verify.evaluate.array import Array
-from verify.evaluate.balls.numbers import Rule, Sizes, exact_balls, for_each_ball
+from verify.evaluate.balls.ball_arrays import Rule, Sizes, exact_balls, for_each_ball
 
 # A comparison is True, False, or None where the balls overlap and it cannot be known.
 
@@ -121,8 +121,8 @@ def _integer_pow(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array
 
 
 def _dot_general(sizes: Sizes, parameters: Mapping[str, Any], a: Array, b: Array) -> Array:
-    product = moves.left_matrices(parameters, a) @ moves.right_matrices(parameters, b)
-    return moves.restored(parameters, product, a, b)
+    product = moves.move_to_left_matrices(parameters, a) @ moves.move_to_right_matrices(parameters, b)
+    return moves.move_from_matrices(parameters, product, a, b)
 
 
 def _cumsum(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array:

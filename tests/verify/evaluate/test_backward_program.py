@@ -7,7 +7,7 @@ import pytest
 from jax import export
 
 from verify.evaluate import balls, bounds, xla
-from verify.evaluate.backward import traced_backward
+from verify.evaluate.backward_program import traced_backward
 from verify.evaluate.bounds.arithmetic import Arithmetic
 
 RNG = np.random.default_rng(3)
@@ -50,7 +50,9 @@ def test_xla_and_certified_balls_lie_within_the_bounds(dtype):
     ):
         assert result.dtype == np.dtype(dtype)
         assert np.all(abs(result - value) <= bound)
-    for (value, bound), ball in zip(pairs, balls.certified(backward.program, inputs, {}, dtype), strict=True):
+    for (value, bound), ball in zip(
+        pairs, balls.evaluate_certified(backward.program, inputs, {}, dtype), strict=True
+    ):
         assert np.all(balls.distance(ball, value) <= bound)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any
 
 import flint
@@ -63,3 +64,13 @@ def distance(tensor: Array, result: Array) -> npt.NDArray[np.float64]:
 
 
 _distance = np.frompyfunc(lambda ball, value: float(abs(ball - value).upper()), 2, 1)
+
+
+def exact_middle_and_radius(ball: Any) -> tuple[Fraction, Fraction]:
+    """The midpoint and the radius of an Arb ball, exactly."""
+    return _fraction(ball.mid()), _fraction(ball.rad())
+
+
+def _fraction(number: Any) -> Fraction:
+    mantissa, exponent = (int(part) for part in number.man_exp())
+    return Fraction(mantissa) * Fraction(2) ** exponent

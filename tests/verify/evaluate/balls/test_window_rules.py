@@ -7,7 +7,7 @@ import pytest
 from verify.evaluate import balls, bounds
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic
 
-from ..bounds.test_windows import CONVOLUTIONS, WINDOWS
+from ..bounds.test_window_rules import CONVOLUTIONS, WINDOWS
 
 AT = Arithmetic.judging("float64", {})
 

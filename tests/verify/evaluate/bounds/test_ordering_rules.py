@@ -7,7 +7,7 @@ import pytest
 
 from verify.evaluate import bounds
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic
-from verify.evaluate.bounds.ordering import may_be_largest
+from verify.evaluate.bounds.ordering_rules import may_be_largest
 from verify.evaluate.program import NoRule
 
 AT = Arithmetic.judging("float64", {})

@@ -9,7 +9,8 @@ import numpy as np
 
 from verify.evaluate import indexing
 from verify.evaluate.array import Array
-from verify.evaluate.rounding.deviating import Deviating, Sampling
+from verify.evaluate.rounding.deviating import Deviating
+from verify.evaluate.rounding.sampling import Sampling
 from verify.evaluate.rounding.slopes import Passing
 
 

@@ -15,84 +15,25 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from verify.evaluate.array import Array
-from verify.evaluate.program import Operation, Program
+from verify.evaluate.ties import _SIGNS, Tie
 
 OWN = 0
 """The number of the choice that the program itself makes, among those of a tie."""
 
 
-class Tie(NamedTuple):
-    """One tie: a group of comparisons of the same equal numbers, which are decided together.
-
-    ``site`` tells which operation it belongs to. ``choices`` are what the numbers may be taken for, by name, the first
-    one being what the program itself does (`OWN`); each has the outcomes of comparisons: (operation, place, outcome).
-    """
-
-    site: Any
-    choices: tuple[tuple[str, tuple[tuple[int, int, bool], ...]], ...]
-
-
 Choice = tuple[int, ...]
 """For each tie the number of its choice."""
 
-_SIGNS = {"gt": (False, True), "ge": (False, True), "lt": (True, False), "le": (True, False)}
 _SIGNS |= {"eq": (False, False), "ne": (True, True)}
 """What a comparison of a with b says where a is less, and where it is greater."""
 
-_MIRRORED = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge", "eq": "eq", "ne": "ne"}
-
-
-def ties_of(program: Program, tied: Mapping[int, Array]) -> list[Tie]:
-    """The ties one by one, where comparisons tie as `verify.evaluate.ties.tied_operations` says."""
-    numbers = {slot: float(value) for slot, value in program.constants if np.ndim(value) == 0}
-    pairs: dict[Any, dict[int, list[tuple[int, str]]]] = {}
-    found: list[Tie] = []
-    for i, where in tied.items():
-        operation = program.operations[i]
-        if operation.name in _SIGNS:
-            a, b = (numbers.get(slot, f"slot {slot}") for slot in operation.operands)
-            name = operation.name if str(a) <= str(b) else _MIRRORED[operation.name]
-            at_place = pairs.setdefault((min(str(a), str(b)), max(str(a), str(b)), where.shape), {})
-            for place in np.flatnonzero(where).tolist():
-                at_place.setdefault(place, []).append((i, name))
-        else:
-            found += _among(i, operation, where)
-    for site, places in pairs.items():
-        for place, comparisons in places.items():
-            sides = [
-                tuple((i, place, _SIGNS[name][greater]) for i, name in comparisons) for greater in (0, 1)
-            ]
-            found.append(
-                Tie(site, (("as the reference", ()), *zip(("from below", "from above"), sides, strict=True)))
-            )
-    return found
-
-
-def _among(i: int, operation: Operation, where: Array) -> list[Tie]:
-    """The ties of an operation that says which of several numbers is the largest: any one of the equal ones may be."""
-    axes = operation.parameters.get("axes", (where.ndim - 1,))
-    kept = [axis for axis in range(where.ndim) if axis not in axes]
-    places = np.moveaxis(np.arange(where.size).reshape(where.shape), kept, range(len(kept)))
-    found = []
-    for group in np.ndindex(*(where.shape[axis] for axis in kept)):
-        equal = [int(place) for place in np.ravel(places[group]) if where.flat[place]]
-        names = ("the first of equals", *["one of equals"] * (len(equal) - 2), "the last of equals")
-        choices = [
-            (name, tuple((i, place, place == chosen) for place in equal))
-            for name, chosen in zip(names, equal, strict=False)
-        ]
-        if equal:
-            found.append(Tie(i, (("as the reference", ()), *choices)))
-    return found
-
 
 def choice_outcomes(ties: Sequence[Tie], choice: Choice, tied: Mapping[int, Array]) -> dict[int, Array]:
-    """The outcomes of comparisons that a choice asks for, for `verify.evaluate.ties.decided`."""
+    """The outcomes of comparisons that a choice asks for, for `verify.evaluate.decided_ties.decide_ties`."""
     decided: dict[int, Array] = {}
     for tie, number in zip(ties, choice, strict=True):
         for i, place, outcome in tie.choices[number][1]:
@@ -141,7 +82,7 @@ MOST = 400
 
 
 def count_choices(ties: Sequence[Tie]) -> int:
-    """The number of choices, one by one."""
+    """The number of choices at ties, one by one."""
     return sum(len(tie.choices) - 1 for tie in ties)
 
 

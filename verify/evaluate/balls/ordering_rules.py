@@ -11,7 +11,7 @@ import flint
 import numpy as np
 
 from verify.evaluate.array import Array
-from verify.evaluate.balls.numbers import Rule, Sizes
+from verify.evaluate.balls.ball_arrays import Rule, Sizes
 from verify.evaluate.program import NoRule
 
 

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from verify.evaluate.array import Array
-from verify.evaluate.choices import OWN, Choice, MeanChoice, Tie, coupled_choices
+from verify.evaluate.tie_choices import OWN, Choice, MeanChoice, coupled_choices
+from verify.evaluate.ties import Tie
 
 
-def solve_shares(
+def solve_choice_shares(
     ties: Sequence[Tie], evaluate: Callable[[Choice], tuple[Array, Array]], found: Array
 ) -> Iterator[MeanChoice]:
     """Solve for the shares of choices that come close to a gradient: the closest mean, and what it is near to.

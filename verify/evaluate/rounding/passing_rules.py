@@ -17,13 +17,13 @@ from verify.evaluate import moves
 from verify.evaluate.array import Array
 from verify.evaluate.bounds import RULES
 from verify.evaluate.program import NoRule
-from verify.evaluate.rounding import indexing, windows
-from verify.evaluate.rounding.deviating import Deviating, Sampling
-from verify.evaluate.rounding.samplewise import each_in_turn, sort_samplewise
+from verify.evaluate.rounding import indexing_rules, window_rules
+from verify.evaluate.rounding.deviating import Deviating
+from verify.evaluate.rounding.samplewise import samplewise_in_turn, sort_samplewise
+from verify.evaluate.rounding.sampling import Sampling, line_up_samples
 from verify.evaluate.rounding.slopes import (
     Passing,
     linear_slope,
-    lined_up,
     power_slope,
     secant_slope,
     slope_of_comparison,
@@ -57,7 +57,7 @@ def _chosen(first: Callable[[Array, Array], Array]) -> Passing:
         doubt = ~(abs(a - b) > ea + eb) & sampling.either
         take_a = np.where(doubt, ea >= eb, first(a, b))
         ours, theirs = (
-            np.zeros((), sampling.dtype) if s is None else lined_up(s, result.ndim) for s in samples
+            np.zeros((), sampling.dtype) if s is None else line_up_samples(s, result.ndim) for s in samples
         )
         return np.where(take_a, ours, theirs)
 
@@ -103,11 +103,11 @@ def _product(
     a, b = operands
     total: Array | None = None
     if (samples := a.drawn(sampling)) is not None:
-        right = moves.right_matrices(parameters, b.value).astype(sampling.dtype)
-        total = moves.left_matrices(_lifted_product(parameters, 0), samples) @ right
+        right = moves.move_to_right_matrices(parameters, b.value).astype(sampling.dtype)
+        total = moves.move_to_left_matrices(_lifted_product(parameters, 0), samples) @ right
     if (samples := b.drawn(sampling)) is not None:
-        left = moves.left_matrices(parameters, a.value).astype(sampling.dtype)
-        other = left @ moves.right_matrices(_lifted_product(parameters, 1), samples)
+        left = moves.move_to_left_matrices(parameters, a.value).astype(sampling.dtype)
+        other = left @ moves.move_to_right_matrices(_lifted_product(parameters, 1), samples)
         total = other if total is None else total + other
     return None if total is None else total.reshape(sampling.samples, *result.shape)
 
@@ -284,9 +284,9 @@ PASSING: dict[str, Passing] = {
     "not": _logical(np.logical_not),
     "reduce_or": _reduced_outcomes(np.logical_or),
     "reduce_and": _reduced_outcomes(np.logical_and),
-    "cumsum": each_in_turn(_cumulative_sum),
-    **windows.PASSING,
-    **indexing.PASSING,
+    "cumsum": samplewise_in_turn(_cumulative_sum),
+    **window_rules.PASSING,
+    **indexing_rules.PASSING,
     "sort": sort_samplewise("sort"),
     "top_k": sort_samplewise("top_k"),
     "select_n": _selected,

@@ -15,7 +15,7 @@ from verify.evaluate.program import Program
 
 
 @dataclass(frozen=True, eq=False)
-class Backward:
+class BackwardProgram:
     """A function and its vector-Jacobian product as one Program, and the structure of what goes in and comes out.
 
     Attributes
@@ -91,7 +91,7 @@ class Backward:
         return tuple(jax.tree.unflatten(self.arguments, leaves))
 
 
-def traced_backward(function: Callable[..., Any], arguments: Sequence[Any]) -> Backward:
+def traced_backward(function: Callable[..., Any], arguments: Sequence[Any]) -> BackwardProgram:
     """The vector-Jacobian product of ``function(*arguments)``, traced at the shapes of ``arguments``.
 
     Parameters
@@ -144,7 +144,7 @@ def traced_backward(function: Callable[..., Any], arguments: Sequence[Any]) -> B
     program = replace(
         program, values=len(out_leaves), differentiated=tuple(program.inputs[i] for i in floats)
     )
-    return Backward(
+    return BackwardProgram(
         program,
         structure,
         out_structure,

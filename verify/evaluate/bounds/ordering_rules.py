@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate.array import Array
-from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair, Rule, entering, full, with_own_rounding
+from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair, full_errors, with_own_rounding
+from verify.evaluate.bounds.rule_table import Rule, enter_rule
 from verify.evaluate.program import NoRule
 
 RULES: dict[str, Rule] = {}
-rule = entering(RULES)
+rule = enter_rule(RULES)
 
 
 def may_be_largest(v: Array, e: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
@@ -40,14 +41,14 @@ def may_be_largest(v: Array, e: Array, axes: tuple[int, ...]) -> tuple[Array, Ar
 def _is_largest(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     """Tell whether each entry equals the largest along the axes: what JAX asks as a == max(a). See `may_be_largest`."""
     v = -a[0] if parameters["smallest"] else a[0]
-    return may_be_largest(v, a[1] if a[1] is EXACT else full(*a), parameters["axes"])
+    return may_be_largest(v, a[1] if a[1] is EXACT else full_errors(*a), parameters["axes"])
 
 
 def _argument(best: Callable[..., Array], sign: float) -> Rule:
     def argument(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
         """The index of the first of the largest (smallest); in doubt, off by as much as an index can be."""
         axes = parameters["axes"]
-        _, doubt = may_be_largest(sign * a[0], a[1] if a[1] is EXACT else full(*a), axes)
+        _, doubt = may_be_largest(sign * a[0], a[1] if a[1] is EXACT else full_errors(*a), axes)
         index = best(a[0], axis=axes[0]).astype(float)
         if not doubt.any():
             return index, EXACT
@@ -65,8 +66,8 @@ def _ordered(key: Pair, payload: Pair, axis: int, order: Array) -> Pair:
     So a sorted key is off by its largest error. Another payload is off by the range of the payload as a whole where
     two neighbours of the key, each that far off, may change places; in no doubt elsewhere.
     """
-    v, e = (np.take_along_axis(part, order, axis) for part in (payload[0], full(*payload)))
-    errors = full(*key)
+    v, e = (np.take_along_axis(part, order, axis) for part in (payload[0], full_errors(*payload)))
+    errors = full_errors(*key)
     if not errors.any():
         return v, e
     most = errors.max(axis=axis, keepdims=True)
@@ -76,7 +77,9 @@ def _ordered(key: Pair, payload: Pair, axis: int, order: Array) -> Pair:
     close = abs(gaps) <= 2 * with_own_rounding(most)
     edge = np.zeros_like(most, dtype=bool)
     doubt = np.concatenate([edge, close], axis) | np.concatenate([close, edge], axis)
-    widest = np.ptp(payload[0], axis=axis, keepdims=True) + full(*payload).max(axis=axis, keepdims=True)
+    widest = np.ptp(payload[0], axis=axis, keepdims=True) + full_errors(*payload).max(
+        axis=axis, keepdims=True
+    )
     return v, np.where(doubt, widest, e)
 
 

@@ -10,14 +10,16 @@ import numpy as np
 from verify.evaluate import windows
 from verify.evaluate.array import Array
 from verify.evaluate.bounds import RULES
+from verify.evaluate.convolution_as_product import convolution
 from verify.evaluate.program import program_shape
-from verify.evaluate.rounding.deviating import Deviating, Sampling
-from verify.evaluate.rounding.samplewise import each_in_turn
+from verify.evaluate.rounding.deviating import Deviating
+from verify.evaluate.rounding.samplewise import samplewise_in_turn
+from verify.evaluate.rounding.sampling import Sampling
 from verify.evaluate.rounding.slopes import Passing
 
 
 def _window_sum(sizes: Mapping[str, int], parameters: Mapping[str, Any], a: Array) -> Array:
-    view = windows.windows(sizes, parameters, a, 0)
+    view = windows.reduced_windows(sizes, parameters, a, 0)
     return np.asarray(view.sum(axis=windows.window_axes(view)))
 
 
@@ -82,8 +84,8 @@ def _added(
 
 
 PASSING: dict[str, Passing] = {
-    "conv_general_dilated": each_in_turn(windows.convolution),
-    "reduce_window_sum": each_in_turn(_window_sum),
+    "conv_general_dilated": samplewise_in_turn(convolution),
+    "reduce_window_sum": samplewise_in_turn(_window_sum),
     "reduce_window_max": _extreme(1),
     "reduce_window_min": _extreme(-1),
     "largest_in_window": _chosen,

@@ -7,7 +7,7 @@ import pytest
 from verify.evaluate import balls, bounds
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic
 
-from ..bounds.test_indexing import INDEXED
+from ..bounds.test_indexing_rules import INDEXED
 
 
 @pytest.mark.parametrize("name", sorted(INDEXED))

@@ -8,12 +8,13 @@ import pytest
 from verify.evaluate import moves
 from verify.evaluate.bounds import EXACT, RULES, Arithmetic
 from verify.evaluate.program import NoRule
-from verify.evaluate.rounding import indexing, windows
-from verify.evaluate.rounding.deviating import Deviating, Sampling
-from verify.evaluate.rounding.passing import PASSING
+from verify.evaluate.rounding import indexing_rules, window_rules
+from verify.evaluate.rounding.deviating import Deviating
+from verify.evaluate.rounding.passing_rules import PASSING
+from verify.evaluate.rounding.sampling import Sampling
 
-from ..bounds.test_indexing import INDEXED
-from ..bounds.test_windows import CONVOLUTIONS, WINDOWS
+from ..bounds.test_indexing_rules import INDEXED
+from ..bounds.test_window_rules import CONVOLUTIONS, WINDOWS
 
 SAMPLES = 16
 
@@ -55,8 +56,8 @@ OTHERS = {
         "convert_element_type",
     ),
     *("reduce_sum", "reduce_max", "reduce_min", "dot_general", "integer_pow"),
-    *windows.PASSING,
-    *indexing.PASSING,
+    *window_rules.PASSING,
+    *indexing_rules.PASSING,
 }
 
 
@@ -181,7 +182,7 @@ def test_cumulative_sums(reverse):
     assert_first_order("cumsum", {"axis": 1, "reverse": reverse}, [drawn(rng, (3, 4))])
 
 
-@pytest.mark.parametrize("name", sorted(indexing.PASSING))
+@pytest.mark.parametrize("name", sorted(indexing_rules.PASSING))
 def test_what_indices_move(name):
     rng = np.random.default_rng(17)
     parameters, numbers, indices = INDEXED[name]
