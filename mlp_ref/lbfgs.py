@@ -53,9 +53,7 @@ def minimise(
     try:
         from scipy.optimize import minimize
     except ImportError as error:
-        raise ModuleNotFoundError(
-            "optimiser=\"lbfgs\" needs SciPy: pip install 'mlp-ref[sklearn]'"
-        ) from error
+        raise ModuleNotFoundError('optimiser="lbfgs" needs SciPy: pip install scipy') from error
     history = course.history
     workspace = Workspace(model.layer_sizes, len(data.x), data.x.dtype)
     accepted = model.flat.copy()

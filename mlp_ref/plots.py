@@ -204,7 +204,7 @@ def _pyplot() -> Any:
         from matplotlib import pyplot
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "figures need matplotlib: install it with pip install 'mlp-ref[plot]'", name=error.name
+            "figures need matplotlib: pip install matplotlib", name=error.name
         ) from error
     return pyplot
 

@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         print(
-            f"python -m verify needs {error.name}: install it with pip install 'mlp-ref[verify]'",
+            f"python -m verify needs {error.name}: pip install '.[verify]' in a checkout of mlp-ref",
             file=sys.stderr,
         )
         return 2

@@ -76,7 +76,7 @@ def test_a_package_that_is_missing_is_named(monkeypatch, capsys):
     monkeypatch.setattr(command_line, "importlib", types.SimpleNamespace(import_module=load))
     assert main([]) == 2
     assert capsys.readouterr().err == (
-        "python -m verify needs jax: install it with pip install 'mlp-ref[verify]'\n"
+        "python -m verify needs jax: pip install '.[verify]' in a checkout of mlp-ref\n"
     )
 
 

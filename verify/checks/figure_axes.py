@@ -25,7 +25,7 @@ def new_axes(count: int = 1, size: tuple[float, float] = (4.4, 3.6)) -> Any:
         from matplotlib import pyplot
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "figures need matplotlib: install it with pip install 'mlp-ref[plot]'", name=error.name
+            "figures need matplotlib: pip install matplotlib", name=error.name
         ) from error
     figure = pyplot.figure(figsize=(size[0] * count, size[1]), layout="constrained")
     axes = figure.subplots(1, count, squeeze=False)[0]

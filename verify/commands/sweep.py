@@ -210,7 +210,7 @@ def _cluster(address: str | None) -> Iterator[_Cluster]:
     try:
         from distributed import Client
     except ModuleNotFoundError:
-        raise ValueError("--dask needs distributed: install it with pip install 'mlp-ref[dask]'") from None
+        raise ValueError("--dask needs distributed: pip install distributed") from None
     with Client(address) as client:
         workers = sum(client.nthreads().values())
         if not workers:

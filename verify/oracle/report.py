@@ -168,7 +168,7 @@ class Report:
         Raises
         ------
         ModuleNotFoundError
-            Where Jinja2 is not installed: ``pip install 'mlp-ref[report]'``.
+            Where Jinja2 is not installed: ``pip install jinja2``.
         """
         return html_page(self.with_entries(), str(self), self._mistakes())
 

@@ -25,9 +25,7 @@ def page_templates() -> Environment:
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "HTML needs Jinja2: install it with pip install 'mlp-ref[report]'", name=error.name
-        ) from error
+        raise ModuleNotFoundError("HTML needs Jinja2: pip install jinja2", name=error.name) from error
     templates = Environment(
         loader=PackageLoader("verify.checks.html"),
         autoescape=True,

@@ -128,9 +128,9 @@ def _check(args: argparse.Namespace) -> None:
                     f"the peer {name} needs {peer.install or peer.library}: pip install it first"
                 )
     if not args.show and importlib.util.find_spec("jax") is None:
-        raise ValueError("every result is checked against JAX first: pip install 'mlp-ref[verify]'")
+        raise ValueError("every result is checked against JAX first: pip install jax")
     if args.plot and importlib.util.find_spec("matplotlib") is None:
-        raise ValueError("--plot needs matplotlib: pip install 'mlp-ref[plot]'")
+        raise ValueError("--plot needs matplotlib: pip install matplotlib")
     if args.plot and args.plot.suffix not in (".png", ".svg", ".pdf"):
         raise ValueError(f"--plot must end in .png, .svg or .pdf, got {args.plot}")
     for path in (args.json, args.page, args.plot):
