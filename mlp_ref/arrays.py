@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, TypeVarTuple
 
 import numpy as np
 
@@ -31,7 +31,7 @@ __all__ = [
 Floats: TypeAlias = "NDArray[np.floating[Any]]"
 Integers: TypeAlias = "NDArray[np.integer[Any]]"
 
-P = ParamSpec("P")
+Arguments = TypeVarTuple("Arguments")
 T = TypeVar("T")
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
@@ -67,9 +67,9 @@ _QUIET = contextvars.Context()
 _QUIET.run(np.seterr, all="ignore")
 
 
-def quietly(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def quietly(function: Callable[[*Arguments], T], *args: *Arguments) -> T:
     """Return what the function returns, called as within `quiet`, in a quarter of the time that this takes."""
-    return _QUIET.copy().run(function, *args, **kwargs)
+    return _QUIET.copy().run(function, *args)
 
 
 with quiet():

@@ -8,6 +8,7 @@ Every array is in a `Workspace`, whose names are those of the formulas. What `fo
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,7 @@ __all__ = [
     "affine_backward",
     "backward",
     "forward",
+    "is_gradient_bounded",
     "loss_and_gradient",
 ]
 
@@ -94,6 +96,20 @@ def loss_and_gradient(
     logits = forward(params, x, ACTIVATIONS[hidden], workspace)
     value, dlogits = LOSSES[loss].formula(logits, y, workspace.loss, sample_weight)
     return value, backward(params, x, dlogits, workspace)
+
+
+def is_gradient_bounded(x: Floats, workspace: Workspace) -> bool:
+    """Return True where what `backward` left in the workspace shows that every number of the gradient is finite.
+
+    With the root of the sum of squares as norm, no entry of ``x.T @ dz`` is larger than ``|x| |dz|``, and no sum of dz
+    over the rows larger than ``sqrt(batch) |dz|``. The product of the squares overflows long before either does.
+    """
+    # dz of a hidden layer is where its slope was, and that of the last one where the logits were.
+    for a, dz in zip([x, *workspace.a], [*workspace.slopes, workspace.logits], strict=True):
+        flat_a, flat_dz = a.reshape(-1), dz.reshape(-1)
+        if not math.isfinite(flat_a.dot(flat_a) * flat_dz.dot(flat_dz)):
+            return False
+    return True
 
 
 def add_penalty(params: Params, l2: float, workspace: Workspace) -> float:

@@ -128,7 +128,7 @@ def loss_and_gradient(
             sample_weight = check_sample_weight(sample_weight, len(x), dtype)
         if l2 or type(l2) is not float:
             l2 = check_number(l2, "l2", least=0)
-        return fresh_gradient(params, sizes, x, y, hidden, loss, POOL, sample_weight, l2)
+        return quietly(fresh_gradient, params, sizes, x, y, hidden, loss, POOL, sample_weight, l2)
     workspace.require_fit(params, x, y)
     if sample_weight is not None and len(sample_weight) != len(x):
         raise ValueError(
@@ -151,12 +151,21 @@ def _sum_of_parts(
 ) -> tuple[float, list[Layer]]:
     """Do what `loss_and_gradient` does, in a workspace that fits: the mean of the pieces, and the penalty."""
     if workspace.pieces:
-        value, grads = _mean_of_pieces(params, x, y, hidden, loss, workspace, sample_weight)
+        value = 0.0
+        workspace.clear()
+        for rows, piece in workspace.pieces:
+            rows_of_x = np.ascontiguousarray(x[rows])
+            weights = None if sample_weight is None else sample_weight[rows]
+            mean, _ = backprop.loss_and_gradient(params, rows_of_x, y[rows], hidden, loss, piece, weights)
+            fraction = len(rows_of_x) / len(x)
+            value += fraction * mean
+            workspace.add_mean(piece, fraction)
     else:
-        value, grads = backprop.loss_and_gradient(params, x, y, hidden, loss, workspace, sample_weight)
+        x = np.ascontiguousarray(x)
+        value, _ = backprop.loss_and_gradient(params, x, y, hidden, loss, workspace, sample_weight)
     if l2:
         value += backprop.add_penalty(params, l2, workspace)
-    return value, grads
+    return value, workspace.grads
 
 
 def fresh_gradient(
@@ -172,46 +181,33 @@ def fresh_gradient(
 ) -> tuple[float, list[Layer]]:
     """Do what `loss_and_gradient` does, in a workspace of `pool`, for arguments that have been checked.
 
-    All but whether `x` and `params` are finite, which shows in the gradient. That of the first weight is a sum of
-    products with every number of `x`, and infinity and NaN times anything, 0 included, are infinity or NaN. So no pass
-    over `x` is needed. A parameter may be infinite without an effect on the result: where it makes a unit saturate.
+    It is to be called by `quietly`. Whether `x` and `params` are finite has not been looked at: it shows in the
+    gradient. That of the first weight is a sum of products with every number of `x`, and infinity and NaN times
+    anything, 0 included, are infinity or NaN. So no pass over `x` is needed. A parameter may be infinite without an
+    effect on the result: where it makes a unit saturate.
     """
     workspace = pool.take(layer_sizes, len(x), x.dtype)
     workspace.put_gradient_in(pool.vector(workspace.parameter_count, x.dtype))
-    value, grads = quietly(_finite_gradient, params, x, y, hidden, loss, workspace, sample_weight, l2)
-    pool.put(workspace)
-    return value, grads
-
-
-def _finite_gradient(
-    params: Params,
-    x: Floats,
-    y: Targets,
-    hidden: str,
-    loss: str,
-    workspace: Workspace,
-    sample_weight: Floats | None,
-    l2: float,
-) -> tuple[float, list[Layer]]:
-    """Do what `fresh_gradient` does, in a workspace, within `quiet`."""
-    if len(x) == 1 and not _are_finite(x.ravel()):
-        # With one row and one unit, dz is one number, and BLAS skips a product with a number that is 0.
+    if layer_sizes[1] == 1 and len(x) == 1:
+        # dz is one number then, and BLAS skips a product with a number that is 0.
         require_finite(x, "x")
     if workspace.pieces or l2:
-        x = x if workspace.pieces else np.ascontiguousarray(x)
         value, grads = _sum_of_parts(params, x, y, hidden, loss, workspace, sample_weight, l2)
+        finite = False  # as far as is known
     else:
         x = np.ascontiguousarray(x)
         value, grads = backprop.loss_and_gradient(params, x, y, hidden, loss, workspace, sample_weight)
-    if math.isnan(value) or not _are_finite(workspace.flat_grads):
+        finite = workspace.has_few_rows and backprop.is_gradient_bounded(x, workspace)
+    if math.isnan(value) or not (finite or _are_finite(workspace.flat_grads)):
         _raise_what_is_not_finite(params, x, hidden, workspace)
+    pool.put(workspace)
     return value, grads
 
 
 def fresh_logits(params: Params, layer_sizes: tuple[int, ...], x: Floats, hidden: str, pool: Pool) -> Floats:
     """Do what `forward` does, in a workspace of `pool`; arguments as for `fresh_gradient`."""
     logits = np.empty((len(x), layer_sizes[-1]), x.dtype)
-    for_each_piece(params, layer_sizes, x, hidden, pool, logits, np.copyto)
+    quietly(for_each_piece, params, layer_sizes, x, hidden, pool, logits, np.copyto)
     return logits
 
 
@@ -226,26 +222,13 @@ def for_each_piece(
 ) -> None:
     """Compute the logits, piece by piece, and call ``put(rows of results, logits)`` for the rows of each.
 
-    The logits are in a workspace of `pool`, where the next ones overwrite them. Arguments are those of
-    `fresh_gradient`.
+    It is to be called by `quietly`. The logits are in a workspace of `pool`, where the next ones overwrite them.
+    Arguments are those of `fresh_gradient`.
     """
     workspace = pool.take(layer_sizes, len(x), x.dtype)
-    quietly(_put_results, params, x, hidden, workspace, results, put)
-    pool.put(workspace)
-
-
-def _put_results(
-    params: Params,
-    x: Floats,
-    hidden: str,
-    workspace: Workspace,
-    results: NDArray[Any],
-    put: Callable[[NDArray[Any], Floats], object],
-) -> None:
-    """Do what `for_each_piece` does, in a workspace, within `quiet`."""
     value = VALUES.get(hidden) or ACTIVATIONS[hidden]
     # With one unit the weight is one number, and BLAS skips a product with a number that is 0.
-    looks_at_x = len(x) == 1 or x.shape[1] == 1
+    looks_at_x = len(x) == 1 or layer_sizes[0] == 1
     if looks_at_x and not _are_finite(x.ravel()):
         require_finite(x, "x")
     for piece, rows_of_x, rows_of_results in workspace.cut(x, results):
@@ -258,6 +241,7 @@ def _put_results(
             if not all_finite(logits):
                 _raise_what_is_not_finite(params, x, hidden, workspace)
         put(rows_of_results, logits)
+    pool.put(workspace)
 
 
 def _after_a_look(value: ValueAndSlope, piece: Workspace, x: Floats) -> ValueAndSlope:
@@ -278,28 +262,6 @@ def _after_a_look(value: ValueAndSlope, piece: Workspace, x: Floats) -> ValueAnd
 def _are_finite(vector: Floats) -> bool:
     """Do what `all_finite` does, for a vector in C order, within `quiet`: in less time."""
     return math.isfinite(vector.dot(vector)) or all_finite(vector)
-
-
-def _mean_of_pieces(
-    params: Params,
-    x: Floats,
-    y: Targets,
-    hidden: str,
-    loss: str,
-    workspace: Workspace,
-    sample_weight: Floats | None,
-) -> tuple[float, list[Layer]]:
-    """Return the loss of a long batch and its gradient: the means of its pieces."""
-    value = 0.0
-    workspace.clear()
-    for rows, piece in workspace.by_piece():
-        rows_of_x = np.ascontiguousarray(x[rows])
-        weights = None if sample_weight is None else sample_weight[rows]
-        mean, _ = backprop.loss_and_gradient(params, rows_of_x, y[rows], hidden, loss, piece, weights)
-        fraction = len(rows_of_x) / len(x)
-        value += fraction * mean
-        workspace.add_mean(piece, fraction)
-    return value, workspace.grads
 
 
 def _raise_what_is_not_finite(params: Params, x: Floats, hidden: str, workspace: Workspace) -> None:

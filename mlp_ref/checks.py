@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp_ref.arrays import DTYPES, Floats, quiet, real_array, require_finite
+from mlp_ref.arrays import DTYPES, Floats, quiet, quietly, real_array, require_finite
 from mlp_ref.params import Layer, sizes_of
 
 __all__ = [
@@ -121,7 +121,7 @@ def check_layer_sizes(layer_sizes: object) -> tuple[int, ...]:
 
 def check_params(params: object) -> tuple[list[Layer], tuple[int, ...], np.dtype[Any]]:
     """Return `params` as a list of Layer in C order, with their sizes and their common dtype."""
-    if isinstance(params, list) and params and (sizes := _sizes_if_right(params)):
+    if isinstance(params, list) and params and (sizes := quietly(_sizes_if_right, params)):
         return params, sizes, params[0].weight.dtype
     if not isinstance(params, Sequence):
         raise TypeError(f"params must be a list of Layer(weight, bias), got {type(params).__name__}")
@@ -146,35 +146,33 @@ def check_params(params: object) -> tuple[list[Layer], tuple[int, ...], np.dtype
 
 
 def _sizes_if_right(params: list[Any]) -> tuple[int, ...]:
-    """Return the sizes of layers that are as `check_params` would return them, as most are; none of others."""
-    first = params[0]
-    if type(first) is not Layer or type(first.weight) is not np.ndarray or first.weight.ndim != 2:
-        return ()
-    n_in, dtype = len(first.weight), first.weight.dtype
-    if dtype not in DTYPES:
-        return ()
-    sizes = [n_in]
+    """Return the sizes of layers that are as `check_params` would return them, as most are; none of others.
+
+    It is to be called by `quietly`.
+    """
+    sizes: list[int] = []
     for layer in params:
         if type(layer) is not Layer:
             return ()
         weight, bias = layer
-        n_out = bias.size if type(bias) is np.ndarray else 0
+        if not (type(weight) is type(bias) is np.ndarray and weight.ndim == 2 and bias.ndim == 1):
+            return ()
+        if not sizes:
+            sizes, dtype = [len(weight)], weight.dtype
+        n_out = bias.size
         if not (
-            n_in
-            and n_out
-            and type(weight) is np.ndarray
-            and weight.shape == (n_in, n_out)
-            and bias.ndim == 1
+            dtype in DTYPES
             and weight.dtype is bias.dtype is dtype
+            and weight.shape == (sizes[-1], n_out)
+            and weight.size
             and weight.flags.c_contiguous
             and bias.flags.c_contiguous
             # A sum of squares that is finite has finite terms; another one is looked at again.
-            and math.isfinite(np.vdot(weight, weight))
-            and math.isfinite(np.vdot(bias, bias))
+            and math.isfinite((flat := weight.ravel()).dot(flat))
+            and math.isfinite(bias.dot(bias))
         ):
             return ()
         sizes.append(n_out)
-        n_in = n_out
     return tuple(sizes)
 
 

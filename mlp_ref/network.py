@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlp_ref.activations import ACTIVATIONS
-from mlp_ref.arrays import Floats, Integers, real_array, require_finite
+from mlp_ref.arrays import Floats, Integers, quietly, real_array, require_finite
 from mlp_ref.calls import for_each_piece, fresh_gradient, fresh_logits
 from mlp_ref.checks import (
     check_choice,
@@ -209,9 +209,8 @@ class MLP:
             sample_weight = check_sample_weight(sample_weight, len(x), dtype)
         if l2 or type(l2) is not float:
             l2 = check_number(l2, "l2", least=0)
-        return fresh_gradient(
-            self._layers_for(x), sizes, x, y, self._hidden, self._loss, self._pool, sample_weight, l2
-        )
+        layers, hidden, loss, pool = self._layers_for(x), self._hidden, self._loss, self._pool
+        return quietly(fresh_gradient, layers, sizes, x, y, hidden, loss, pool, sample_weight, l2)
 
     def fit(
         self,
@@ -366,7 +365,8 @@ class MLP:
     def _for_each_piece(
         self, x: Floats, results: NDArray[Any], put: Callable[[NDArray[Any], Floats], object]
     ) -> None:
-        for_each_piece(self._layers_for(x), self._layer_sizes, x, self._hidden, self._pool, results, put)
+        layers = self._layers_for(x)
+        quietly(for_each_piece, layers, self._layer_sizes, x, self._hidden, self._pool, results, put)
 
     def predict_proba(self, x: Floats) -> Floats:
         """Return the probability of every class, (batch, n_out); a network with ``"mse"`` has none."""

@@ -38,22 +38,15 @@ class Pool:
 
     def take(self, layer_sizes: Sequence[int], batch: int, dtype: np.dtype[Any]) -> Workspace:
         """Return a workspace that nobody else has, without a gradient."""
-        others: list[Workspace] = []
         try:
-            while True:
-                workspace = self._workspaces.pop()
-                if (
-                    workspace.batch == batch
-                    and workspace.layer_sizes == layer_sizes
-                    and workspace.dtype == dtype
-                ):
-                    break
-                others.append(workspace)
+            workspace = self._workspaces.pop()
         except IndexError:
-            workspace = Workspace(layer_sizes, batch, dtype, gradient=False)
-        for other in reversed(others):
-            self._keep(other)
-        return workspace
+            return Workspace(layer_sizes, batch, dtype, gradient=False)
+        if workspace.batch == batch and workspace.layer_sizes == layer_sizes and workspace.dtype == dtype:
+            return workspace
+        found = self.take(layer_sizes, batch, dtype)  # among the others
+        self._keep(workspace)
+        return found
 
     def put(self, workspace: Workspace) -> None:
         """Keep a workspace for a later call; the gradient in it is the caller's."""

@@ -5,7 +5,7 @@ Shapes: batch rows, n_in inputs and n_out outputs of a layer, n outputs of the n
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,8 @@ __all__ = ["ROWS_AT_ONCE", "LossBuffers", "Workspace"]
 ROWS_AT_ONCE = 1024
 """Rows of a piece: a longer batch is taken in pieces, so that its layers stay in the cache and memory is constant."""
 
+LARGE = 65_536
+"""Parameters from which the gradient has so many numbers that a pass over it is felt."""
 
 NOTHING = np.empty(0)
 
@@ -49,6 +51,8 @@ class Workspace:
         The gradient of all parameters.
     grads : list of Layer
         Views of it.
+    has_few_rows : bool
+        True where the gradient is large, and the inputs and outputs of all layers have far fewer numbers.
     pieces : list of pairs (rows, workspace)
         Of a long batch: the slices of rows that are taken one after another, and what each is taken in. The
         workspace itself then has the gradient alone.
@@ -74,6 +78,8 @@ class Workspace:
         self._inputs_shape = (batch, n_in)
         self._fitting: Params | None = None  # the list that was last found to fit
         self.parameter_count, self._places = places(layer_sizes)
+        numbers = batch * sum(n_in + n_out for n_in, n_out in pairwise(layer_sizes))
+        self.has_few_rows = self.parameter_count > max(LARGE, 4 * numbers)
         self.drop_gradient()
         if gradient:
             self.put_gradient_in(empty_vector(self.parameter_count, dtype))

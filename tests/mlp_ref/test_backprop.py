@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from mlp_ref import Layer, Workspace, loss_and_gradient, softmax
 from mlp_ref.activations import ACTIVATIONS
-from mlp_ref.backprop import affine, affine_backward, backward, forward
+from mlp_ref.backprop import affine, affine_backward, backward, forward, is_gradient_bounded
 from mlp_ref.losses import LOSSES
 from mlp_ref.params import as_layers, flatten
 
@@ -111,3 +111,18 @@ def test_the_first_layer_is_no_special_case():
     hidden = np.tanh(x @ params[0].weight + params[0].bias)
     expected = (dlogits @ params[1].weight.T * (1 - hidden**2)) @ params[0].weight.T
     np.testing.assert_allclose(workspace.dx[0], expected, rtol=1e-12, strict=True)
+
+
+def test_what_shows_that_a_gradient_is_finite():
+    """Finite numbers in the inputs and the gradients of all layers, whose squares do not overflow."""
+    params, x, y = random_case(0, [3, 4, 2], 5, dtype=np.float32)
+    workspace = Workspace([3, 4, 2], 5, np.float32)
+    loss_and_gradient(params, x, y, workspace=workspace)
+    assert is_gradient_bounded(x, workspace)
+    for array in (x, *workspace.a, *workspace.slopes, workspace.logits):
+        for number in (np.nan, np.inf, 1e30):
+            before, array[1, 1] = array[1, 1].copy(), number
+            with np.errstate(all="ignore"):
+                assert not is_gradient_bounded(x, workspace)
+            array[1, 1] = before
+    assert is_gradient_bounded(x, workspace)

@@ -174,6 +174,37 @@ def test_a_number_of_x_that_is_not_finite_is_named_also_where_no_unit_passes_it_
         assert np.isfinite(flatten(loss_and_gradient(params, x, y, hidden)[1])).all()
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.parametrize("units", [2, 3, 17, 100])
+def test_in_a_single_row_it_is_named_whatever_the_number_of_units_that_pass_nothing_on(units, number):
+    params = [Layer(np.ones((5, units)), np.full(units, -1e6)), Layer(np.ones((units, 2)), np.zeros(2))]
+    x = np.ones((1, 5))
+    assert not loss_and_gradient(params, x, [0], "relu")[1][0].weight.any()
+    for column in range(5):
+        x[:] = 1
+        x[0, column] = number
+        with pytest.raises(ValueError, match=rf"x must be finite, but x\[0, {column}\] is {number}"):
+            loss_and_gradient(params, x, [0], "relu")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("size", "finite"), [(1e-3, True), (0.9, True), (2.0, False)])
+def test_few_rows_of_a_large_layer_have_the_gradient_that_fits_the_dtype(dtype, size, finite):
+    """Up to the largest number: its square, by which the gradient is judged at first, overflows before."""
+    x, y = np.ones((1, 300), dtype), np.zeros((1, 300), dtype)
+    weight, bias = np.zeros((300, 300), dtype), np.zeros(300, dtype)
+    params = [Layer(weight, bias)]
+    # The gradient of the mean of (z - y)**2 is 2 * (z - y) / 300 times x: x[0, 7] times -2 in column 5.
+    y[0, 5] = 300
+    x[0, 7] = dtype(size) * (np.finfo(dtype).max / 2)
+    if not finite:
+        with pytest.raises(FloatingPointError, match="the gradient outgrows"):
+            loss_and_gradient(params, x, y, loss="mse")
+        return
+    _, [grads] = loss_and_gradient(params, x, y, loss="mse")
+    assert grads.weight[7, 5] == pytest.approx(-2 * float(x[0, 7]), rel=1e-6)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_first_layer_that_overflows_into_a_saturated_one_is_no_error(dtype):
     big = np.finfo(dtype).max
@@ -186,7 +217,7 @@ def test_a_first_layer_that_overflows_into_a_saturated_one_is_no_error(dtype):
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
-@pytest.mark.parametrize("batch", [64, 256, ROWS_AT_ONCE + 1])
+@pytest.mark.parametrize("batch", [1, 3, 64, 256, ROWS_AT_ONCE + 1])
 def test_a_number_of_x_that_is_not_finite_is_named_in_large_products_too(batch, number):
     rng = np.random.default_rng(0)
     sizes = [300, 256, 10]
