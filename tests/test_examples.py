@@ -9,7 +9,7 @@ import pytest
 
 import verify
 from verify.commands.vectors.choose import choose_vectors
-from verify.commands.vectors.files import write_files
+from verify.commands.vectors.files import write_vector_files
 from verify.commands.vectors.layers.choose import choose_layer_vectors
 from verify.commands.vectors.layers.files import write_layer_files
 from verify.reference.layers import reference_in_table
@@ -65,7 +65,7 @@ def test_its_wrong_twin_is_named(example):
 @pytest.fixture(scope="module")
 def vectors(tmp_path_factory):
     directory = tmp_path_factory.mktemp("vectors")
-    write_files(
+    write_vector_files(
         [
             *choose_vectors(verify.Spec("relu"), "float64", 12, 0),
             *choose_vectors(verify.Spec("tanh"), "float32", 12, 0),

@@ -102,7 +102,7 @@ def test_no_module_at_the_top_hides_a_public_function():
 
 def test_public_functions_stay_functions_after_every_import():
     for module in pkgutil.walk_packages(verify.__path__, "verify."):
-        if not re.search(r"__main__|\.bench\.peers\.|\.test_|bench\.worker|bench\.plot", module.name):
+        if not re.search(r"__main__|\.bench\.peers\.|\.test_|bench\.peer_worker|bench\.plot", module.name):
             try:
                 importlib.import_module(module.name)
             except ModuleNotFoundError as error:  # a peer that is not installed

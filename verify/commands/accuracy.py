@@ -38,7 +38,7 @@ _SIZES: dict[str, tuple[int, ...]] = {
 
 
 def implementations(hidden: str, loss: str) -> dict[str, Implementation]:
-    """mlp_ref, JAX through XLA, and PyTorch where it is installed."""
+    """The implementations whose accuracy is compared: mlp_ref, JAX through XLA, and PyTorch where it is installed."""
     spec = mlp_ref_targets.SPECS[hidden, loss]
     found: dict[str, Implementation] = {
         "mlp_ref": mlp_ref_targets.mlp_ref_target(hidden, loss).gradient,
@@ -67,7 +67,7 @@ def errors_in_bounds(spec: Spec, case: Case, found: dict[str, Implementation]) -
     return worst
 
 
-def confident_row(dtype: str, seed: int, classes: int = 5) -> tuple[list[Layer], Array, Array]:
+def confident_row_for_accuracy(dtype: str, seed: int, classes: int = 5) -> tuple[list[Layer], Array, Array]:
     """One row and one layer whose logits are exact and far apart, and whose target is the largest.
 
     The logits are multiples of 1/8 between 0 and 80 (float32) or 600 (float64): the smallest probabilities are
@@ -88,7 +88,7 @@ def delta_errors(spec: Spec, dtype: str, seed: int, found: dict[str, Implementat
 
     Entries below the smallest normal number are left out: there the format itself has fewer digits.
     """
-    params, x, y = confident_row(dtype, seed)
+    params, x, y = confident_row_for_accuracy(dtype, seed)
     inputs = [np.asarray(array, dtype=np.float64) for array in (*tensors_of(params), x, y)]
     sizes = sizes_of_inputs(inputs)
     truth = balls.evaluate_certified(traced_derivative(spec, sizes), inputs, sizes, dtype)[-1]
@@ -151,7 +151,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print both tables, and where mlp_ref's error is larger than JAX's, or smaller; 0."""
+    """Run ``verify accuracy``: print both tables, and where mlp_ref's error is larger than JAX's, or smaller; 0."""
     names = list(implementations(arguments.hidden, arguments.loss))
     print(f"Error in units of the bound, {arguments.cases} cases a row")
     print(f"({arguments.hidden} hidden, {arguments.loss}; certified by interval arithmetic)\n")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from verify.checks.html.page import page_templates
 from verify.checks.random_rounding import FALSE_ALARM
-from verify.commands.counts import integer
-from verify.commands.progress import progress_bar
+from verify.commands.integers import integer
+from verify.commands.progress_bar import progress_bar
 from verify.oracle.backward import check_backward
 from verify.oracle.check import check
 from verify.oracle.report import Report

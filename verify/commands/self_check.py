@@ -6,16 +6,16 @@ import argparse
 import json
 from pathlib import Path
 
-from verify.commands.counts import integer
-from verify.commands.progress import progress_bar
-from verify.commands.training import judge_training
+from verify.commands.integers import integer
+from verify.commands.judged_training import judge_training
+from verify.commands.progress_bar import progress_bar
 from verify.oracle.check import check
 from verify.oracle.report import Report
 from verify.subject import mlp_ref_targets
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``python -m verify``."""
+    """The options of ``python -m verify`` without a command: the self-check."""
     parser.add_argument(
         "--cases", type=integer, default=250, help="cases for each activation and loss (default 250)"
     )

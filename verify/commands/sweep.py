@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from verify.case.case import REGIMES
 from verify.checks.table import FOLLOW_UPS
-from verify.commands.counts import positive_integer
-from verify.commands.live import live_view
+from verify.commands.integers import positive_integer
+from verify.commands.live_view import live_view
 from verify.oracle.sweep.engine import EngineBroken
 from verify.oracle.sweep.kept_sweeps import KeptSweep, kept_sweeps
 from verify.oracle.sweep.ledger import FILE

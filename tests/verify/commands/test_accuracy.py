@@ -66,7 +66,7 @@ def test_the_delta_of_a_confident_row_in_units_of_the_roundoff(dtype):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_confident_row_has_exact_logits_far_apart(dtype):
-    [layer], x, y = accuracy.confident_row(dtype, 3)
+    [layer], x, y = accuracy.confident_row_for_accuracy(dtype, 3)
     z = x @ layer.weight + layer.bias
     np.testing.assert_array_equal(z, np.asarray(z, dtype=np.float64))
     assert np.all(8 * z == np.round(8 * z))

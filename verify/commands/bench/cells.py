@@ -16,7 +16,7 @@ from verify.evaluate.array import Array
 DTYPES = ("float32", "float64")
 
 
-class Arrays(NamedTuple):
+class CellArrays(NamedTuple):
     """The arrays that every peer starts from; `y` holds integer class labels, (batch,)."""
 
     params: list[Layer]
@@ -74,7 +74,7 @@ class Cell:
         weights = [n_in * n_out for n_in, n_out in pairwise(self.layer_sizes)]
         return self.batch * (3 * sum(weights) - weights[0])
 
-    def arrays(self, dtype: str, rows: int | None = None) -> Arrays:
+    def arrays(self, dtype: str, rows: int | None = None) -> CellArrays:
         """The same numbers in either dtype, and in every process: they are drawn in float32 from a fixed seed.
 
         Weights as Glorot and Bengio draw them; biases that are not zero; inputs in [0, 1), as pixels are.
@@ -88,11 +88,11 @@ class Cell:
             params.append(Layer(weight.astype(dtype), bias.astype(dtype)))
         rows = self.batch if rows is None else rows
         x = rng.random((rows, self.layer_sizes[0]), np.float32).astype(dtype)
-        return Arrays(params, x, rng.integers(0, self.layer_sizes[-1], rows))
+        return CellArrays(params, x, rng.integers(0, self.layer_sizes[-1], rows))
 
 
 def cells(*texts: str) -> tuple[Cell, ...]:
-    """Cells from their names."""
+    """The cells of the benchmark with these names."""
     return tuple(Cell.parse(text) for text in texts)
 
 

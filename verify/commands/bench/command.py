@@ -13,11 +13,11 @@ from pathlib import Path
 
 from verify.commands.bench import cells, machine, page, scale, startup
 from verify.commands.bench.cells import Cell
-from verify.commands.bench.crew import CORETYPE, CrewMember, PeerFailed, crew, crew_cores
+from verify.commands.bench.crew import CORETYPE, CrewMember, CrewMemberFailed, crew, crew_cores
 from verify.commands.bench.measure import Effort
 from verify.commands.bench.peers import EPOCHS, GRADIENTS, KINDS, OURS, PREDICTIONS
-from verify.commands.bench.results import Results
-from verify.commands.bench.rows import Row, measure_row
+from verify.commands.bench.results import BenchResults
+from verify.commands.bench.rows import BenchRow, measure_row
 from verify.commands.bench.task import Task
 
 NAMES = {**GRADIENTS, **EPOCHS, **PREDICTIONS}
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the bench: measure what the options ask for, print the page, write the files.
+    """Run ``verify bench``: measure what the options ask for, print the page, write the files.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     """
     try:
         _check(args)
-        found = Results.load(args.show) if args.show else Results(machine.describe_machine())
+        found = BenchResults.load(args.show) if args.show else BenchResults(machine.describe_machine())
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -93,10 +93,10 @@ def run(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             print("interrupted: what follows was measured until then", file=sys.stderr)
             status = INTERRUPTED
-        except (OSError, PeerFailed) as error:
+        except (OSError, CrewMemberFailed) as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
-    text = page.render_page(found, args.plot)
+    text = page.bench_page(found, args.plot)
     print(text)
     if args.page:
         args.page.write_text(text + "\n", encoding="utf-8")
@@ -138,7 +138,7 @@ def _check(args: argparse.Namespace) -> None:
             raise ValueError(f"{path}: there is no directory {path.parent}")
 
 
-def _measure(args: argparse.Namespace, found: Results) -> None:
+def _measure(args: argparse.Namespace, found: BenchResults) -> None:
     """Each part that was asked for; what has been measured is in `found` at any time."""
     if CORETYPE in os.environ:
         _tell(f"{CORETYPE}={os.environ[CORETYPE]} is set here; everybody is measured without it")
@@ -166,8 +166,8 @@ def _measure(args: argparse.Namespace, found: Results) -> None:
 
 
 def _rows(
-    kind: str, tasks: list[Task], args: argparse.Namespace, threads: int, effort: Effort, found: Results
-) -> Iterator[Row]:
+    kind: str, tasks: list[Task], args: argparse.Namespace, threads: int, effort: Effort, found: BenchResults
+) -> Iterator[BenchRow]:
     """A row for each task; a line on each goes to standard error as it is done."""
     known = KINDS[kind]
     wanted = [name for name in known if name == OURS or name in (args.peers or known)]
@@ -190,14 +190,14 @@ def _rows(
             _note_kernels(found, known[name].library, member)
 
 
-def _note_kernels(found: Results, library: str, member: CrewMember) -> None:
+def _note_kernels(found: BenchResults, library: str, member: CrewMember) -> None:
     """Put the kernels of a peer's library into the table of the machine, and warn of those below the processor."""
     key = f"BLAS beside {library}"
     if key in found.machine:
         return
     kernels = member.ask("kernels")
     found.machine[key] = "; ".join(kernels) or "none that threadpoolctl knows"
-    below = [kernel for kernel in kernels if machine.below_processor(kernel)]
+    below = [kernel for kernel in kernels if machine.machine_below_processor(kernel)]
     if below:
         found.machine[key] += " (below the processor)"
         _tell(f"warning: {library} runs {'; '.join(below)} kernels, though the processor has AVX-512")

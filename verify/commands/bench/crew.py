@@ -10,14 +10,14 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from verify.commands.bench.peers import PeerUnsupported
-from verify.commands.bench.worker import ERROR, UNSUPPORTED
+from verify.commands.bench.peer_worker import ERROR, UNSUPPORTED
+from verify.commands.bench.peers.peer import PeerUnsupported
 
 CORETYPE = "OPENBLAS_CORETYPE"
 """The variable that makes OpenBLAS run the kernels of another processor; no peer inherits it."""
 
 
-class PeerFailed(RuntimeError):
+class CrewMemberFailed(RuntimeError):
     """A member of the crew failed: a peer raised an exception, or its process ended.
 
     Attributes
@@ -70,7 +70,7 @@ class CrewMember:
         self._command = [
             sys.executable,
             "-m",
-            "verify.commands.bench.worker",
+            "verify.commands.bench.peer_worker",
             kind,
             name,
             crew_cores(threads),
@@ -79,7 +79,7 @@ class CrewMember:
         self._process: subprocess.Popen[bytes] | None = None
 
     def ask(self, verb: str, *arguments: Any) -> Any:
-        """Return what the peer's `verify.commands.bench.worker.Worker` returns for a verb.
+        """Return what the peer's `verify.commands.bench.peer_worker.PeerWorker` returns for a verb.
 
         Raises
         ------
@@ -102,11 +102,11 @@ class CrewMember:
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             status = self._process.wait()
             self.stop()
-            raise PeerFailed(self.name, f"its process ended with status {status}") from error
+            raise CrewMemberFailed(self.name, f"its process ended with status {status}") from error
         if outcome == UNSUPPORTED:
             raise PeerUnsupported(value)
         if outcome == ERROR:
-            raise PeerFailed(self.name, value)
+            raise CrewMemberFailed(self.name, value)
         return value
 
     def stop(self) -> None:

@@ -30,7 +30,7 @@ def describe_machine() -> dict[str, str]:
     return described
 
 
-def below_processor(kernel: str) -> bool:
+def machine_below_processor(kernel: str) -> bool:
     """True for ``openblas Haswell, numpy's`` and others that leave AVX-512 unused, where the processor has it."""
     library, architecture = kernel.partition(",")[0].split(" ", 1)
     return (

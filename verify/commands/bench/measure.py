@@ -24,7 +24,7 @@ class _Timed(Protocol):
 
 
 @dataclass(frozen=True)
-class Spread:
+class MeasuredSpread:
     """A median with its quartiles."""
 
     median: float
@@ -32,7 +32,7 @@ class Spread:
     high: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
+    def of(cls, values: Sequence[float]) -> MeasuredSpread:
         """The quartiles of some values, by linear interpolation between them."""
         if len(values) == 1:
             return cls(values[0], values[0], values[0])
@@ -95,10 +95,10 @@ def take_turns(members: Mapping[str, _Timed], effort: Effort) -> dict[str, list[
     return taken
 
 
-def measured_ratios(taken: Mapping[str, Sequence[float]], ours: str) -> dict[str, Spread]:
+def measured_ratios(taken: Mapping[str, Sequence[float]], ours: str) -> dict[str, MeasuredSpread]:
     """Everybody's time over ours, round by round."""
     return {
-        name: Spread.of([theirs / mine for theirs, mine in zip(times, taken[ours], strict=True)])
+        name: MeasuredSpread.of([theirs / mine for theirs, mine in zip(times, taken[ours], strict=True)])
         for name, times in taken.items()
         if name != ours
     }

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from verify.commands.bench.measure import Spread, geometric_mean
+from verify.commands.bench.measure import MeasuredSpread, geometric_mean
 from verify.commands.bench.peers import FLOOR, KINDS, OURS
-from verify.commands.bench.results import Results
-from verify.commands.bench.rows import Row
+from verify.commands.bench.results import BenchResults
+from verify.commands.bench.rows import BenchRow
 from verify.commands.bench.scale import ScaleLine, scale_exponent
 from verify.commands.bench.startup import Startup
 
@@ -69,7 +69,7 @@ With more than one thread they survive less: OpenBLAS's threads wait for each ot
 process, or another guest of a virtual machine's host, takes one of their cores, a product takes many times as long."""
 
 
-def render_page(found: Results, picture: Path | None = None) -> str:
+def bench_page(found: BenchResults, picture: Path | None = None) -> str:
     """The page of the bench's results."""
     parts = ["# Benchmarks", METHOD]
     if picture and found.gradients:
@@ -92,7 +92,7 @@ def render_page(found: Results, picture: Path | None = None) -> str:
     return "\n\n".join([*parts, "## The machine", machine, "## Run it yourself", RUN])
 
 
-def _rows(heading: str, rows: list[Row]) -> list[str]:
+def _rows(heading: str, rows: list[BenchRow]) -> list[str]:
     peers = KINDS[rows[0].kind]
     measured = [name for name in peers if any(name in row.ratios for row in rows)]
     titles = [peers[name].title for name in measured]
@@ -114,12 +114,12 @@ def _rows(heading: str, rows: list[Row]) -> list[str]:
     return [*parts, "\n".join(notes)] if notes else parts
 
 
-def _ratio(row: Row, name: str) -> str:
+def _ratio(row: BenchRow, name: str) -> str:
     spread = row.ratios.get(name)
     return f"{spread.median:.2f} ±{(spread.high - spread.low) / 2:.2f}" if spread else "-"
 
 
-def _summary(rows: list[Row], name: str) -> tuple[str, str, str]:
+def _summary(rows: list[BenchRow], name: str) -> tuple[str, str, str]:
     """The least ratio, where, and the geometric mean; of the floor, only what takes over a millisecond counts."""
     counted = [
         (row.ratios[name].median, row.cell)
@@ -158,7 +158,7 @@ def _startup(startup: Startup) -> list[str]:
     return ["## Import", _table(("import numpy", "import mlp_ref", "the second over the first"), body)]
 
 
-def _time(spread: Spread | None) -> str:
+def _time(spread: MeasuredSpread | None) -> str:
     if spread is None:
         return "-"
     for unit, size in (("s", 1.0), ("ms", 1e-3)):

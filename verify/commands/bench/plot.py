@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from verify.commands.bench.peers import FLOOR, GRADIENTS
-from verify.commands.bench.rows import Row
+from verify.commands.bench.rows import BenchRow
 
 TWICE = 4.0
 """A ratio from which the colours grow no stronger."""
 
 
-def plot_ratios(rows: list[Row], path: Path) -> None:
+def plot_ratios(rows: list[BenchRow], path: Path) -> None:
     """Write the picture: a panel for each dtype and number of threads, a row for each cell, a column for each peer.
 
     The colour is the logarithm of the ratio: blue where ours is faster, red where it is slower, white at 1. Each

@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from verify.commands.bench.measure import Spread
-from verify.commands.bench.rows import Row
+from verify.commands.bench.measure import MeasuredSpread
+from verify.commands.bench.rows import BenchRow
 from verify.commands.bench.scale import ScaleLine
 from verify.commands.bench.startup import Startup
 
 
 @dataclass
-class Results:
+class BenchResults:
     """The machine, and what was measured on it; each part is filled as the run goes on."""
 
     machine: dict[str, str]
-    gradients: list[Row] = field(default_factory=list)
-    training: list[Row] = field(default_factory=list)
-    predictions: list[Row] = field(default_factory=list)
+    gradients: list[BenchRow] = field(default_factory=list)
+    training: list[BenchRow] = field(default_factory=list)
+    predictions: list[BenchRow] = field(default_factory=list)
     scale: list[ScaleLine] = field(default_factory=list)
     startup: Startup | None = None
 
@@ -31,7 +31,7 @@ class Results:
         path.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, paths: Sequence[Path]) -> Results:
+    def load(cls, paths: Sequence[Path]) -> BenchResults:
         """Return what earlier runs on one machine have saved, put together; their dates may differ.
 
         Raises
@@ -54,7 +54,7 @@ class Results:
         return first
 
     @classmethod
-    def _read(cls, path: Path) -> Results:
+    def _read(cls, path: Path) -> BenchResults:
         try:
             saved = json.loads(path.read_text(encoding="utf-8"))
             return cls(
@@ -63,7 +63,7 @@ class Results:
                 [_row(row) for row in saved["training"]],
                 [_row(row) for row in saved["predictions"]],
                 [_line(line) for line in saved["scale"]],
-                Startup(**{k: Spread(**v) for k, v in saved["startup"].items()})
+                Startup(**{k: MeasuredSpread(**v) for k, v in saved["startup"].items()})
                 if saved["startup"]
                 else None,
             )
@@ -73,11 +73,13 @@ class Results:
             ) from error
 
 
-def _row(saved: dict[str, Any]) -> Row:
-    spreads = {name: {k: Spread(**v) for k, v in saved[name].items()} for name in ("seconds", "ratios")}
-    return Row(**{**saved, **spreads})
+def _row(saved: dict[str, Any]) -> BenchRow:
+    spreads = {
+        name: {k: MeasuredSpread(**v) for k, v in saved[name].items()} for name in ("seconds", "ratios")
+    }
+    return BenchRow(**{**saved, **spreads})
 
 
 def _line(saved: dict[str, Any]) -> ScaleLine:
-    spreads = {name: [Spread(**v) for v in saved[name]] for name in ("seconds", "seconds_jax")}
+    spreads = {name: [MeasuredSpread(**v) for v in saved[name]] for name in ("seconds", "seconds_jax")}
     return ScaleLine(**{**saved, **spreads})

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from verify.commands.bench.crew import CrewMember, PeerFailed
-from verify.commands.bench.measure import Effort, Spread, measured_ratios, take_turns
-from verify.commands.bench.peers import KINDS, OURS, PeerUnsupported
+from verify.commands.bench.crew import CrewMember, CrewMemberFailed
+from verify.commands.bench.measure import Effort, MeasuredSpread, measured_ratios, take_turns
+from verify.commands.bench.peers import KINDS, OURS
+from verify.commands.bench.peers.peer import PeerUnsupported
 from verify.commands.bench.task import Task
-from verify.commands.bench.truth import TrueClasses, Truth
+from verify.commands.bench.true_results import TrueClasses, TrueResult
 
 WRONG = "wrong: "
 """How the note on a peer begins whose result is not what it should be."""
 
 
 @dataclass(frozen=True)
-class Row:
+class BenchRow:
     """A row of the bench's results: the measurements of one task.
 
     Attributes
@@ -41,8 +42,8 @@ class Row:
     threads: int
     checked: str
     rounds: int = 0
-    seconds: dict[str, Spread] = field(default_factory=dict)
-    ratios: dict[str, Spread] = field(default_factory=dict)
+    seconds: dict[str, MeasuredSpread] = field(default_factory=dict)
+    ratios: dict[str, MeasuredSpread] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -52,10 +53,14 @@ class Row:
 
 
 def measure_row(
-    task: Task, truth: Truth | TrueClasses, members: Mapping[str, CrewMember], effort: Effort, threads: int
-) -> Row:
+    task: Task,
+    truth: TrueResult | TrueClasses,
+    members: Mapping[str, CrewMember],
+    effort: Effort,
+    threads: int,
+) -> BenchRow:
     """Let every member do the task, compare what it returns with the truth, and time those that are right."""
-    row = Row(task.kind, str(task.cell), task.dtype, threads, truth.method)
+    row = BenchRow(task.kind, str(task.cell), task.dtype, threads, truth.method)
     ready = {}
     for name, member in members.items():
         note = _note_on(member, task, truth)
@@ -75,7 +80,7 @@ def measure_row(
     return replace(
         row,
         rounds=len(next(iter(taken.values()), [])),
-        seconds={name: Spread.of(times) for name, times in taken.items()},
+        seconds={name: MeasuredSpread.of(times) for name, times in taken.items()},
         ratios=measured_ratios(taken, OURS) if OURS in taken else {},
     )
 
@@ -85,7 +90,7 @@ def _rows_for(name: str, task: Task) -> int | None:
     return task.rows if task.rows is None or limit is None else min(task.rows, limit)
 
 
-def _note_on(member: CrewMember, task: Task, truth: Truth | TrueClasses) -> str | None:
+def _note_on(member: CrewMember, task: Task, truth: TrueResult | TrueClasses) -> str | None:
     """Prepare a member for the task and check its result; what stands in the way, or None.
 
     An epoch over the rows of a single batch takes one step, whatever the order of the rows: that is what is checked.
@@ -101,7 +106,7 @@ def _note_on(member: CrewMember, task: Task, truth: Truth | TrueClasses) -> str 
             result = member.ask("result")
     except PeerUnsupported as reason:
         return f"not possible: {reason}"
-    except PeerFailed as error:
+    except CrewMemberFailed as error:
         return f"failed: {error}"
     if result is None:
         return None
@@ -115,7 +120,7 @@ def _times(members: dict[str, CrewMember], effort: Effort, notes: dict[str, str]
     while members:
         try:
             return take_turns(members, effort)
-        except PeerFailed as error:
+        except CrewMemberFailed as error:
             notes[error.name] = f"failed: {error}"
             members = {name: member for name, member in members.items() if name != error.name}
     return {}

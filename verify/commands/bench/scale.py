@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from verify.commands.bench.cells import Cell
 from verify.commands.bench.crew import crew
-from verify.commands.bench.measure import Effort, Spread, take_turns
+from verify.commands.bench.measure import Effort, MeasuredSpread, take_turns
 from verify.commands.bench.peers import OURS
 from verify.commands.bench.task import Task
 
@@ -51,8 +51,8 @@ class ScaleLine:
     axis: str
     network: str
     sizes: list[int]
-    seconds: list[Spread]
-    seconds_jax: list[Spread]
+    seconds: list[MeasuredSpread]
+    seconds_jax: list[MeasuredSpread]
     bytes_step: list[int]
     bytes_call: list[int]
 
@@ -85,8 +85,8 @@ def measure_scale(*, quick: bool = False) -> Iterator[ScaleLine]:
                     member.ask("prepare", Task("gradient", cell))
                 taken = take_turns({name: members[name] for name in (OURS, JAX)}, effort)
                 line.sizes.append(scale_size(axis, cell))
-                line.seconds.append(Spread.of(taken[OURS]))
-                line.seconds_jax.append(Spread.of(taken[JAX]))
+                line.seconds.append(MeasuredSpread.of(taken[OURS]))
+                line.seconds_jax.append(MeasuredSpread.of(taken[JAX]))
                 line.bytes_step.append(members[WORKSPACE].ask("allocated", 2))
                 line.bytes_call.append(members[OURS].ask("allocated", 2))
                 for member in members.values():

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 
 from verify.commands.bench.crew import crew_environment
-from verify.commands.bench.measure import Spread
+from verify.commands.bench.measure import MeasuredSpread
 
 PROGRAM = "import time; start = time.perf_counter(); import {module}; print(time.perf_counter() - start)"
 
@@ -17,9 +17,9 @@ PROGRAM = "import time; start = time.perf_counter(); import {module}; print(time
 class Startup:
     """Seconds of each import in a fresh process, and their ratio within a round."""
 
-    numpy: Spread
-    mlp_ref: Spread
-    ratio: Spread
+    numpy: MeasuredSpread
+    mlp_ref: MeasuredSpread
+    ratio: MeasuredSpread
 
 
 def measure_startup(rounds: int = 15) -> Startup:
@@ -43,4 +43,6 @@ def _measured(rounds: int, environ: dict[str, str]) -> Startup:
             if number:
                 times.append(float(done.stdout))
     ratios = [ours / theirs for ours, theirs in zip(seconds["mlp_ref"], seconds["numpy"], strict=True)]
-    return Startup(Spread.of(seconds["numpy"]), Spread.of(seconds["mlp_ref"]), Spread.of(ratios))
+    return Startup(
+        MeasuredSpread.of(seconds["numpy"]), MeasuredSpread.of(seconds["mlp_ref"]), MeasuredSpread.of(ratios)
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from verify.commands.bench.cells import Arrays, Cell
+from verify.commands.bench.cells import Cell, CellArrays
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,6 @@ class Task:
         """Classes."""
         return self.cell.layer_sizes[-1]
 
-    def arrays(self) -> Arrays:
+    def arrays(self) -> CellArrays:
         """Return what the task starts from."""
         return self.cell.arrays(self.dtype, self.rows)

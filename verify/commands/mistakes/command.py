@@ -60,7 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the tables; 0 where every mistake was caught and none misnamed, else 1; 2 for unusable options."""
+    """Run ``verify mistakes``: print the tables; 0 where every mistake was caught and none misnamed, else 1;
+    2 for unusable options.
+    """
     from verify.commands.mistakes.score import CONFIGURATIONS
 
     chosen = [m for m in CATALOGUE if not args.only or {m.name, m.family} & set(args.only)]
@@ -106,13 +108,13 @@ def run(args: argparse.Namespace) -> int:
     if args.plot and any(not row["equivalent"] for row in results.get("singles", [])):
         from verify.commands.mistakes import plot
 
-        plot.draw(results, args.plot)
+        plot.plot_mistakes(results, args.plot)
     return 1 if failures or "right" not in results else 0
 
 
 def _moved(args: argparse.Namespace) -> int:
     """Print what becomes of moved mistakes; 1 where one was missed or misnamed, else 0."""
-    from verify.commands.mistakes.moved import moved_mistakes, score_moved_mistake
+    from verify.commands.mistakes.moved_mistakes import moved_mistakes, score_moved_mistake
 
     print(f"  {'mistake':33}{'moved to':34}{'caught after':>12}  diagnosed as")
     found = []
@@ -139,10 +141,10 @@ def _moved(args: argparse.Namespace) -> int:
 
 def _reports(args: argparse.Namespace) -> int:
     """Print how long whole reports take; 1 where a mistake was verified, else 0."""
-    from verify.commands.mistakes.reports import time_reports
+    from verify.commands.mistakes.report_times import report_times
 
     rows = []
-    for row in time_reports(args.reports, args.seed, args.cases):
+    for row in report_times(args.reports, args.seed, args.cases):
         rows.append(row)
         print(
             f"  {row.seconds:6.2f} s ({row.processor:5.2f} s of the processor)  {row.verdict:12} "
@@ -169,7 +171,8 @@ def _positive(text: str) -> int:
 def _singles(
     chosen: list[Mistake], specs: tuple[Spec, ...], args: argparse.Namespace
 ) -> list[dict[str, Any]]:
-    from verify.commands.mistakes.score import certified_equal, score_mistake, small_cases
+    from verify.commands.mistakes.certified_equal import certified_equal, small_cases
+    from verify.commands.mistakes.score import score_mistake
 
     rows = []
     for spec in specs:

@@ -26,8 +26,8 @@ STEP, THRESHOLD = 1e-6, 1e-5
 """Of the plain finite difference: the step, and the relative difference of norms from which it rejects."""
 
 
-def loss(spec: Spec, params: list[Layer], x: Array, y: Array) -> float:
-    """The loss, in plain NumPy: the function that a finite difference probes."""
+def loss_for_criteria(spec: Spec, params: list[Layer], x: Array, y: Array) -> float:
+    """The loss for the criteria, in plain NumPy: the function that a finite difference probes."""
     net = backprop_forward(RIGHT, spec, params, x, y)
     z = net.z[-1]
     if spec.loss == "cross_entropy":
@@ -44,7 +44,12 @@ def loss(spec: Spec, params: list[Layer], x: Array, y: Array) -> float:
 def _function(spec: Spec, case: Case) -> tuple[Callable[..., float], list[Array], Array, Array]:
     """The loss as a function of the parameters' tensors, and what it is called with."""
     params, x, y, *_ = case.arrays()
-    return (lambda *tensors: loss(spec, layers_of_tensors(tensors), x, y)), tensors_of(params), x, y
+    return (
+        (lambda *tensors: loss_for_criteria(spec, layers_of_tensors(tensors), x, y)),
+        tensors_of(params),
+        x,
+        y,
+    )
 
 
 def _finite_difference(gradient: GradientOf, spec: Spec, case: Case) -> bool:

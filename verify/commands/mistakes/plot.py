@@ -17,7 +17,7 @@ _MARKERS = "osD^vP*X"
 _CAUGHT = "#9ECAE1"
 
 
-def by_family(results: dict[str, Any]) -> Figure:
+def plot_families(results: dict[str, Any]) -> Figure:
     """Draw, for each family of mistakes, the share that was caught and named, and what other criteria caught.
 
     Parameters
@@ -85,6 +85,6 @@ def _others(axis: Any, others: list[dict[str, Any]], families: list[str]) -> Non
         )  # fmt: skip
 
 
-def draw(results: dict[str, Any], path: Path) -> None:
+def plot_mistakes(results: dict[str, Any], path: Path) -> None:
     """Write the plot of the mistakes to a file."""
-    by_family(results).savefig(path, dpi=100)
+    plot_families(results).savefig(path, dpi=100)

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import flint
-import numpy as np
-
-from verify.case.case import LABELS, Case
+from verify.case.case import Case
 from verify.case.cases import cases as drawn_from
 from verify.case.runner import run_cases
 from verify.checks.random_rounding import RandomRounding, examine_with_random_rounding
+from verify.commands.mistakes.certified_equal import certified_equal, small_cases
 from verify.diagnosis.diagnose import explain
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
-from verify.evaluate import balls
 from verify.oracle.search import follow_up_of
-from verify.reference.derivative import traced_derivative
 from verify.reference.spec import Spec
-from verify.reference.tensors import layers_of_tensors
-from verify.reference.truth import tensors_of
 from verify.subject.call import Failed
 from verify.subject.target import Target
 
@@ -88,7 +80,7 @@ class Score:
 
 def score_mistake(spec: Spec, *mistakes: Mistake, cases: int = 1000, seed: int = 0) -> Score:
     """Let the oracle search for, and explain, a gradient with these mistakes in it."""
-    after, case, check = caught_after(spec, *mistakes, cases=cases, seed=seed)
+    after, case, check = cases_until_caught(spec, *mistakes, cases=cases, seed=seed)
     start = time.perf_counter()
     found = explain(wrong_gradient(spec, *mistakes), spec)
     names = tuple(mistake.name for mistake in mistakes)
@@ -105,7 +97,7 @@ class _Caught(Exception):
     """Ends the search."""
 
 
-def caught_after(
+def cases_until_caught(
     spec: Spec, *mistakes: Mistake, cases: int = 1000, seed: int = 0
 ) -> tuple[int, Case | None, str]:
     """Return how many cases the search of `verify.check` takes to catch it, by either tier.
@@ -131,56 +123,3 @@ def caught_after(
     with contextlib.suppress(_Caught):
         run_cases(drawn_from(spec), judge, cases=cases, seed=seed)
     return found
-
-
-def small_cases(spec: Spec) -> list[Case]:
-    """Cases on which gradients are compared in balls: unequal and equal widths, with and without hidden layers."""
-    labels = LABELS[spec.targets][1]
-    sizes = ((2, 3, 2), (3, 3), (3, 3, 3, 3), (4, 2, 3))
-    return [Case(s, 1 + i, regime="soft_labels", labels=labels, seed=i) for i, s in enumerate(sizes)]
-
-
-def certified_equal(
-    spec: Spec, mistakes: Sequence[Mistake], cases: Sequence[Case], others: Sequence[Mistake] | None = None
-) -> bool | None:
-    """Tell whether mistakes make the right gradient (or that of others) on some cases, in balls; None where
-    balls cannot.
-
-    Every ball must meet the other, and both be so narrow that what they could still differ by is far below any
-    rounding. Where the one raises, so must the other.
-    """
-    if any(mistake.state or "keep" in mistake.pieces for mistake in (*mistakes, *(others or ()))):
-        return None
-    for case in cases:
-        with flint.ctx.workprec(192):
-            wrong = _in_balls(spec, mistakes, case)
-            if others is None:
-                right: list[Any] | None = balls.evaluate_in_balls(
-                    traced_derivative(spec, case.sizes), case.inputs(), case.sizes
-                )[1:]
-            else:
-                right = _in_balls(spec, others, case)
-            if wrong is None or right is None:
-                if others is None:
-                    return None
-                if (wrong is None) != (right is None):
-                    return False
-                continue
-            for made, true in zip(wrong, right, strict=True):
-                if made.shape != true.shape or not all(map(_alike, made.flat, true.flat)):
-                    return False
-    return True
-
-
-def _in_balls(spec: Spec, mistakes: Sequence[Mistake], case: Case) -> list[Any] | None:
-    """The gradient that mistakes make, as arrays of balls; None where it cannot be made."""
-    *params, x, y = (balls.exact_balls(array) for array in case.inputs())
-    try:
-        return tensors_of(wrong_gradient(spec, *mistakes)(layers_of_tensors(params), x, y))
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
-        return None
-
-
-def _alike(a: Any, b: Any) -> bool:
-    difference = flint.arb(a) - flint.arb(b)
-    return bool(difference.contains(0)) and float(difference.rad()) <= np.ldexp(1.0, -100)

@@ -10,7 +10,7 @@ import numpy as np
 from verify.case.case import LABELS, REGIMES, Case
 from verify.case.cases import suitable_regimes
 from verify.commands.vectors.cover import cover
-from verify.commands.vectors.vector import Vector, failed, vector, with_flags
+from verify.commands.vectors.vector import Vector, failed_vectors, flagged_vectors, vector_of_case
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
 from verify.reference.spec import Spec
 from verify.reference.truth import Truth, tensors_of
@@ -51,15 +51,17 @@ def vectors_to_choose_from(spec: Spec, dtype: str, n: int, seed: int) -> list[Ca
     return found
 
 
-def mistakes_of(spec: Spec) -> list[Mistake]:
-    """The mistakes of the catalogue that are mistakes for a spec, each with every constant that it has there."""
+def mistakes_to_catch(spec: Spec) -> list[Mistake]:
+    """The mistakes that vectors are to catch: those of the catalogue that are mistakes for a spec, each with
+    every constant that it has there.
+    """
     return [variant for mistake in CATALOGUE if mistake.counts(spec) for variant in mistake.variants]
 
 
 def _fails(spec: Spec, mistake: Mistake, vectors: Sequence[Vector]) -> list[bool]:
     """Return which vectors of a group a mistake fails; one that draws at random, those that some draw fails."""
     if mistake.draws is None:
-        return failed(vectors, wrong_gradient(spec, mistake))
+        return failed_vectors(vectors, wrong_gradient(spec, mistake))
     right = wrong_gradient(spec)
     return [
         not all(
@@ -76,7 +78,7 @@ def choose_vectors(spec: Spec, dtype: str, n: int, seed: int) -> list[Vector]:
     They are picked by `cover`. After the smallest come one of the same shapes and one of fewer rows, where stale caches
     and reused buffers show.
     """
-    mistakes = mistakes_of(spec)
+    mistakes = mistakes_to_catch(spec)
     drafts = [draft for case in vectors_to_choose_from(spec, dtype, n, seed) if (draft := _draft(spec, case))]
     caught = np.array([[_fails(spec, m, [draft])[0] for m in mistakes] for _, _, draft in drafts])
     sizes = np.array([draft.size for _, _, draft in drafts])
@@ -89,9 +91,9 @@ def choose_vectors(spec: Spec, dtype: str, n: int, seed: int) -> list[Vector]:
             replace(first, seed=first.seed + 2, batch=first.batch - 1),
         ]
         cases.sort(key=lambda case: (case.layer_sizes, case.batch) != (first.layer_sizes, first.batch))
-    made = [vector(spec, case, Truth.of(spec, case.inputs(), dtype)) for case in cases]
+    made = [vector_of_case(spec, case, Truth.of(spec, case.inputs(), dtype)) for case in cases]
     vectors = [each for each in made if each is not None]
-    return with_flags(vectors, [(m.name, _fails(spec, m, vectors)) for m in mistakes])
+    return flagged_vectors(vectors, [(m.name, _fails(spec, m, vectors)) for m in mistakes])
 
 
 def _numbers(case: Case) -> int:

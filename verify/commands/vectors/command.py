@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from verify.case.case import DTYPES
-from verify.commands.progress import progress_bar
-from verify.commands.vectors.choose import RELEASE, choose_vectors, mistakes_of
-from verify.commands.vectors.files import from_json, group_for_files, write_files
+from verify.commands.progress_bar import progress_bar
+from verify.commands.vectors.choose import RELEASE, choose_vectors, mistakes_to_catch
+from verify.commands.vectors.files import group_for_files, vectors_from_json, write_vector_files
 from verify.commands.vectors.layers import choose as layer_choose
 from verify.commands.vectors.layers import files as layer_files
-from verify.commands.vectors.layers.score import print_score
+from verify.commands.vectors.layers.score import print_layer_score
 from verify.commands.vectors.layers.vector import LayerVector
-from verify.commands.vectors.vector import Vector, failed
+from verify.commands.vectors.vector import Vector, failed_vectors
 from verify.diagnosis.mistakes import wrong_gradient
 from verify.reference.layers import NAMES, reference_in_table
 from verify.reference.spec import HIDDEN, LOSSES, OUTPUTS, REDUCTIONS, Spec
@@ -52,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Choose, write, read back, and score; 0 where right gradients pass and every mistake is caught, else 1.
+    """Run ``verify vectors``: choose, write, read back, and score; 0 where right gradients pass and every mistake is
+    caught, else 1.
 
     Raises
     ------
@@ -101,9 +102,9 @@ def _networks(specs: Sequence[Spec], dtypes: Sequence[str], arguments: argparse.
             vectors += choose_vectors(spec, dtype, arguments.cases, arguments.seed)
             if progress is not None:
                 progress(done, len(groups))
-    files = write_files(vectors, arguments.directory, arguments.readmemh)
+    files = write_vector_files(vectors, arguments.directory, arguments.readmemh)
     _print_files(f"{len(vectors)} vectors in {len(groups)} groups", files)
-    return _scored(from_json(files[0].read_text(encoding="utf-8")), specs)
+    return _scored(vectors_from_json(files[0].read_text(encoding="utf-8")), specs)
 
 
 def _layers(layers: Sequence[str], dtypes: Sequence[str], arguments: argparse.Namespace) -> bool:
@@ -117,7 +118,7 @@ def _layers(layers: Sequence[str], dtypes: Sequence[str], arguments: argparse.Na
                 progress(done, len(groups))
     files = layer_files.write_layer_files(vectors, arguments.directory, arguments.readmemh)
     _print_files(f"{len(vectors)} vectors of {len(layers)} layers in {len(groups)} groups", files)
-    return print_score(layer_files.layers_from_json(files[0].read_text(encoding="utf-8")))
+    return print_layer_score(layer_files.layer_vectors_from_json(files[0].read_text(encoding="utf-8")))
 
 
 def _print_files(heading: str, files: Sequence[Path]) -> None:
@@ -133,14 +134,14 @@ def _scored(vectors: Sequence[Vector], specs: Sequence[Spec]) -> bool:
     constants: list[str] = []
     total = wrongly = 0
     for spec in specs:
-        mistakes = mistakes_of(spec)
+        mistakes = mistakes_to_catch(spec)
         names = list(dict.fromkeys(mistake.name for mistake in mistakes))
         caught: dict[str, set[int]] = {}
         for (of, dtype), members in group_for_files(vectors):
             if of == spec:
-                wrongly += sum(failed(members, wrong_gradient(spec)))
+                wrongly += sum(failed_vectors(members, wrong_gradient(spec)))
                 caught[dtype] = {
-                    i for i, m in enumerate(mistakes) if any(failed(members, wrong_gradient(spec, m)))
+                    i for i, m in enumerate(mistakes) if any(failed_vectors(members, wrong_gradient(spec, m)))
                 }
         seen = set().union(*caught.values())
         # The first constant is the one that the catalogue's own score is taken with.

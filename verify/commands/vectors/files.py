@@ -27,7 +27,7 @@ PARTS = ("params", "x", "y", "expected", "bound")
 
 
 def hexadecimal(number: float) -> str:
-    """A float as C's ``%a`` writes it: without the zeros that end ``float.hex``."""
+    """A float in a file, as C's ``%a`` writes it: without the zeros that end ``float.hex``."""
     text = float(number).hex()
     if "p" not in text:
         return text
@@ -35,7 +35,7 @@ def hexadecimal(number: float) -> str:
     return f"{digits.rstrip('0').rstrip('.')}p{exponent}" if "." in digits else text
 
 
-def as_json(vectors: Sequence[Vector]) -> str:
+def vectors_as_json(vectors: Sequence[Vector]) -> str:
     """The vectors as JSON: a line for each."""
     head = {
         "schema": SCHEMA,
@@ -47,8 +47,8 @@ def as_json(vectors: Sequence[Vector]) -> str:
     number = itertools.count(1)
     for (spec, dtype), members in group_for_files(vectors):
         named = {**asdict(spec), "l2": hexadecimal(spec.l2)}
-        lines = ",\n".join(line(_test(next(number), each)) for each in members)
-        groups.append(f'{{"spec":{line(named)},"dtype":"{dtype}","tests":[\n{lines}\n]}}')
+        lines = ",\n".join(json_file_line(_test(next(number), each)) for each in members)
+        groups.append(f'{{"spec":{json_file_line(named)},"dtype":"{dtype}","tests":[\n{lines}\n]}}')
     opening = json.dumps(head, indent=1)[:-2]
     return f'{opening},\n "groups": [\n' + ",\n".join(groups) + "\n ]\n}\n"
 
@@ -67,8 +67,8 @@ def notes_in_file(catalogue: Iterable[Any], used: set[str]) -> dict[str, str]:
     }
 
 
-def line(data: Any) -> str:
-    """JSON on one line, without spaces."""
+def json_file_line(data: Any) -> str:
+    """JSON on one line of a file, without spaces."""
     return json.dumps(data, separators=(",", ":"))
 
 
@@ -83,8 +83,8 @@ def _test(number: int, each: Vector) -> dict[str, Any]:
     return about | {part: [hexadecimal(n) for n in getattr(each, part).flat] for part in PARTS}
 
 
-def from_json(text: str) -> list[Vector]:
-    """The vectors that `as_json` wrote."""
+def vectors_from_json(text: str) -> list[Vector]:
+    """The vectors that `vectors_as_json` wrote."""
     found = []
     for group in json.loads(text)["groups"]:
         spec = Spec(**{**group["spec"], "l2": float.fromhex(group["spec"]["l2"])})
@@ -99,8 +99,10 @@ def from_json(text: str) -> list[Vector]:
     return found
 
 
-def index(vectors: Sequence[Vector]) -> str:
-    """A line of words for each vector: id, dtype, spec, batch, layers, sizes, and where its numbers begin."""
+def index_file(vectors: Sequence[Vector]) -> str:
+    """The index of a binary file, a line of words for each vector: id, dtype, spec, batch, layers, sizes, and
+    where its numbers begin.
+    """
     lines, begin = [], dict.fromkeys(DTYPES, 0)
     for number, each in enumerate(vectors, start=1):
         spec = each.spec
@@ -119,7 +121,7 @@ def index(vectors: Sequence[Vector]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def binary(vectors: Sequence[Vector], dtype: str) -> bytes:
+def binary_file(vectors: Sequence[Vector], dtype: str) -> bytes:
     """All numbers of the vectors of one format, one vector after the other: little-endian."""
     little = np.dtype(dtype).newbyteorder("<")
     return b"".join(
@@ -130,35 +132,37 @@ def binary(vectors: Sequence[Vector], dtype: str) -> bytes:
     )
 
 
-def memory(vectors: Sequence[Vector], dtype: str) -> str:
-    """The same for Verilog's ``$readmemh``: one number a line, its bits in hexadecimal digits, with comments."""
+def memory_file(vectors: Sequence[Vector], dtype: str) -> str:
+    """All numbers of the vectors of one format for Verilog's ``$readmemh``: one number a line, its bits in
+    hexadecimal digits, with comments.
+    """
     lines = []
     for number, each in enumerate(vectors, start=1):
         if each.dtype == dtype:
             for part in PARTS:
-                lines += memory_of(f"{number} {part}", getattr(each, part))
+                lines += memory_file_lines(f"{number} {part}", getattr(each, part))
     return "\n".join(lines) + "\n"
 
 
-def memory_of(comment: str, array: Array) -> list[str]:
+def memory_file_lines(comment: str, array: Array) -> list[str]:
     """The bits of an array's numbers in hexadecimal digits, a line each, after a comment."""
     bits, digits = {8: (np.uint64, 16), 4: (np.uint32, 8)}[array.dtype.itemsize]
     words = np.ascontiguousarray(array).view(bits).ravel().tolist()
     return [f"// {comment}", *(f"{word:0{digits}x}" for word in words)]
 
 
-def write_files(vectors: Sequence[Vector], directory: Path, for_hardware: bool = False) -> list[Path]:
+def write_vector_files(vectors: Sequence[Vector], directory: Path, for_hardware: bool = False) -> list[Path]:
     """Write the files into a directory, which is made where it is not there; returns them."""
     directory.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {
-        "vectors.json": as_json(vectors).encode(),
+        "vectors.json": vectors_as_json(vectors).encode(),
         SCHEMA: (Path(__file__).parent / SCHEMA).read_bytes(),
-        "index.txt": index(vectors).encode(),
+        "index.txt": index_file(vectors).encode(),
     }
     for dtype in dict.fromkeys(each.dtype for each in vectors):
-        files[f"{dtype}.bin"] = binary(vectors, dtype)
+        files[f"{dtype}.bin"] = binary_file(vectors, dtype)
         if for_hardware:
-            files[f"{dtype}.mem"] = memory(vectors, dtype).encode()
+            files[f"{dtype}.mem"] = memory_file(vectors, dtype).encode()
     for name, content in files.items():
         (directory / name).write_bytes(content)
     return [directory / name for name in files]

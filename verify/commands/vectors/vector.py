@@ -83,7 +83,7 @@ class Vector:
         return bool(np.all(within | np.isinf(self.bound)))
 
 
-def vector(spec: Spec, case: Case, truth: Truth) -> Vector | None:
+def vector_of_case(spec: Spec, case: Case, truth: Truth) -> Vector | None:
     """The vector of a case; None where the certified balls cannot be rounded without doubt."""
     expected = _expected(spec, case)
     if expected is None:
@@ -114,7 +114,7 @@ def _expected(spec: Spec, case: Case) -> list[Array] | None:
     )
 
 
-def failed(vectors: Sequence[Vector], gradient: Callable[..., Any]) -> list[bool]:
+def failed_vectors(vectors: Sequence[Vector], gradient: Callable[..., Any]) -> list[bool]:
     """Return which vectors of a group a gradient function fails: each called twice with the same arrays,
     judged at the end.
 
@@ -133,7 +133,7 @@ def failed(vectors: Sequence[Vector], gradient: Callable[..., Any]) -> list[bool
     ]
 
 
-def with_flags(vectors: Sequence[Vector], seen: Sequence[tuple[str, list[bool]]]) -> list[Vector]:
+def flagged_vectors(vectors: Sequence[Vector], seen: Sequence[tuple[str, list[bool]]]) -> list[Vector]:
     """Vectors with the names of the mistakes that were seen to fail them."""
     return [
         replace(each, flags=tuple(dict.fromkeys(name for name, fails in seen if fails[i])))

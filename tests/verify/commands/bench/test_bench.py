@@ -8,14 +8,15 @@ import pytest
 
 from verify.commands.bench import cells, machine, peers
 from verify.commands.bench.cells import Cell
-from verify.commands.bench.crew import PeerFailed, crew, crew_cores, crew_environment
-from verify.commands.bench.measure import Effort, Spread, geometric_mean, measured_ratios, take_turns
-from verify.commands.bench.peers import EPOCHS, GRADIENTS, OURS, PREDICTIONS, Peer, PeerUnsupported, manual
+from verify.commands.bench.crew import CrewMemberFailed, crew, crew_cores, crew_environment
+from verify.commands.bench.measure import Effort, MeasuredSpread, geometric_mean, measured_ratios, take_turns
+from verify.commands.bench.peer_worker import PeerWorker
+from verify.commands.bench.peers import EPOCHS, GRADIENTS, OURS, PREDICTIONS, manual
+from verify.commands.bench.peers.peer import Peer, PeerUnsupported
 from verify.commands.bench.rows import measure_row
 from verify.commands.bench.scale import scale_exponent, scale_size
 from verify.commands.bench.task import Task
-from verify.commands.bench.truth import BOUNDED, SCALED, TrueClasses, truth_of
-from verify.commands.bench.worker import Worker
+from verify.commands.bench.true_results import BOUNDED, SCALED, TrueClasses, true_result_of
 
 SMALL = Cell((5, 4, 3), 6)
 WIDE = Cell((300, 40, 3), 6)
@@ -99,7 +100,7 @@ def test_every_peer_computes_the_gradient(name, dtype, hidden):
     if result is None:
         assert name == peers.FLOOR
         return
-    truth = truth_of(task)
+    truth = true_result_of(task)
     assert truth.method == BOUNDED
     assert truth.fault(*result, dtype) is None
 
@@ -108,14 +109,14 @@ def test_every_peer_computes_the_gradient(name, dtype, hidden):
 def test_a_batch_in_pieces_has_the_same_gradient_within_the_bound(dtype, monkeypatch):
     monkeypatch.setattr("mlp_ref.workspace.ROWS_AT_ONCE", 4)
     task = Task("gradient", SMALL, dtype)
-    assert truth_of(task).fault(*result_of(GRADIENTS["mlp_ref_call"], task), dtype) is None
+    assert true_result_of(task).fault(*result_of(GRADIENTS["mlp_ref_call"], task), dtype) is None
 
 
 @pytest.mark.parametrize("name", PREDICTIONS_HERE)
 @pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu", "identity"])
 def test_every_peer_predicts_the_same_classes(name, hidden):
     task = Task("prediction", Cell((5, 4, 3), 40), hidden=hidden)
-    truth = truth_of(task)
+    truth = true_result_of(task)
     assert len(set(truth.logits.argmax(axis=1))) > 1
     assert truth.fault(*result_of(PREDICTIONS[name], task), "float32") is None
 
@@ -126,7 +127,7 @@ def test_jax_s_predictions_are_right_too():
     with crew("prediction", names, threads=1) as members:
         for name in names:
             members[name].ask("prepare", task)
-            assert truth_of(task).fault(*members[name].ask("result"), "float32") is None
+            assert true_result_of(task).fault(*members[name].ask("result"), "float32") is None
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_jax_s_predictions_are_right_too():
     ],
 )
 def test_wrong_classes_are_named(change, fault):
-    truth = truth_of(Task("prediction", Cell((5, 4, 3), 40)))
+    truth = true_result_of(Task("prediction", Cell((5, 4, 3), 40)))
     assert re.search(fault, truth.fault(0.0, [change(truth.logits.argmax(axis=1))], "float32") or "nothing")
 
 
@@ -156,7 +157,7 @@ def test_a_class_may_be_any_whose_logit_is_the_largest_but_for_rounding():
 @pytest.mark.parametrize("name", EPOCHS_HERE)
 def test_every_peer_takes_the_step(name):
     task = Task("epoch", SMALL, rows=SMALL.batch, learning_rate=0.1)
-    assert truth_of(task).fault(*result_of(EPOCHS[name], task), "float32") is None
+    assert true_result_of(task).fault(*result_of(EPOCHS[name], task), "float32") is None
 
 
 @pytest.mark.parametrize("name", EPOCHS_HERE)
@@ -164,7 +165,7 @@ def test_an_epoch_takes_a_step_for_each_batch_and_the_last_may_be_smaller(name):
     """Seven rows in batches of six, at a rate that moves nothing: the mean loss is that of the seven."""
     task = Task("epoch", SMALL, rows=7, learning_rate=1e-30)
     loss, _ = result_of(EPOCHS[name], task)
-    whole = truth_of(Task("gradient", replace(SMALL, batch=7)))
+    whole = true_result_of(Task("gradient", replace(SMALL, batch=7)))
     assert loss == pytest.approx(whole.loss, rel=1e-5)
 
 
@@ -184,12 +185,12 @@ def test_an_epoch_s_gradients_are_as_many_as_its_whole_batches(monkeypatch):
 @pytest.mark.parametrize("kind", ["gradient", "epoch"])
 def test_a_result_that_is_slightly_wrong_is_named(cell, method, kind):
     task = Task(kind, cell, "float32", rows=cell.batch if kind == "epoch" else None, learning_rate=0.1)
-    truth = truth_of(task)
+    truth = true_result_of(task)
     assert truth.method == method
     right = [tensor.astype(np.float32) for tensor in truth.tensors]
     assert truth.fault(truth.loss, right, "float32") is None
 
-    gradients = truth_of(replace(task, kind="gradient")).tensors
+    gradients = true_result_of(replace(task, kind="gradient")).tensors
     step = -0.1 if kind == "epoch" else 1.0
     wrong = [tensor.copy() for tensor in right]
     place = np.unravel_index(np.argmax(abs(gradients[2])), gradients[2].shape)
@@ -215,13 +216,13 @@ def test_a_result_that_is_slightly_wrong_is_named(cell, method, kind):
     ],
 )
 def test_what_is_no_gradient_of_this_network_is_named(change, fault):
-    truth = truth_of(Task("gradient", SMALL))
+    truth = true_result_of(Task("gradient", SMALL))
     right = [tensor.astype(np.float32) for tensor in truth.tensors]
     assert re.search(fault, truth.fault(truth.loss, change(right), "float32") or "nothing")
 
 
 def test_a_wrong_loss_is_named():
-    truth = truth_of(Task("gradient", SMALL))
+    truth = true_result_of(Task("gradient", SMALL))
     right = [tensor.astype(np.float32) for tensor in truth.tensors]
     assert "loss: expected" in (truth.fault(truth.loss * 1.001, right, "float32") or "")
 
@@ -232,16 +233,16 @@ def test_a_wrong_loss_is_named():
 def test_a_worker_does_its_task_and_says_what_went_wrong():
     with crew("gradient", ["workspace"], threads=1) as members:
         member = members["workspace"]
-        with pytest.raises(PeerFailed, match="no task has been prepared"):
+        with pytest.raises(CrewMemberFailed, match="no task has been prepared"):
             member.ask("result")
         task = Task("gradient", SMALL)
         member.ask("prepare", task)
-        assert truth_of(task).fault(*member.ask("result"), "float32") is None
+        assert true_result_of(task).fault(*member.ask("result"), "float32") is None
         assert member.ask("seconds", 3, 2, 1) > 0
         assert member.ask("allocated", 1) >= 0
         member.ask("drop")
         member.ask("prepare", replace(task, hidden="unknown"))
-        with pytest.raises(PeerFailed, match="unknown"):
+        with pytest.raises(CrewMemberFailed, match="unknown"):
             member.ask("result")
 
 
@@ -261,7 +262,7 @@ def test_what_grows_with_the_batch_is_seen_to_grow():
         def prepare(self, task):
             return lambda: np.ones((task.cell.batch, 48), np.float32)
 
-    worker, found = Worker(Allocates()), []
+    worker, found = PeerWorker(Allocates()), []
     for batch in (512, 1024):
         worker.prepare(Task("gradient", Cell((64, 48, 10), batch)))
         found.append(worker.allocated(2))
@@ -274,7 +275,7 @@ def test_a_worker_that_dies_is_a_peer_that_failed_and_starts_anew():
         member.ask("prepare", Task("gradient", SMALL))
         assert member._process is not None
         member._process.kill()
-        with pytest.raises(PeerFailed, match="its process ended with status -9"):
+        with pytest.raises(CrewMemberFailed, match="its process ended with status -9"):
             member.ask("result")
         member.ask("prepare", Task("gradient", SMALL))
         assert member.ask("result") is not None
@@ -309,7 +310,7 @@ def test_nobody_inherits_the_kernels_of_another_processor(monkeypatch):
 )
 def test_kernels_below_the_processor_leave_its_avx512_unused(monkeypatch, kernel, avx512, below):
     monkeypatch.setattr("mlp_ref.blas.has_avx512", lambda: avx512)
-    assert machine.below_processor(kernel) is below
+    assert machine.machine_below_processor(kernel) is below
 
 
 @pytest.mark.parametrize("threads", [0, -1, 10**6])
@@ -331,13 +332,13 @@ def test_a_wrong_or_impossible_peer_is_noted_and_not_timed():
             return 1e-3 if verb == "seconds" else None
 
     task = Task("gradient", SMALL)
-    truth = truth_of(task)
+    truth = true_result_of(task)
     right = [tensor.astype(np.float32) for tensor in truth.tensors]
     members = {
         OURS: Fake(OURS, (truth.loss, right)),
         "torch": Fake("torch", (truth.loss, [2 * tensor for tensor in right])),
         "sklearn": Fake("sklearn", PeerUnsupported("no such network")),
-        "autograd": Fake("autograd", PeerFailed("autograd", "MemoryError: full")),
+        "autograd": Fake("autograd", CrewMemberFailed("autograd", "MemoryError: full")),
     }
     row = measure_row(task, truth, members, Effort(seconds=0.01), threads=1)
     assert set(row.seconds) == {OURS}
@@ -387,12 +388,12 @@ def test_threads_that_were_woken_get_untimed_calls_before_they_are_timed():
 def test_ratios_are_formed_within_a_round():
     """A machine that slows down by half for one round changes no ratio."""
     found = measured_ratios({"ours": [1.0, 2.0, 1.0], "theirs": [3.0, 6.0, 3.0]}, "ours")
-    assert found == {"theirs": Spread(3.0, 3.0, 3.0)}
+    assert found == {"theirs": MeasuredSpread(3.0, 3.0, 3.0)}
 
 
 def test_a_spread_is_the_median_and_the_quartiles():
-    assert Spread.of([5.0, 1.0, 2.0, 4.0, 3.0]) == Spread(3.0, 2.0, 4.0)
-    assert Spread.of([7.0]) == Spread(7.0, 7.0, 7.0)
+    assert MeasuredSpread.of([5.0, 1.0, 2.0, 4.0, 3.0]) == MeasuredSpread(3.0, 2.0, 4.0)
+    assert MeasuredSpread.of([7.0]) == MeasuredSpread(7.0, 7.0, 7.0)
 
 
 def test_the_mean_of_ratios_is_geometric():

@@ -8,35 +8,35 @@ from pathlib import Path
 import pytest
 
 from verify.commands.bench import command, page, plot
-from verify.commands.bench.measure import Spread
+from verify.commands.bench.measure import MeasuredSpread
 from verify.commands.bench.peers import OURS
-from verify.commands.bench.results import Results
-from verify.commands.bench.rows import Row
+from verify.commands.bench.results import BenchResults
+from verify.commands.bench.rows import BenchRow
 from verify.commands.bench.scale import ScaleLine
 from verify.commands.bench.startup import Startup
-from verify.commands.bench.truth import BOUNDED
+from verify.commands.bench.true_results import BOUNDED
 
 # --- what is shown
 
 
 def results(ours_wrong=False):
-    one = Spread(1e-5, 0.9e-5, 1.1e-5)
+    one = MeasuredSpread(1e-5, 0.9e-5, 1.1e-5)
     rows = [
-        Row(
+        BenchRow(
             kind,
             "16-16-16@8",
             "float32",
             1,
             BOUNDED,
             5,
-            {OURS: one, peer: Spread(3e-3, 2e-3, 4e-3)},
-            {peer: Spread(1.25, 1.2, 1.3)},
+            {OURS: one, peer: MeasuredSpread(3e-3, 2e-3, 4e-3)},
+            {peer: MeasuredSpread(1.25, 1.2, 1.3)},
             {"sklearn": "not possible: no such network", **({OURS: "wrong: loss"} if ours_wrong else {})},
         )
         for kind, peer in (("gradient", "jax_jit"), ("epoch", "jax_scan"), ("prediction", "onnxruntime"))
     ]
     line = ScaleLine("batch", "rows", [1, 10, 100], [one] * 3, [one] * 3, [900] * 3, [1_000, 10_000, 100_000])
-    return Results(
+    return BenchResults(
         {"date": "today", "processor": "a fast one"},
         rows[:1],
         rows[1:2],
@@ -47,7 +47,7 @@ def results(ours_wrong=False):
 
 
 def test_the_page_shows_ratios_first_and_the_machine():
-    text = page.render_page(results(), Path("somewhere/picture.png"))
+    text = page.bench_page(results(), Path("somewhere/picture.png"))
     assert "![Ratios as a heat map](picture.png)" in text
     assert "1.25 ±0.05" in text
     assert text.index("1.25 ±0.05") < text.index("10 µs") < text.index("a fast one")
@@ -61,8 +61,8 @@ def test_the_page_shows_ratios_first_and_the_machine():
 def test_results_survive_their_file(tmp_path):
     path = tmp_path / "results.json"
     results().save(path)
-    assert Results.load([path]) == results()
-    both = Results.load([path, path])
+    assert BenchResults.load([path]) == results()
+    both = BenchResults.load([path, path])
     assert len(both.gradients) == 2
 
 
@@ -71,7 +71,7 @@ def test_a_foreign_file_is_refused(tmp_path, text):
     path = tmp_path / "foreign.json"
     path.write_text(text)
     with pytest.raises(ValueError, match=r"foreign.json is not a file that --json wrote"):
-        Results.load([path])
+        BenchResults.load([path])
 
 
 def test_results_of_two_machines_are_not_mixed(tmp_path):
@@ -83,7 +83,7 @@ def test_results_of_two_machines_are_not_mixed(tmp_path):
     with pytest.raises(
         ValueError, match=r"second.json: processor is a slow one, but a fast one in .*first.json"
     ):
-        Results.load([first, second])
+        BenchResults.load([first, second])
 
 
 def test_the_picture_is_drawn(tmp_path):
@@ -141,7 +141,7 @@ def test_a_small_run_from_end_to_end(tmp_path, capsys):
     path = tmp_path / "results.json"
     arguments = ["--cells", "5-4-3@6", "--peers", "jax_jit", "jax_scan", "--dtypes", "float64", "--quick"]
     assert run(*arguments, "--json", path) == 0
-    (row,) = Results.load([path]).gradients
+    (row,) = BenchResults.load([path]).gradients
     assert (row.cell, row.dtype, row.threads, row.checked, row.notes) == (
         "5-4-3@6",
         "float64",

@@ -33,7 +33,7 @@ RESULTS = {
 
 
 def test_each_family_has_a_bar_of_what_was_named_caught_and_missed():
-    (axis,) = plot.by_family(RESULTS).axes
+    (axis,) = plot.plot_families(RESULTS).axes
     assert [label.get_text() for label in axis.get_yticklabels()] == ["bias gradient", "slope"]
     widths = {bars.get_label(): [bar.get_width() for bar in bars] for bars in axis.containers}
     assert widths == {
@@ -49,7 +49,7 @@ def test_each_family_has_a_bar_of_what_was_named_caught_and_missed():
 
 def test_nothing_is_drawn_of_nothing():
     with pytest.raises(ValueError, match="no mistake was judged"):
-        plot.by_family({"singles": [{"mistakes": ["slope_twice"], "equivalent": True}]})
+        plot.plot_families({"singles": [{"mistakes": ["slope_twice"], "equivalent": True}]})
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from verify.commands.vectors.choose import RELEASE, choose_vectors, mistakes_of, vectors_to_choose_from
-from verify.commands.vectors.vector import failed
+from verify.commands.vectors.choose import RELEASE, choose_vectors, mistakes_to_catch, vectors_to_choose_from
+from verify.commands.vectors.vector import failed_vectors
 from verify.diagnosis.mistakes import wrong_gradient
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
 
@@ -33,19 +33,19 @@ def test_candidates_are_small_and_the_same_for_the_same_seed():
 
 
 def test_a_group_catches_nearly_all_of_the_catalogue_and_says_which(group):
-    names = {mistake.name for mistake in mistakes_of(SPEC)}
+    names = {mistake.name for mistake in mistakes_to_catch(SPEC)}
     flags = {name for each in group for name in each.flags}
     assert flags <= names
     assert len(flags) >= 0.98 * len(names)
     assert len(group) <= 20
-    assert failed(group, wrong_gradient(SPEC)) == [False] * len(group)
+    assert failed_vectors(group, wrong_gradient(SPEC)) == [False] * len(group)
 
 
 def test_flags_hold_when_the_group_is_carried_out(group):
-    for mistake in mistakes_of(SPEC)[::7]:
-        if mistake.draws or sum(m.name == mistake.name for m in mistakes_of(SPEC)) > 1:
+    for mistake in mistakes_to_catch(SPEC)[::7]:
+        if mistake.draws or sum(m.name == mistake.name for m in mistakes_to_catch(SPEC)) > 1:
             continue
-        fails = failed(group, wrong_gradient(SPEC, mistake))
+        fails = failed_vectors(group, wrong_gradient(SPEC, mistake))
         assert [mistake.name in each.flags for each in group] == fails
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from verify.__main__ import main
-from verify.commands.vectors.files import from_json
-from verify.commands.vectors.layers.files import layers_from_json as layers_from_json
+from verify.commands.vectors.files import vectors_from_json
+from verify.commands.vectors.layers.files import layer_vectors_from_json as layers_from_json
 from verify.reference.spec import Spec
 
 
@@ -12,7 +12,7 @@ def test_one_spec_is_written_and_scored(tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["vectors", str(out), "--hidden", "tanh", "--dtypes", "float64", "--readmemh"]) == 0
     said = capsys.readouterr().out
-    vectors = from_json((out / "vectors.json").read_text())
+    vectors = vectors_from_json((out / "vectors.json").read_text())
     assert {each.group for each in vectors} == {(Spec("tanh"), "float64")}
     assert sorted(file.name for file in out.iterdir()) == [
         *("float64.bin", "float64.mem", "index.txt", "vectors.json", "vectors.schema.json")

@@ -29,7 +29,7 @@ def same(one, other):
 
 
 def test_json_comes_back_to_the_bit(vectors):
-    back = files.from_json(files.as_json(vectors))
+    back = files.vectors_from_json(files.vectors_as_json(vectors))
     assert len(back) == len(vectors)
     assert all(same(*pair) for pair in zip(back, vectors, strict=True))
     assert all(each.x.shape[1] == each.layer_sizes[0] and each.y.ndim == 2 for each in back)
@@ -41,7 +41,7 @@ def test_json_is_as_its_schema_says(vectors):
 
     schema = json.loads((Path(files.__file__).parent / files.SCHEMA).read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
-    found = json.loads(files.as_json(vectors))
+    found = json.loads(files.vectors_as_json(vectors))
     jsonschema.Draft202012Validator(schema).validate(found)
     assert found["tests"] == len(vectors) == sum(len(group["tests"]) for group in found["groups"])
     assert set(found["notes"]) == {name for each in vectors for name in each.flags}
@@ -50,7 +50,7 @@ def test_json_is_as_its_schema_says(vectors):
 
 
 def test_binary_and_index_come_back_to_the_bit(vectors):
-    lines = files.index(vectors).splitlines()
+    lines = files.index_file(vectors).splitlines()
     assert len(lines) == len(vectors)
     for number, (line, each) in enumerate(zip(lines, vectors, strict=True), start=1):
         id_, dtype, hidden, output, loss, reduction, l2, batch, layers, *rest = line.split(" ")
@@ -58,7 +58,7 @@ def test_binary_and_index_come_back_to_the_bit(vectors):
         assert Spec(hidden, output, loss, reduction, float.fromhex(l2)) == each.spec
         assert tuple(map(int, rest[:-1])) == each.layer_sizes
         assert int(layers) == len(each.layer_sizes) - 1
-        numbers = np.frombuffer(files.binary(vectors, dtype), np.dtype(dtype).newbyteorder("<"))[
+        numbers = np.frombuffer(files.binary_file(vectors, dtype), np.dtype(dtype).newbyteorder("<"))[
             int(rest[-1]) :
         ]
         parts = np.concatenate([np.ravel(getattr(each, part)) for part in files.PARTS])
@@ -67,10 +67,10 @@ def test_binary_and_index_come_back_to_the_bit(vectors):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_memory_lines_are_the_bits_of_the_binary_file(vectors, dtype):
-    lines = [line for line in files.memory(vectors, dtype).splitlines() if not line.startswith("//")]
+    lines = [line for line in files.memory_file(vectors, dtype).splitlines() if not line.startswith("//")]
     width = np.dtype(dtype).itemsize
     assert {len(line) for line in lines} == {2 * width}
-    assert b"".join(bytes.fromhex(line)[::-1] for line in lines) == files.binary(vectors, dtype)
+    assert b"".join(bytes.fromhex(line)[::-1] for line in lines) == files.binary_file(vectors, dtype)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_the_same_files_are_written_every_time(vectors, tmp_path):
         for dtype in ("float64", "float32")
         for each in choose_vectors(spec, dtype, 12, 0)
     ]
-    first = files.write_files(vectors, tmp_path / "a" / "b", for_hardware=True)
-    second = files.write_files(again, tmp_path / "c", for_hardware=True)
+    first = files.write_vector_files(vectors, tmp_path / "a" / "b", for_hardware=True)
+    second = files.write_vector_files(again, tmp_path / "c", for_hardware=True)
     assert [file.name for file in first] == [file.name for file in second]
     assert len(first) == 7
     for one, other in zip(first, second, strict=True):

@@ -7,7 +7,7 @@ import pytest
 
 from mlp_ref import loss_and_gradient
 from verify.case.case import Case
-from verify.commands.vectors.vector import failed, vector, with_flags
+from verify.commands.vectors.vector import failed_vectors, flagged_vectors, vector_of_case
 from verify.evaluate import balls, xla
 from verify.reference.derivative import loss_function, traced_derivative
 from verify.reference.spec import Spec
@@ -25,7 +25,7 @@ RELU = Spec("relu")
 
 def made(case):
     truth = Truth.of(RELU, case.inputs(), case.dtype)
-    found = vector(RELU, case, truth)
+    found = vector_of_case(RELU, case, truth)
     assert found is not None
     return found, truth
 
@@ -62,12 +62,12 @@ def test_whatever_the_oracle_accepts_it_accepts(case):
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_right_gradients_pass(case):
     found, _ = made(case)
-    assert failed([found], right) == [False]
+    assert failed_vectors([found], right) == [False]
 
     def by_xla(params, x, y):
         return xla.evaluate_by_xla(loss_function(found.spec), params, x, y)[1]
 
-    assert failed([found], by_xla) == [False]
+    assert failed_vectors([found], by_xla) == [False]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -96,7 +96,7 @@ def test_what_is_no_gradient_fails():
     def raises(params, x, y):
         raise ValueError
 
-    assert failed([found], raises) == [True]
+    assert failed_vectors([found], raises) == [True]
 
 
 def test_each_is_called_twice_and_judged_at_the_end():
@@ -112,19 +112,21 @@ def test_each_is_called_twice_and_judged_at_the_end():
             mine[...] = new
         return kept
 
-    assert failed([first, second], reuses) == [True, False]
-    assert failed([first], reuses) == [False]
+    assert failed_vectors([first, second], reuses) == [True, False]
+    assert failed_vectors([first], reuses) == [False]
 
     def overwrites(params, x, y):
         found = right(params, x, y)
         x += 1
         return found
 
-    assert failed([first, second], overwrites) == [True, True]
-    assert failed([first, second], right) == [False, False]
+    assert failed_vectors([first, second], overwrites) == [True, True]
+    assert failed_vectors([first, second], right) == [False, False]
 
 
 def test_flags_are_the_names_of_what_fails():
     first, second = made(Case((3, 4, 2), 5, seed=1))[0], made(Case((3, 4, 2), 5, seed=2))[0]
-    flagged = with_flags([first, second], [("a", [True, False]), ("b", [True, True]), ("a", [True, True])])
+    flagged = flagged_vectors(
+        [first, second], [("a", [True, False]), ("b", [True, True]), ("a", [True, True])]
+    )
     assert [each.flags for each in flagged] == [("a", "b"), ("b", "a")]

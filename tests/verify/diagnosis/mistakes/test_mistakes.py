@@ -11,7 +11,8 @@ import verify
 from verify.case.case import Case
 from verify.commands.mistakes import command as mistakes_command
 from verify.commands.mistakes import criteria
-from verify.commands.mistakes.score import CONFIGURATIONS, caught_after, certified_equal, small_cases
+from verify.commands.mistakes.certified_equal import certified_equal, small_cases
+from verify.commands.mistakes.score import CONFIGURATIONS, cases_until_caught
 from verify.diagnosis.bounded import bounded
 from verify.diagnosis.mistakes import CATALOGUE, compatible, wrong_gradient
 from verify.diagnosis.mistakes.right_backprop import RIGHT, backprop_gradient
@@ -103,7 +104,9 @@ def test_the_oracle_catches_every_mistake_of_a_family(family):
     missed = [
         mistake.name
         for mistake in CATALOGUE
-        if mistake.family == family and mistake.counts(spec) and not caught_after(spec, mistake, cases=200)[0]
+        if mistake.family == family
+        and mistake.counts(spec)
+        and not cases_until_caught(spec, mistake, cases=200)[0]
     ]
     assert missed == []
 
@@ -119,7 +122,7 @@ def test_a_mistake_that_a_repeated_case_does_not_show_is_caught_where_it_was_see
         return stateful
 
     mistake = replace(NAMED["accumulated"], name="negated_once", state=once)
-    after, case, check = caught_after(Spec(), mistake, cases=20)
+    after, case, check = cases_until_caught(Spec(), mistake, cases=20)
     assert (after, check) == (1, "gradient")
     assert case is not None
 
@@ -198,7 +201,7 @@ def test_the_loss_that_finite_differences_probe_is_the_loss(spec):
     case = Case((3, 4, 2), 3, labels=usual_labels(spec))
     params, x, y = case.arrays()
     value, bound = Truth.of(spec, case.inputs(), "float64").loss
-    assert abs(criteria.loss(spec, params, x, y) - value) <= bound
+    assert abs(criteria.loss_for_criteria(spec, params, x, y) - value) <= bound
 
 
 class TestCommand:

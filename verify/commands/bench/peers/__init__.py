@@ -9,59 +9,14 @@ fastest.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from verify.commands.bench.task import Task
-
-Step = Callable[[], Any]
+from verify.commands.bench.peers.peer import Peer
 
 OURS = "mlp_ref"
 FLOOR = "products"
 
 
-@dataclass(frozen=True)
-class Peer:
-    """A peer: one column of the results of the bench.
-
-    Parameters
-    ----------
-    title
-        What a reader sees.
-    library
-        The module that must be importable; ``numpy`` where nothing else is needed. Several are separated by spaces.
-    source
-        ``file:function`` in this package.
-    install
-        What ``pip install`` needs to be told.
-    rows_at_most
-        For an epoch that takes minutes: train on this many rows and scale the time up.
-    """
-
-    title: str
-    library: str
-    source: str
-    install: str = ""
-    rows_at_most: int | None = None
-
-    @property
-    def available(self) -> bool:
-        """True where the library is installed."""
-        return all(importlib.util.find_spec(name) is not None for name in self.library.split())
-
-    def prepare(self, task: Task) -> Step:
-        """The function that does the task once."""
-        file, name = self.source.split(":")
-        step: Step = getattr(importlib.import_module(f"verify.commands.bench.peers.{file}"), name)(task)
-        return step
-
-
 GRADIENTS = {
-    OURS: Peer("net.loss_and_gradient", "numpy", "manual:gradient_of_a_network"),
+    OURS: Peer("net.loss_and_gradient", "numpy", "manual:manual_gradient_of_network"),
     "mlp_ref_call": Peer("the function", "numpy", "manual:manual_gradient_call"),
     "workspace": Peer("in a workspace", "numpy", "manual:manual_gradient"),
     FLOOR: Peer("matrix products alone", "numpy", "manual:manual_products"),
@@ -77,13 +32,13 @@ GRADIENTS = {
 
 EPOCHS = {
     OURS: Peer("mlp_ref", "numpy", "manual:manual_epoch"),
-    "gradients": Peer("gradients alone", "numpy", "manual:gradients_of_an_epoch"),
-    "rows": Peer("rows alone", "numpy", "manual:rows_of_an_epoch"),
+    "gradients": Peer("gradients alone", "numpy", "manual:manual_gradients_of_epoch"),
+    "rows": Peer("rows alone", "numpy", "manual:manual_rows_of_epoch"),
     "jax_step": Peer("JAX step loop", "jax", "with_jax:epoch_of_steps_with_jax"),
     "jax_scan": Peer("JAX scan", "jax", "with_jax:epoch_in_scan_with_jax"),
     "torch": Peer("PyTorch", "torch", "with_torch:epoch_with_torch", "torch"),
     "sklearn": Peer("scikit-learn", "sklearn", "with_sklearn:epoch_with_sklearn", "scikit-learn"),
-    "notebook": Peer("the notebook's loop", "numpy", "manual:epoch_of_the_notebook", rows_at_most=2048),
+    "notebook": Peer("the notebook's loop", "numpy", "manual:manual_epoch_of_notebook", rows_at_most=2048),
 }
 """Who trains for an epoch, after what an epoch is made of."""
 
@@ -98,7 +53,3 @@ PREDICTIONS = {
 """Who predicts the classes of a batch."""
 
 KINDS = {"gradient": GRADIENTS, "epoch": EPOCHS, "prediction": PREDICTIONS}
-
-
-class PeerUnsupported(Exception):
-    """A peer cannot do a task; the message says why."""

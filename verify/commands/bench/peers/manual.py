@@ -9,12 +9,12 @@ import numpy as np
 
 from mlp_ref import MLP, Workspace, loss_and_gradient
 from verify.commands.bench.cells import one_hot
-from verify.commands.bench.peers import PeerUnsupported, Step
+from verify.commands.bench.peers.peer import PeerUnsupported, Step
 from verify.commands.bench.task import Task
 from verify.evaluate.array import Array
 
 
-def gradient_of_a_network(task: Task) -> Step:
+def manual_gradient_of_network(task: Task) -> Step:
     """As most people write it: ``net.loss_and_gradient(x, y)``."""
     net, x, y = _network(task)
     return lambda: net.loss_and_gradient(x, y)
@@ -84,7 +84,7 @@ def manual_epoch(task: Task) -> Step:
     return step
 
 
-def gradients_of_an_epoch(task: Task) -> Step:
+def manual_gradients_of_epoch(task: Task) -> Step:
     """As many gradients as `manual_epoch` takes, all of one batch, which stays in the cache."""
     step = manual_gradient(replace(task, kind="gradient", rows=None))
     batches = range(_batches(task))
@@ -96,7 +96,7 @@ def gradients_of_an_epoch(task: Task) -> Step:
     return gradients
 
 
-def rows_of_an_epoch(task: Task) -> Step:
+def manual_rows_of_epoch(task: Task) -> Step:
     """The rows in a random order, copied batch by batch, as `manual_epoch` copies them."""
     _, x, _ = task.arrays()
     batch = np.empty((task.cell.batch, task.n_in), x.dtype)
@@ -115,7 +115,7 @@ def _batches(task: Task) -> int:
     return (task.rows or 0) // task.cell.batch
 
 
-def epoch_of_the_notebook(task: Task) -> Step:
+def manual_epoch_of_notebook(task: Task) -> Step:
     """The algorithm of the notebook that this project began with, written anew with its formulas put right.
 
     As there: float64, which is what NumPy makes of pixels divided by 255; one sample at a time, a column of its own;

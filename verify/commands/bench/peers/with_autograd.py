@@ -9,7 +9,7 @@ import autograd
 import autograd.numpy as anp
 
 from verify.commands.bench.cells import one_hot
-from verify.commands.bench.peers import Step
+from verify.commands.bench.peers.peer import Step
 from verify.commands.bench.task import Task
 
 HIDDEN: dict[str, Callable[..., Any]] = {

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from verify.commands.bench.peers import Step
+from verify.commands.bench.peers.peer import Step
 from verify.commands.bench.task import Task
 from verify.reference.network import forward, loss_of
 from verify.reference.spec import Spec

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from verify.commands.bench.peers import PeerUnsupported, Step
+from verify.commands.bench.peers.peer import PeerUnsupported, Step
 from verify.commands.bench.task import Task
 
 OPERATORS = {"sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "identity": "Identity"}

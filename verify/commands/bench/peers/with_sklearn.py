@@ -10,14 +10,14 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from verify.commands.bench.cells import Arrays, one_hot
-from verify.commands.bench.peers import PeerUnsupported, Step
+from verify.commands.bench.cells import CellArrays, one_hot
+from verify.commands.bench.peers.peer import PeerUnsupported, Step
 from verify.commands.bench.task import Task
 
 ACTIVATIONS = {"sigmoid": "logistic", "tanh": "tanh", "relu": "relu", "identity": "identity"}
 
 
-def _start(task: Task) -> tuple[Any, Arrays]:
+def _start(task: Task) -> tuple[Any, CellArrays]:
     """A network with the task's parameters, which plain stochastic gradient descent trains, and its arrays."""
     if task.n_out < 3:
         raise PeerUnsupported("with fewer than three classes it has another output layer")
@@ -39,7 +39,7 @@ def _start(task: Task) -> tuple[Any, Arrays]:
     net.partial_fit(x[:1], y[:1], classes=np.arange(task.n_out))
     for mine, given in zip(zip(net.coefs_, net.intercepts_, strict=True), params, strict=True):
         mine[0][...], mine[1][...] = given
-    return net, Arrays(params, x, y)
+    return net, CellArrays(params, x, y)
 
 
 def gradient_with_sklearn(task: Task) -> Step:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from verify.commands.bench.peers import Step
+from verify.commands.bench.peers.peer import Step
 from verify.commands.bench.task import Task
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))

@@ -14,7 +14,12 @@ from verify.case.layers.case import LayerCase
 from verify.case.layers.cases import refusal
 from verify.case.layers.values import REGIMES
 from verify.commands.vectors.cover import DEPTH, cover
-from verify.commands.vectors.layers.vector import LayerVector, draft, truths_of, vector
+from verify.commands.vectors.layers.vector import (
+    LayerVector,
+    draft_layer_vector,
+    layer_truths,
+    layer_vector_of_case,
+)
 from verify.diagnosis.layer_mistake_program import layer_mistake_program
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE, LayerMistake
 from verify.evaluate.array import Array
@@ -33,8 +38,8 @@ _DEAR = 8
 """A vector of more than one answer is taken only for mistakes that others do not catch."""
 
 
-def candidates(reference: Reference, dtype: str, n: int, seed: int) -> list[LayerCase]:
-    """Small cases: some n / 7 settings of sizes and options, each in every regime.
+def layer_cases_to_choose_from(reference: Reference, dtype: str, n: int, seed: int) -> list[LayerCase]:
+    """Small cases of a layer: some n / 7 settings of sizes and options, each in every regime.
 
     Each value of an option comes up as often as the others. The same seed gives the same cases, in both formats.
     """
@@ -67,13 +72,13 @@ def _setting(reference: Reference, dtype: str, number: int, rng: np.random.Gener
 
 
 @functools.cache
-def mistakes_of(reference: Reference) -> tuple[LayerMistake, ...]:
-    """The mistakes that can be made in a layer: those that change some entry, on some of seventy cases.
+def layer_mistakes_to_catch(reference: Reference) -> tuple[LayerMistake, ...]:
+    """The mistakes in a layer that its vectors are to catch: those that change some entry, on some of seventy cases.
 
     Dividing by the batch, say, changes nothing where the output is one number.
     """
-    cases = candidates(reference, "float64", 70, 0)
-    drafts = [draft(reference, case, truths_of(reference, case)) for case in cases]
+    cases = layer_cases_to_choose_from(reference, "float64", 70, 0)
+    drafts = [draft_layer_vector(reference, case, layer_truths(reference, case)) for case in cases]
     return tuple(
         mistake
         for mistake in LAYER_CATALOGUE
@@ -102,8 +107,8 @@ def _wrong_gradients(mistake: LayerMistake, each: LayerVector) -> list[Array] | 
         return [value.astype(each.dtype) for value, _ in pairs]
 
 
-def fails(mistake: LayerMistake, vectors: Sequence[LayerVector]) -> list[bool]:
-    """Return which vectors a mistake fails."""
+def layer_vectors_failed_by(mistake: LayerMistake, vectors: Sequence[LayerVector]) -> list[bool]:
+    """Return which vectors of a layer a mistake fails."""
     gradients = [_wrong_gradients(mistake, each) for each in vectors]
     return [
         wrong is not None and not each.accepts(wrong) for wrong, each in zip(gradients, vectors, strict=True)
@@ -116,11 +121,13 @@ def choose_layer_vectors(reference: Reference, dtype: str, n: int, seed: int) ->
     They are picked by `cover`, so that each mistake is caught and each kind of case is there. After the smallest comes
     one of the same shapes, where stale caches show.
     """
-    mistakes = mistakes_of(reference)
-    drafts = list(_drafts(reference, candidates(reference, dtype, n, seed)))
+    mistakes = layer_mistakes_to_catch(reference)
+    drafts = list(_drafts(reference, layer_cases_to_choose_from(reference, dtype, n, seed)))
     if not drafts:
         return []
-    caught = np.array([fails(mistake, [one for _, one in drafts]) for mistake in mistakes]).T
+    caught = np.array(
+        [layer_vectors_failed_by(mistake, [one for _, one in drafts]) for mistake in mistakes]
+    ).T
     kinds = _kinds([case for case, _ in drafts])
     sizes = np.array([one.size * (_DEAR if len(one.answers) > 1 else 1) for _, one in drafts])
     depth = np.repeat([DEPTH, 1], [caught.shape[1], kinds.shape[1]])
@@ -128,9 +135,9 @@ def choose_layer_vectors(reference: Reference, dtype: str, n: int, seed: int) ->
     cases = [drafts[i][0] for i in sorted(picked, key=lambda i: int(sizes[i]))]
     again = (replace(cases[0], seed=cases[0].seed + i) for i in range(1, 20))
     cases[1:1] = [case for case, _ in itertools.islice(_drafts(reference, again), 1)]
-    made = [vector(reference, case, truths_of(reference, case)) for case in cases]
+    made = [layer_vector_of_case(reference, case, layer_truths(reference, case)) for case in cases]
     vectors = [each for each in made if each is not None]
-    seen = [(mistake.name, fails(mistake, vectors)) for mistake in mistakes]
+    seen = [(mistake.name, layer_vectors_failed_by(mistake, vectors)) for mistake in mistakes]
     return [
         replace(each, flags=tuple(name for name, failed in seen if failed[i]))
         for i, each in enumerate(vectors)
@@ -140,8 +147,8 @@ def choose_layer_vectors(reference: Reference, dtype: str, n: int, seed: int) ->
 def _drafts(reference: Reference, cases: Iterable[LayerCase]) -> Iterator[tuple[LayerCase, LayerVector]]:
     """Cases that have few answers, each with its draft."""
     for case in cases:
-        truths = truths_of(reference, case)
-        one = draft(reference, case, truths)
+        truths = layer_truths(reference, case)
+        one = draft_layer_vector(reference, case, truths)
         if one.says_something and len(one.answers) <= _CHOICES:
             yield case, one
 

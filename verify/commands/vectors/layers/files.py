@@ -15,16 +15,22 @@ import numpy as np
 
 from verify.case.case import DTYPES
 from verify.case.layers.values import REGIMES
-from verify.commands.vectors.files import VERSION, hexadecimal, line, memory_of, notes_in_file
-from verify.commands.vectors.layers.vector import Answer, LayerVector
+from verify.commands.vectors.files import (
+    VERSION,
+    hexadecimal,
+    json_file_line,
+    memory_file_lines,
+    notes_in_file,
+)
+from verify.commands.vectors.layers.vector import LayerAnswer, LayerVector
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE
 from verify.evaluate.array import Array
 
 SCHEMA = "layers.schema.json"
 
 
-def layers_as_json(vectors: Sequence[LayerVector]) -> str:
-    """The vectors as JSON: a line for each."""
+def layer_vectors_as_json(vectors: Sequence[LayerVector]) -> str:
+    """The vectors of layers as JSON: a line for each."""
     head = {
         "schema": SCHEMA,
         "version": VERSION,
@@ -34,9 +40,9 @@ def layers_as_json(vectors: Sequence[LayerVector]) -> str:
     groups = []
     number = itertools.count(1)
     for (layer, dtype), members in group_for_layer_files(vectors):
-        lines = ",\n".join(line(_test(next(number), each)) for each in members)
+        lines = ",\n".join(json_file_line(_test(next(number), each)) for each in members)
         about = {"layer": layer, "formula": _formula(members[0]), "dtype": dtype}
-        groups.append(f'{line(about)[:-1]},"tests":[\n{lines}\n]}}')
+        groups.append(f'{json_file_line(about)[:-1]},"tests":[\n{lines}\n]}}')
     opening = json.dumps(head, indent=1)[:-2]
     return f'{opening},\n "groups": [\n' + ",\n".join(groups) + "\n ]\n}\n"
 
@@ -90,8 +96,8 @@ def _tensor(array: Array) -> dict[str, Any]:
     }
 
 
-def layers_from_json(text: str) -> list[LayerVector]:
-    """The vectors that `layers_as_json` wrote."""
+def layer_vectors_from_json(text: str) -> list[LayerVector]:
+    """The vectors that `layer_vectors_as_json` wrote."""
     found = []
     for group in json.loads(text)["groups"]:
         for test in group["tests"]:
@@ -109,7 +115,7 @@ def layers_from_json(text: str) -> list[LayerVector]:
                     _arrays(test["inputs"], dtype),
                     _arrays(test["cotangents"], dtype),
                     tuple(
-                        Answer(**{part: _arrays(tensors, dtype) for part, tensors in answer.items()})
+                        LayerAnswer(**{part: _arrays(tensors, dtype) for part, tensors in answer.items()})
                         for answer in test["answers"]
                     ),
                     comment=test["comment"].partition(":")[0],
@@ -131,8 +137,10 @@ def _array(tensor: dict[str, Any], dtype: str) -> Array:
     return array.reshape(tensor["shape"])
 
 
-def index(vectors: Sequence[LayerVector]) -> str:
-    """A line of words for each vector: id, dtype, layer, where its numbers begin, its options, and its arrays."""
+def layer_index_file(vectors: Sequence[LayerVector]) -> str:
+    """The index of a binary file, a line of words for each vector of a layer: id, dtype, layer, where its
+    numbers begin, its options, and its arrays.
+    """
     lines, begin = [], dict.fromkeys(DTYPES, 0)
     for number, each in enumerate(vectors, start=1):
         names = _names(each)
@@ -147,16 +155,20 @@ def index(vectors: Sequence[LayerVector]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def binary(vectors: Sequence[LayerVector], dtype: str) -> bytes:
-    """All numbers of the vectors of one format, one vector after the other, integers as floats: little-endian."""
+def layer_binary_file(vectors: Sequence[LayerVector], dtype: str) -> bytes:
+    """All numbers of the layers' vectors of one format, one vector after the other, integers as floats:
+    little-endian.
+    """
     little = np.dtype(dtype).newbyteorder("<")
     return b"".join(
         array.astype(little).tobytes() for each in vectors if each.dtype == dtype for array in each.arrays
     )
 
 
-def memory(vectors: Sequence[LayerVector], dtype: str) -> str:
-    """The same for Verilog's ``$readmemh``: one number a line, its bits in hexadecimal digits, with comments."""
+def layer_memory_file(vectors: Sequence[LayerVector], dtype: str) -> str:
+    """All numbers of the layers' vectors of one format for Verilog's ``$readmemh``: one number a line, its
+    bits in hexadecimal digits, with comments.
+    """
     lines = []
     for number, each in enumerate(vectors, start=1):
         if each.dtype == dtype:
@@ -164,7 +176,7 @@ def memory(vectors: Sequence[LayerVector], dtype: str) -> str:
             answer = [*gradients, *(f"bound of {name}" for name in gradients)]
             names = [*inputs, *cotangents, *answer * len(each.answers)]
             for name, array in zip(names, each.arrays, strict=True):
-                lines += memory_of(f"{number} {name}", array.astype(dtype))
+                lines += memory_file_lines(f"{number} {name}", array.astype(dtype))
     return "\n".join(lines) + "\n"
 
 
@@ -174,14 +186,14 @@ def write_layer_files(
     """Write the files into a directory, which is made where it is not there; returns them."""
     directory.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {
-        "layers.json": layers_as_json(vectors).encode(),
+        "layers.json": layer_vectors_as_json(vectors).encode(),
         SCHEMA: (Path(__file__).parent / SCHEMA).read_bytes(),
-        "layers.txt": index(vectors).encode(),
+        "layers.txt": layer_index_file(vectors).encode(),
     }
     for dtype in dict.fromkeys(each.dtype for each in vectors):
-        files[f"layers.{dtype}.bin"] = binary(vectors, dtype)
+        files[f"layers.{dtype}.bin"] = layer_binary_file(vectors, dtype)
         if for_hardware:
-            files[f"layers.{dtype}.mem"] = memory(vectors, dtype).encode()
+            files[f"layers.{dtype}.mem"] = layer_memory_file(vectors, dtype).encode()
     for name, content in files.items():
         (directory / name).write_bytes(content)
     return [directory / name for name in files]

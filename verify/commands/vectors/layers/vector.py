@@ -20,7 +20,7 @@ from verify.reference.backward import LayerTruth, Reference
 from verify.reference.layers import reference_in_table
 
 
-class Answer(NamedTuple):
+class LayerAnswer(NamedTuple):
     """The gradients of the differentiated inputs, in order, and the bound of every entry."""
 
     expected: tuple[Array, ...]
@@ -72,7 +72,7 @@ class LayerVector:
     options: tuple[tuple[str, Any], ...]
     inputs: tuple[Array, ...]
     cotangents: tuple[Array, ...]
-    answers: tuple[Answer, ...]
+    answers: tuple[LayerAnswer, ...]
     comment: str = ""
     flags: tuple[str, ...] = ()
 
@@ -110,7 +110,7 @@ class LayerVector:
         return any(answer.accepts(gradients) for answer in self.answers)
 
 
-def truths_of(reference: Reference, case: LayerCase) -> list[LayerTruth]:
+def layer_truths(reference: Reference, case: LayerCase) -> list[LayerTruth]:
     """The reference's gradients for a case, with bounds: JAX's, and at ties each other choice that gives others."""
     setting = case.setting(reference)
     inputs = layer_program_inputs(setting, case.arrays(reference))
@@ -137,15 +137,17 @@ def _flat(pairs: Sequence[tuple[Array, Array]]) -> list[Array]:
     return [part for pair in pairs for part in pair]
 
 
-def draft(reference: Reference, case: LayerCase, truths: Sequence[LayerTruth]) -> LayerVector:
-    """A vector as it will be, with the reference's own values in place of certified ones, which take longer."""
+def draft_layer_vector(reference: Reference, case: LayerCase, truths: Sequence[LayerTruth]) -> LayerVector:
+    """A layer's vector as it will be, with the reference's own values in place of certified ones, which take longer."""
     with np.errstate(over="ignore"):
         answers = [(truth, [value.astype(case.dtype) for value, _ in truth.gradient]) for truth in truths]
     return _made(reference, case, answers)
 
 
-def vector(reference: Reference, case: LayerCase, truths: Sequence[LayerTruth]) -> LayerVector | None:
-    """The vector of a case; None where the certified balls cannot be rounded without doubt."""
+def layer_vector_of_case(
+    reference: Reference, case: LayerCase, truths: Sequence[LayerTruth]
+) -> LayerVector | None:
+    """A layer's vector of a case; None where the certified balls cannot be rounded without doubt."""
     answers = [(truth, found) for truth in truths if (found := _certain(truth)) is not None]
     return _made(reference, case, answers) if len(answers) == len(truths) else None
 
@@ -174,22 +176,22 @@ def _made(
     )
 
 
-def _merged(answers: Sequence[tuple[LayerTruth, Sequence[Array]]]) -> tuple[Answer, ...]:
+def _merged(answers: Sequence[tuple[LayerTruth, Sequence[Array]]]) -> tuple[LayerAnswer, ...]:
     """The answers, those of the same values as one, with the larger of their bounds."""
-    found: list[Answer] = []
+    found: list[LayerAnswer] = []
     for truth, expected in answers:
         bound = [answer_bounds(near, *pair) for near, pair in zip(expected, truth.gradient, strict=True)]
         for i, known in enumerate(found):
             if all(np.array_equal(a, b) for a, b in zip(known.expected, expected, strict=True)):
-                found[i] = Answer(known.expected, tuple(map(np.maximum, known.bound, bound)))
+                found[i] = LayerAnswer(known.expected, tuple(map(np.maximum, known.bound, bound)))
                 break
         else:
-            found.append(Answer(tuple(expected), tuple(bound)))
+            found.append(LayerAnswer(tuple(expected), tuple(bound)))
     return tuple(found)
 
 
-def failed(vectors: Sequence[LayerVector], backward: Callable[..., Any]) -> list[bool]:
-    """Return which vectors of a group a function ``backward(dout, *inputs, **options)`` fails.
+def failed_layer_vectors(vectors: Sequence[LayerVector], backward: Callable[..., Any]) -> list[bool]:
+    """Return which vectors of a layer a function ``backward(dout, *inputs, **options)`` fails.
 
     Each is called twice with the same arrays, and judged at the end. No oracle takes part: this is what a reader of
     the files does in any language.

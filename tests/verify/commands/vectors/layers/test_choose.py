@@ -6,9 +6,14 @@ import pytest
 from tests.verify.commands.vectors.layers import reader
 from tests.verify.reference.layers.right import RIGHT
 from verify.case.layers.values import REGIMES
-from verify.commands.vectors.layers.choose import candidates, choose_layer_vectors, fails, mistakes_of
+from verify.commands.vectors.layers.choose import (
+    choose_layer_vectors,
+    layer_cases_to_choose_from,
+    layer_mistakes_to_catch,
+    layer_vectors_failed_by,
+)
 from verify.commands.vectors.layers.files import write_layer_files
-from verify.commands.vectors.layers.vector import failed
+from verify.commands.vectors.layers.vector import failed_layer_vectors
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE
 from verify.reference.layers import reference_in_table
 
@@ -26,8 +31,12 @@ def groups():
 
 def test_candidates_are_small_and_the_same_for_the_same_seed():
     conv2d = reference_in_table("conv2d")
-    cases = candidates(conv2d, "float32", 63, 3)
-    assert cases == candidates(conv2d, "float32", 63, 3) != candidates(conv2d, "float32", 63, 4)
+    cases = layer_cases_to_choose_from(conv2d, "float32", 63, 3)
+    assert (
+        cases
+        == layer_cases_to_choose_from(conv2d, "float32", 63, 3)
+        != layer_cases_to_choose_from(conv2d, "float32", 63, 4)
+    )
     assert max(size for case in cases for _, size in case.sizes) <= 4
     assert {case.regime for case in cases} == set(REGIMES)
     assert {case.options for case in cases} == {
@@ -37,14 +46,14 @@ def test_candidates_are_small_and_the_same_for_the_same_seed():
 
 def test_a_mistake_that_changes_nothing_is_none():
     counted = {m.name for m in LAYER_CATALOGUE if m.counts(reference_in_table("cross_entropy"))}
-    assert counted - {m.name for m in mistakes_of(reference_in_table("cross_entropy"))} == {
+    assert counted - {m.name for m in layer_mistakes_to_catch(reference_in_table("cross_entropy"))} == {
         "divided_by_batch"
     }
 
 
 def test_groups_catch_every_mistake_and_say_which(groups):
     for (name, dtype), group in groups.items():
-        names = {mistake.name for mistake in mistakes_of(reference_in_table(name))}
+        names = {mistake.name for mistake in layer_mistakes_to_catch(reference_in_table(name))}
         assert {flag for each in group for flag in each.flags} == names, (name, dtype)
         assert {each.comment for each in group} >= set(REGIMES) - {"ties"}
         assert len(group) <= 25
@@ -52,8 +61,8 @@ def test_groups_catch_every_mistake_and_say_which(groups):
 
 def test_flags_hold_when_the_group_is_carried_out(groups):
     for (name, _), group in groups.items():
-        for mistake in mistakes_of(reference_in_table(name))[::5]:
-            assert [mistake.name in each.flags for each in group] == fails(mistake, group)
+        for mistake in layer_mistakes_to_catch(reference_in_table(name))[::5]:
+            assert [mistake.name in each.flags for each in group] == layer_vectors_failed_by(mistake, group)
 
 
 def test_the_first_two_have_the_same_shapes_and_other_numbers(groups):
@@ -65,7 +74,7 @@ def test_the_first_two_have_the_same_shapes_and_other_numbers(groups):
 
 def test_right_backward_passes_are_accepted(groups):
     for (name, _), group in groups.items():
-        assert failed(group, RIGHT[name]) == [False] * len(group), name
+        assert failed_layer_vectors(group, RIGHT[name]) == [False] * len(group), name
 
 
 def test_only_where_numbers_tie_are_there_several_answers(groups):
@@ -85,7 +94,7 @@ def test_a_stale_cache_shows(groups):
             kept.append((key, RIGHT["affine"](dout, x, w, b)))
         return kept[-1][1]
 
-    assert failed(groups["affine", "float64"], stale)[:2] == [False, True]
+    assert failed_layer_vectors(groups["affine", "float64"], stale)[:2] == [False, True]
 
 
 def test_a_reader_of_the_file_judges_as_we_do(groups, tmp_path):

@@ -36,7 +36,7 @@ def same(one, other):
 
 
 def test_json_comes_back_to_the_bit(vectors):
-    back = files.layers_from_json(files.layers_as_json(vectors))
+    back = files.layer_vectors_from_json(files.layer_vectors_as_json(vectors))
     assert len(back) == len(vectors)
     assert all(same(*pair) for pair in zip(back, vectors, strict=True))
     assert {each.inputs[1].dtype.name for each in back if each.layer == "embedding"} == {"int64"}
@@ -46,7 +46,7 @@ def test_json_is_as_its_schema_says(vectors):
     jsonschema = pytest.importorskip("jsonschema", reason="the schema is tested with the package jsonschema")
     schema = json.loads((Path(files.__file__).parent / files.SCHEMA).read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
-    found = json.loads(files.layers_as_json(vectors))
+    found = json.loads(files.layer_vectors_as_json(vectors))
     jsonschema.Draft202012Validator(schema).validate(found)
     assert found["tests"] == len(vectors) == sum(len(group["tests"]) for group in found["groups"])
     assert set(found["notes"]) == {name for each in vectors for name in each.flags}
@@ -59,7 +59,7 @@ def test_json_is_as_its_schema_says(vectors):
 
 
 def test_binary_and_index_come_back_to_the_bit(vectors):
-    lines = files.index(vectors).splitlines()
+    lines = files.layer_index_file(vectors).splitlines()
     assert len(lines) == len(vectors)
     for number, (line, each) in enumerate(zip(lines, vectors, strict=True), start=1):
         words = iter(line.split(" "))
@@ -78,15 +78,17 @@ def test_binary_and_index_come_back_to_the_bit(vectors):
         assert list(shapes)[: len(each.inputs)] == list(each.reference.shapes)
         assert list(shapes.values())[-gradients:] == [tensor.shape for tensor in each.answers[0].expected]
         little = np.dtype(each.dtype).newbyteorder("<")
-        numbers = np.frombuffer(files.binary(vectors, each.dtype), little)[begin : begin + each.size]
+        numbers = np.frombuffer(files.layer_binary_file(vectors, each.dtype), little)[
+            begin : begin + each.size
+        ]
         np.testing.assert_array_equal(numbers, np.concatenate([array.ravel() for array in each.arrays]))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_memory_lines_are_the_bits_of_the_binary_file(vectors, dtype):
-    text = files.memory(vectors, dtype)
+    text = files.layer_memory_file(vectors, dtype)
     lines = [line for line in text.splitlines() if not line.startswith("//")]
-    assert b"".join(bytes.fromhex(line)[::-1] for line in lines) == files.binary(vectors, dtype)
+    assert b"".join(bytes.fromhex(line)[::-1] for line in lines) == files.layer_binary_file(vectors, dtype)
     number = next(
         i for i, each in enumerate(vectors, start=1) if (each.layer, each.dtype) == ("lstm_step", dtype)
     )

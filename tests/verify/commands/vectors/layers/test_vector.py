@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from verify.case.layers.case import LayerCase
-from verify.commands.vectors.layers.vector import failed, truths_of, vector
+from verify.commands.vectors.layers.vector import failed_layer_vectors, layer_truths, layer_vector_of_case
 from verify.evaluate import balls
 from verify.reference.layers import reference_in_table
 
@@ -20,8 +20,8 @@ CASES = [
 
 
 def made(case, reference=CONV):
-    truths = truths_of(reference, case)
-    found = vector(reference, case, truths)
+    truths = layer_truths(reference, case)
+    found = layer_vector_of_case(reference, case, truths)
     assert found is not None
     return found, truths
 
@@ -55,8 +55,10 @@ def test_every_choice_at_a_tie_is_an_answer():
     found, truths = made(case, relu)
     assert len(found.answers) == len(truths) > 1
     for slope in (0.0, 1.0):
-        assert failed([found], lambda dout, x, at=slope: dout * np.where(x == 0, at, x > 0)) == [False]
-    assert failed([found], lambda dout, x: dout * np.where(x == 0, 2.0, x > 0)) == [True]
+        assert failed_layer_vectors(
+            [found], lambda dout, x, at=slope: dout * np.where(x == 0, at, x > 0)
+        ) == [False]
+    assert failed_layer_vectors([found], lambda dout, x: dout * np.where(x == 0, 2.0, x > 0)) == [True]
 
 
 def test_what_is_no_gradient_fails():
@@ -73,4 +75,4 @@ def test_what_is_no_gradient_fails():
     def raises(*_, **__):
         raise ValueError
 
-    assert failed([found], raises) == [True]
+    assert failed_layer_vectors([found], raises) == [True]

@@ -9,7 +9,7 @@ import numpy as np
 
 from mlp_ref import MLP, datasets
 from verify.checks.cross_check import require_xla_agrees
-from verify.commands.progress import progress_bar
+from verify.commands.progress_bar import progress_bar
 from verify.evaluate.array import Array
 from verify.reference.judge import VERDICTS, Judgement, judge
 from verify.reference.truth import Truth, tensors_of

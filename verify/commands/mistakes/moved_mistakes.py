@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from verify.case.case import LABELS, Case
-from verify.commands.mistakes.score import CONFIGURATIONS, caught_after
+from verify.commands.mistakes.score import CONFIGURATIONS, cases_until_caught
 from verify.diagnosis.diagnose import Diagnosis, explain
 from verify.diagnosis.evidence import Evidence
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
@@ -30,7 +30,7 @@ _FRESH = (((5, 6, 7, 6, 4), 11), ((6, 6, 6, 6), 8), ((4, 3), 12), ((5, 7, 3), 1)
 
 
 @dataclass(frozen=True)
-class Move:
+class MovedMistake:
     """A move: the outcome for one moved mistake.
 
     Attributes
@@ -103,9 +103,11 @@ def _moved(mistake: Mistake, kind: str, rng: np.random.Generator) -> Mistake:
     )
 
 
-def score_moved_mistake(spec: Spec, mistake: Mistake, kind: str, *, cases: int = 500, seed: int = 0) -> Move:
+def score_moved_mistake(
+    spec: Spec, mistake: Mistake, kind: str, *, cases: int = 500, seed: int = 0
+) -> MovedMistake:
     """Let the oracle search for, and explain, a gradient with a moved mistake in it."""
-    after, _, _ = caught_after(spec, mistake, cases=cases, seed=seed)
+    after, _, _ = cases_until_caught(spec, mistake, cases=cases, seed=seed)
     start = time.perf_counter()
     found = explain(wrong_gradient(spec, mistake), spec)
     seconds = time.perf_counter() - start
@@ -114,7 +116,7 @@ def score_moved_mistake(spec: Spec, mistake: Mistake, kind: str, *, cases: int =
         found.mistakes == (mistake.name,) if drawn else _same(spec, mistake, found)
     )
     to = f"{mistake.constant:.6g}" if kind == "constant" else mistake.where
-    return Move(
+    return MovedMistake(
         mistake.name,
         str(spec),
         kind,

@@ -13,7 +13,7 @@ from verify.oracle.check import Progress
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Progress]:
-    """A bar on standard error while it is a terminal; nothing otherwise."""
+    """A progress bar on standard error while it is a terminal; nothing otherwise."""
     with tqdm(desc=what, unit="case", leave=False, disable=not sys.stderr.isatty(), file=sys.stderr) as bar:
 
         def progress(done: int, total: int) -> None:

@@ -1,7 +1,7 @@
 """One peer's process: it waits for a request, carries it out, answers, and waits again.
 
-``python -m verify.commands.bench.worker KIND PEER CORES`` reads pickled ``(verb, arguments)`` from its standard input
-and writes pickled ``(outcome, value)`` to its standard output. It ends with its input.
+``python -m verify.commands.bench.peer_worker KIND PEER CORES`` reads pickled ``(verb, arguments)`` from its
+standard input and writes pickled ``(outcome, value)`` to its standard output. It ends with its input.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from verify.commands.bench.peers import Peer, Step
+    from verify.commands.bench.peers.peer import Peer, Step
     from verify.commands.bench.task import Task
-    from verify.commands.bench.truth import TrueClasses, Truth
+    from verify.commands.bench.true_results import TrueClasses, TrueResult
 
 VALUE, UNSUPPORTED, ERROR = "value", "unsupported", "error"
 
 
-class Worker:
-    """Each public method is a verb. Libraries are imported when the first task needs them."""
+class PeerWorker:
+    """The worker in a peer's process: each public method is a verb. Libraries are imported when a task needs them."""
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self._step: Step | None = None
 
-    def truth(self, task: Task) -> Truth | TrueClasses:
+    def truth(self, task: Task) -> TrueResult | TrueClasses:
         """Return what anybody must return for a task."""
-        from verify.commands.bench.truth import truth_of
+        from verify.commands.bench.true_results import true_result_of
 
-        return truth_of(task)
+        return true_result_of(task)
 
     def prepare(self, task: Task) -> None:
         """Make the task's arrays, and compile what is compiled before the first call."""
@@ -110,9 +110,9 @@ def _described(pool: dict[str, Any]) -> str:
     return f"{pool['internal_api']} {architecture}, {package[1] if package else pool['filepath']}'s"
 
 
-def _serve(worker: Worker, requests: Any, answers: Any) -> None:
+def _serve(worker: PeerWorker, requests: Any, answers: Any) -> None:
     """Answer requests until there are no more."""
-    from verify.commands.bench.peers import PeerUnsupported
+    from verify.commands.bench.peers.peer import PeerUnsupported
 
     while True:
         try:
@@ -130,7 +130,7 @@ def _serve(worker: Worker, requests: Any, answers: Any) -> None:
 
 
 def main(kind: str, name: str, cores: str) -> None:
-    """Bind the process to its cores, keep its standard output for answers, and serve."""
+    """Bind a peer's process to its cores, keep its standard output for answers, and serve."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # an interrupt is for the parent, which then closes our input
@@ -144,7 +144,7 @@ def main(kind: str, name: str, cores: str) -> None:
     from verify.commands.bench.peers import KINDS
 
     with np.errstate(all="ignore"):  # as mlp_ref's own training loop is
-        _serve(Worker(KINDS[kind][name]), sys.stdin.buffer, answers)
+        _serve(PeerWorker(KINDS[kind][name]), sys.stdin.buffer, answers)
 
 
 if __name__ == "__main__":

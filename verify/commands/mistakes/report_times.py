@@ -23,7 +23,7 @@ class _Took(NamedTuple):
     processor: float
 
 
-def time_reports(n: int, seed: int, cases: int) -> Iterator[_Took]:
+def report_times(n: int, seed: int, cases: int) -> Iterator[_Took]:
     """Whole reports on n mistakes of the catalogue, drawn at random: all of them where n is as many or more."""
     possible = [(spec, mistake) for spec in CONFIGURATIONS for mistake in CATALOGUE if mistake.counts(spec)]
     for i in np.random.default_rng(seed).permutation(len(possible))[:n]:

@@ -2,7 +2,7 @@
 
 import io
 
-from verify.commands import live
+from verify.commands import live_view
 from verify.oracle.sweep.standing import Standing
 from verify.oracle.sweep.totals import VerdictTotals
 
@@ -17,26 +17,26 @@ class Terminal(io.StringIO):
 
 
 def test_a_line_has_the_speed_the_time_left_the_workers_and_the_verdicts():
-    assert live.live_line(LATER, 100.0) == (
+    assert live_view.live_line(LATER, 100.0) == (
         "500 of 1,000 cases, 2 a second, 04:10 left, 2 workers; "
         "verified 488, inconclusive 10 (tiny 10), failing 2 (ordinary 2)"
     )
-    assert live.live_line(BEGUN, 0.0) == (
+    assert live_view.live_line(BEGUN, 0.0) == (
         "300 of 1,000 cases, 2 workers; verified 300, inconclusive 0, failing 0"
     )
 
 
 def test_where_there_is_no_terminal_the_first_and_the_last_line_are_written_if_asked(monkeypatch):
-    monkeypatch.setattr(live, "EVERY", float("inf"))
+    monkeypatch.setattr(live_view, "EVERY", float("inf"))
     for lines in (True, False):
         file = io.StringIO()
-        with live.live_view("net", lines, file) as watch:
+        with live_view.live_view("net", lines, file) as watch:
             for standing in (BEGUN, LATER, DONE):
                 watch(standing)
         written = file.getvalue().splitlines()
         assert len(written) == 2 * lines
         if lines:
-            assert written[0] == f"net: {live.live_line(BEGUN, 0.0)}"
+            assert written[0] == f"net: {live_view.live_line(BEGUN, 0.0)}"
             assert written[1].startswith("net: 1,000 of 1,000 cases, ")
 
 
@@ -44,7 +44,7 @@ def test_on_a_terminal_a_bar_begins_where_an_earlier_run_ended_above_a_table_of_
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("LINES", "50")
     file = Terminal()
-    with live.live_view("net", False, file) as watch:
+    with live_view.live_view("net", False, file) as watch:
         watch(BEGUN)
         watch(LATER)
     shown = file.getvalue()

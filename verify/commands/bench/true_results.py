@@ -28,7 +28,7 @@ BOUNDED, SCALED = "error bound", "sqrt(u)"
 
 
 @dataclass(frozen=True)
-class Truth:
+class TrueResult:
     """The result that a task must return.
 
     Attributes
@@ -98,7 +98,7 @@ class TrueClasses:
         return None
 
 
-def truth_of(task: Task) -> Truth | TrueClasses:
+def true_result_of(task: Task) -> TrueResult | TrueClasses:
     """Return what the task must return; for an epoch, with the rows of one batch, which is one step in any order."""
     if task.kind == "prediction":
         return _classes(task)
@@ -128,7 +128,7 @@ def _classes(task: Task) -> TrueClasses:
         return TrueClasses(np.asarray(logits))
 
 
-def _bounded(task: Task, params: list[Layer], x: Array, y: Array) -> Truth | None:
+def _bounded(task: Task, params: list[Layer], x: Array, y: Array) -> TrueResult | None:
     from verify.evaluate import bounds
     from verify.evaluate.bounds.arithmetic import Arithmetic
     from verify.reference.derivative import traced_derivative
@@ -141,20 +141,20 @@ def _bounded(task: Task, params: list[Layer], x: Array, y: Array) -> Truth | Non
     if any(vacuous(value, bound, task.dtype) for value, bound in pairs):
         return None
     values, allowed = (list(arrays) for arrays in zip(*pairs, strict=True))
-    return Truth(float(loss), values, allowed, BOUNDED)
+    return TrueResult(float(loss), values, allowed, BOUNDED)
 
 
-def _scaled(task: Task, params: list[Layer], x: Array, y: Array) -> Truth:
+def _scaled(task: Task, params: list[Layer], x: Array, y: Array) -> TrueResult:
     from verify.evaluate import xla
     from verify.reference.network import loss_of
 
     loss, layers = xla.evaluate_by_xla(loss_of(Spec(hidden=task.hidden)), params, x, y)
     tensors = [tensor for layer in layers for tensor in layer]
     allowed = [np.full_like(tensor, _sqrt_u(task.dtype) * abs(tensor).max()) for tensor in tensors]
-    return Truth(float(loss), tensors, allowed, SCALED)
+    return TrueResult(float(loss), tensors, allowed, SCALED)
 
 
-def _after_a_step(truth: Truth, params: list[Layer], task: Task) -> Truth:
+def _after_a_step(truth: TrueResult, params: list[Layer], task: Task) -> TrueResult:
     """The parameters after a step, ``before - learning_rate * gradient``, with its roundings."""
     u = float(np.finfo(task.dtype).eps) / 2
     before = [tensor for layer in params for tensor in layer]
@@ -164,7 +164,7 @@ def _after_a_step(truth: Truth, params: list[Layer], task: Task) -> Truth:
         tensors.append(parameter - moved)
         # The rate, its product with the gradient and the difference are rounded; the mean may be taken here.
         allowed.append(task.learning_rate * error + 4 * u * abs(moved) + u * (abs(parameter) + abs(moved)))
-    return Truth(truth.loss, tensors, allowed, truth.method)
+    return TrueResult(truth.loss, tensors, allowed, truth.method)
 
 
 def _sqrt_u(dtype: str) -> float:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mlp_ref import MLP, datasets
-from verify.commands import training
-from verify.commands.training import (
+from verify.commands import judged_training
+from verify.commands.judged_training import (
     BATCH,
     NETWORKS,
     TrainedNetwork,
@@ -33,8 +33,8 @@ def test_a_wrong_gradient_is_told(monkeypatch, capsys):
         loss, ((weight, bias),) = MLP.loss_and_gradient(self, x, y)
         return loss, [(1.25 * weight, bias)]
 
-    monkeypatch.setattr(training, "NETWORKS", (TrainedNetwork((64, 10), 1),))
-    monkeypatch.setattr(training, "MLP", type("Wrong", (MLP,), {"loss_and_gradient": wrong}))
+    monkeypatch.setattr(judged_training, "NETWORKS", (TrainedNetwork((64, 10), 1),))
+    monkeypatch.setattr(judged_training, "MLP", type("Wrong", (MLP,), {"loss_and_gradient": wrong}))
     assert not judge_training(0, 1)
     printed = capsys.readouterr().out
     assert "after training, float32" in printed
