@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from verify.reference.judge import Judgement
     from verify.reference.spec import Spec
     from verify.subject.adapt import adapt
+    from verify.subject.external_program import Program
     from verify.subject.layers.frameworks import jax_layer, torch_layer
     from verify.subject.layers.objects import layer_object
     from verify.subject.load import load
-    from verify.subject.program import Program
     from verify.subject.target import Target
 
 __all__ = [
@@ -58,7 +58,7 @@ _HOMES = {
     "Finding": "verify.checks.finding",
     "Judgement": "verify.reference.judge",
     "LayerCase": "verify.case.layers.case",
-    "Program": "verify.subject.program",
+    "Program": "verify.subject.external_program",
     "Report": "verify.oracle.report",
     "Spec": "verify.reference.spec",
     "Target": "verify.subject.target",

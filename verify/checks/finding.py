@@ -13,7 +13,7 @@ from verify.checks import entry_plots
 from verify.checks.columns import wrap_columns
 from verify.checks.entries import TensorEntries, summarise_entries
 from verify.checks.html.page import html_part
-from verify.checks.rows import Rows
+from verify.checks.row_shares import RowsWithShares
 from verify.reference.judge import Judgement
 from verify.subject.call import Failed
 
@@ -26,14 +26,14 @@ _ON_SCREEN = 14
 
 
 @dataclass(frozen=True)
-class Example:
-    """A case, and the tensors that a gradient function returned for it, for pictures."""
+class FindingExample:
+    """A case of a finding, and the tensors that a gradient function returned for it, for pictures."""
 
     case: Case | LayerCase
     entries: tuple[TensorEntries, ...] = field(repr=False)
 
     @classmethod
-    def of(cls, case: Case | LayerCase, judgement: Judgement) -> Example | None:
+    def of(cls, case: Case | LayerCase, judgement: Judgement) -> FindingExample | None:
         """The case with a summary of what was judged; None where the entries were not kept."""
         return cls(case, summarise_entries(judgement.entries)) if judgement.entries is not None else None
 
@@ -76,8 +76,8 @@ class Finding:
     mistakes: tuple[str, ...] = ()
     reproduce: str = ""
     entries: tuple[TensorEntries, ...] = field(default=(), repr=False)
-    larger: Example | None = field(default=None, repr=False)
-    rows: Rows | None = field(default=None, repr=False)
+    larger: FindingExample | None = field(default=None, repr=False)
+    rows: RowsWithShares | None = field(default=None, repr=False)
 
     @property
     def regime(self) -> str:

@@ -18,7 +18,7 @@ from verify.oracle.backward import check_backward
 from verify.oracle.check import check
 from verify.oracle.report import Report
 from verify.subject.layers.options import judged_layer, names_layer
-from verify.subject.options import add_options, target_from_options
+from verify.subject.target_options import add_target_options, target_from_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="module:name or path/to/file.py:name, of a function gradient(params, x, y) or of an adapter; "
         "importing it runs its code",
     )
-    add_options(parser.add_argument)
+    add_target_options(parser.add_argument)
     parser.add_argument(
         "--cases", type=integer, default=1000, help="how many cases to judge, such as 1e4 (default 1000)"
     )

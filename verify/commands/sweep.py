@@ -20,7 +20,7 @@ from verify.oracle.sweep.ledger import FILE
 from verify.oracle.sweep.plan import SHARD
 from verify.oracle.sweep.sweep import SweepPlace, SweepRefused, sweep_places
 from verify.subject import mlp_ref_targets
-from verify.subject.options import add_options, target_from_options
+from verify.subject.target_options import add_target_options, target_from_options
 
 MLP_REF = "mlp_ref"
 
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=MLP_REF,
         help="module:name or path/to/file.py:name (default: every activation and loss of mlp_ref)",
     )
-    add_options(_leaving_out(parser, OF_A_CHECK))
+    add_target_options(_leaving_out(parser, OF_A_CHECK))
     parser.add_argument(
         "--cases", type=positive_integer, default=100_000, help="how many cases, such as 1e7 (default 1e5)"
     )

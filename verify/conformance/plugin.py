@@ -33,11 +33,11 @@ def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Non
         parser.getgroup("verify").addoption(_REPORT, metavar="DIR", help=words)
     if not any(_OURS.search(argument) for argument in args):
         return
-    from verify.subject.options import add_options
+    from verify.subject.target_options import add_target_options
 
     group = parser.getgroup("verify", "conformance of a gradient (verify.conformance)")
     group.addoption("--target", help="module:name or path/to/file.py:name; importing it runs its code")
-    add_options(group.addoption)
+    add_target_options(group.addoption)
     group.addoption("--cases", type=_positive, default=20, help="cases for each test (default 20)")
     for outcome, what in (("skips", "are skipped"), ("xfails", "are expected to fail")):
         words = f"tests that {what}: a prefix of an id a line, # for comments"

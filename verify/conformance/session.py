@@ -17,7 +17,7 @@ from verify.oracle.backward import check_backward
 from verify.oracle.check import check
 from verify.oracle.report import Report
 from verify.subject.layers.options import judged_layer, names_layer
-from verify.subject.options import target_from_options
+from verify.subject.target_options import target_from_options
 
 
 @dataclass

@@ -15,7 +15,7 @@ from verify.case.case import DTYPES, LAYOUTS
 from verify.case.layers.case import LayerCase
 from verify.case.layers.cases import layer_cases
 from verify.case.layers.values import REGIMES
-from verify.checks.finding import Example, Finding, as_finding
+from verify.checks.finding import Finding, FindingExample, as_finding
 from verify.checks.layer_cross_check import ADJUDICATED, adjudicate_layer, cross_check_layer
 from verify.checks.layer_rounding import layer_examined_with
 from verify.checks.layers import FOLLOW_UPS, Choices, layer_tensor_names
@@ -175,7 +175,7 @@ def check_backward(
         ),
         left=tuple(sorted(left)),
         errors=search.errors.histograms(),
-        nearest=search.nearest and Example.of(*search.nearest),
+        nearest=search.nearest and FindingExample.of(*search.nearest),
     )
 
 
@@ -257,7 +257,7 @@ def _completed(
     return replace(
         _settled(target, reference, finding),
         regimes=failing,
-        larger=larger and Example.of(*larger),
+        larger=larger and FindingExample.of(*larger),
         reproduce=_reproduction(target, reference, finding),
     )
 

@@ -18,9 +18,9 @@ from verify.case.cases import suitable_regimes
 from verify.case.practical import practical_cases
 from verify.checks.adjudicate import adjudicate
 from verify.checks.cross_check import cross_check
-from verify.checks.finding import Example, Finding, as_finding
+from verify.checks.finding import Finding, FindingExample, as_finding
 from verify.checks.random_rounding import FALSE_ALARM, RandomRounding, examine_with_random_rounding
-from verify.checks.rows import find_row_shares
+from verify.checks.row_shares import find_row_shares
 from verify.checks.table import CHECKS, FOLLOW_UPS
 from verify.diagnosis.diagnose import with_diagnosis
 from verify.diagnosis.recognise import with_recognition
@@ -199,7 +199,7 @@ def check(
         notes=target.notes,
         left=tuple(left),
         errors=search.errors.histograms(),
-        nearest=search.nearest and Example.of(*search.nearest),
+        nearest=search.nearest and FindingExample.of(*search.nearest),
     )
 
 
@@ -313,7 +313,7 @@ def _surveyed(
     return replace(
         finding,
         regimes=failing,
-        larger=larger and Example.of(*larger),
+        larger=larger and FindingExample.of(*larger),
         rows=alike and alike[1].entries and find_row_shares(spec, alike[0], alike[1].entries),
         reproduce=reproduction(target, spec, case, finding.check),
     )

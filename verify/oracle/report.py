@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from verify.case.case import PRACTICAL
 from verify.checks.columns import wrap_columns
-from verify.checks.finding import Example, Finding
+from verify.checks.finding import Finding, FindingExample
 from verify.checks.html.page import html_page, html_part
 from verify.diagnosis.mistakes import formulas
 from verify.oracle import error_plots
@@ -78,7 +78,7 @@ class Report:
     notes: tuple[str, ...] = ()
     precision: dict[str, dict[str, ShownPrecision]] = field(default_factory=dict)
     errors: tuple[ErrorHistogram, ...] = field(default=(), repr=False)
-    nearest: Example | None = field(default=None, repr=False)
+    nearest: FindingExample | None = field(default=None, repr=False)
     random_rounding: RandomRoundingSummary | None = None
     left: tuple[str, ...] = ()
 

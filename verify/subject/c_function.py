@@ -15,7 +15,7 @@ import numpy as np
 
 from verify.evaluate.array import Array
 from verify.subject import protocol
-from verify.subject.prototype import Prototype, prototype
+from verify.subject.c_prototype import CPrototype, c_prototype
 
 _GUARD = 64
 """Numbers before and after the gradient's, which a function must leave alone."""
@@ -41,7 +41,7 @@ class CFunction:
         When the library has no function of this name.
     """
 
-    def __init__(self, library: ctypes.CDLL, found: Prototype) -> None:
+    def __init__(self, library: ctypes.CDLL, found: CPrototype) -> None:
         self.prototype = found
         self.call = getattr(library, found.name)
         self.call.argtypes, self.call.restype = found.types(), found.result()
@@ -106,7 +106,7 @@ def _answer(functions: dict[str, CFunction], request: dict[str, Any]) -> dict[st
 
 def main(path: str, texts: Sequence[str]) -> int:
     """Answer calls with the functions of a library, until the input ends."""
-    found = [prototype(text) for text in texts]
+    found = [c_prototype(text) for text in texts]
     try:
         library = ctypes.CDLL(str(Path(path).resolve()))
         functions = {each.dtype: CFunction(library, each) for each in found}

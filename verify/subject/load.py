@@ -17,7 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from verify.reference.spec import Spec
 from verify.reference.truth import GradientFunction, SpecLike
-from verify.subject.library import SUFFIXES, Library
+from verify.subject.c_library import SUFFIXES, CLibrary
 from verify.subject.target import Target, TargetError
 
 
@@ -148,7 +148,7 @@ def load(where: str, signature: str | Sequence[str] | None = None) -> Judged:
     """
     path, _, name = where.rpartition(":")
     if path.endswith(SUFFIXES):
-        return Library(path, name, signature)
+        return CLibrary(path, name, signature)
     if signature:
         raise TargetError(f"signature is for a C function in a shared library; {where} is none")
     found = load_object(where)

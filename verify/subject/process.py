@@ -23,14 +23,14 @@ _WIDTH = 200
 _PIECE = 1 << 16
 
 
-def shortened(line: bytes) -> str:
+def shortened_line(line: bytes) -> str:
     """The beginning of a line of a program, in quotes."""
     text = line[:240].decode("utf-8", "backslashreplace").rstrip("\n")
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-class NoAnswer(Exception):
-    """A program gave no answer; the message says what it did instead, in the past tense. It has been ended.
+class ProcessGaveNoAnswer(Exception):
+    """A program's process gave no answer; the message says what it did instead, in the past tense. It has been ended.
 
     ``silent`` says whether it is still running then: the time was up, or it has closed its output.
     """
@@ -117,11 +117,15 @@ class Process:
         while (newline := self._received.find(b"\n", searched)) < 0:
             searched = len(self._received)
             if searched > longest:
-                raise NoAnswer(f"wrote more than {longest} bytes without ending the line{self.last_words()}")
+                raise ProcessGaveNoAnswer(
+                    f"wrote more than {longest} bytes without ending the line{self.last_words()}"
+                )
             left = deadline - time.monotonic()
             ready = self._poll.poll(1000 * left) if left > 0 else []
             if not ready:
-                raise NoAnswer(f"{self._begun()} within {seconds:g} s{self.last_words()}", silent=True)
+                raise ProcessGaveNoAnswer(
+                    f"{self._begun()} within {seconds:g} s{self.last_words()}", silent=True
+                )
             for pipe, _ in ready:
                 if pipe == self._stdin:
                     unsent = self._sent(unsent)
@@ -131,7 +135,7 @@ class Process:
                     self._read(pipe)
         if unsent:
             self._poll.unregister(self._stdin)
-            raise NoAnswer(f"answered before it had read the question{self.last_words()}")
+            raise ProcessGaveNoAnswer(f"answered before it had read the question{self.last_words()}")
         answer = bytes(self._received[: newline + 1])
         del self._received[: newline + 1]
         return answer
@@ -140,7 +144,7 @@ class Process:
         """Return what is missing: the whole answer, or the newline that ends it."""
         if not self._received:
             return "gave no answer"
-        return f"began a line, {shortened(bytes(self._received))}, and did not end it"
+        return f"began a line, {shortened_line(bytes(self._received))}, and did not end it"
 
     def _sent(self, unsent: memoryview) -> memoryview:
         """Write what the pipe takes; what is left. A program that no longer reads is found out by reading."""
@@ -159,7 +163,7 @@ class Process:
         if pipe == self._stdout:
             if not piece:
                 end = self._end()
-                raise NoAnswer(f"{end}{self.last_words()}", silent=self._child.returncode is None)
+                raise ProcessGaveNoAnswer(f"{end}{self.last_words()}", silent=self._child.returncode is None)
             self._received += piece
         elif piece:
             self._said += piece

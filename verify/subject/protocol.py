@@ -16,7 +16,7 @@ import numpy as np
 from verify.case.case import DTYPES
 from verify.evaluate.array import Array
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
-from verify.subject.process import shortened
+from verify.subject.process import shortened_line
 
 VERSION = 1
 CALLS = ("gradient", "loss", "forward")
@@ -44,9 +44,9 @@ def protocol_message(answer: bytes) -> dict[str, Any]:
     try:
         found = json.loads(answer)
     except (ValueError, RecursionError):  # what is no UTF-8 is a ValueError too
-        raise ProtocolError(f"wrote a line that is no JSON: {shortened(answer)}") from None
+        raise ProtocolError(f"wrote a line that is no JSON: {shortened_line(answer)}") from None
     if not isinstance(found, dict):
-        raise ProtocolError(f"wrote a line that is no JSON object: {shortened(answer)}")
+        raise ProtocolError(f"wrote a line that is no JSON object: {shortened_line(answer)}")
     return found
 
 
@@ -210,7 +210,7 @@ def protocol_hello(answer: bytes) -> ProtocolHello:
     """
     said = protocol_message(answer)
     if said.get("type") != "hello" or type(said.get("protocol")) is not int:
-        raise ProtocolError(f"must answer hello with its own; it wrote {shortened(answer)}")
+        raise ProtocolError(f"must answer hello with its own; it wrote {shortened_line(answer)}")
     if said["protocol"] != VERSION:
         raise ProtocolError(f"speaks version {said['protocol']} of the protocol; this is version {VERSION}")
     if not isinstance(said.get("name"), str) or not said["name"]:

@@ -138,7 +138,7 @@ def test_elsewhere_the_plugin_declares_nothing_and_imports_nothing(directory):
         "import sys\n"
         "def test_it(pytestconfig):\n"
         "    assert 'verify.conformance.plugin' in sys.modules\n"
-        "    assert not {'jax', 'verify.subject.options', 'verify.oracle', 'numpy'} & set(sys.modules)\n"
+        "    assert not {'jax', 'verify.subject.target_options', 'verify.oracle', 'numpy'} & set(sys.modules)\n"
         "    assert pytestconfig.getoption('target') == 'mine'\n"
     )
     status, out = pytest_run(directory, "--target", "mine", "-q", "test_it.py", "-p", "no:hypothesispytest")

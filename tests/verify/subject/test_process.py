@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from verify.subject.process import NoAnswer, Process
+from verify.subject.process import Process, ProcessGaveNoAnswer
 
 ECHO = "import sys\nfor line in sys.stdin: print(line.strip()[::-1], flush=True)"
 
@@ -36,7 +36,7 @@ def test_a_line_is_answered_with_a_line_however_long():
 def test_no_answer_says_what_it_did(code, message):
     child = process(code)
     # More than a pipe holds, so that a program that does not read cannot have been given it all.
-    with pytest.raises(NoAnswer, match=message) as raised:
+    with pytest.raises(ProcessGaveNoAnswer, match=message) as raised:
         child.asked(b"a" * 500_000 + b"\n", 60, 10_000)
     assert not raised.value.silent
     assert not child.end.alive
@@ -44,7 +44,7 @@ def test_no_answer_says_what_it_did(code, message):
 
 def test_time_is_up():
     child = process("input(); input()")
-    with pytest.raises(NoAnswer, match=r"^gave no answer within 0.1 s$") as raised:
+    with pytest.raises(ProcessGaveNoAnswer, match=r"^gave no answer within 0.1 s$") as raised:
         child.asked(b"a\n", 0.1, 100)
     assert raised.value.silent
     assert not child.end.alive
@@ -52,20 +52,22 @@ def test_time_is_up():
 
 def test_a_line_that_is_not_ended_is_shown():
     child = process("print(end='{\"type\":', flush=True); input(); input()")
-    with pytest.raises(NoAnswer, match=r"""^began a line, '\{"type":', and did not end it within 2 s$"""):
+    with pytest.raises(
+        ProcessGaveNoAnswer, match=r"""^began a line, '\{"type":', and did not end it within 2 s$"""
+    ):
         child.asked(b"a\n", 2, 100)
 
 
 def test_a_long_line_of_standard_error_is_cut():
     child = process("import sys; sys.exit('x' * 3000)")
-    with pytest.raises(NoAnswer, match=r"its standard error ends: x{200}\.\.\.$"):
+    with pytest.raises(ProcessGaveNoAnswer, match=r"its standard error ends: x{200}\.\.\.$"):
         child.asked(b"a\n", 60, 100)
 
 
 def test_only_the_last_lines_of_standard_error_are_kept():
     child = process("import sys\nfor i in range(100_000): print(i, file=sys.stderr)\nsys.exit(1)")
     with pytest.raises(
-        NoAnswer, match=r"its standard error ends: 99995 \| 99996 \| 99997 \| 99998 \| 99999$"
+        ProcessGaveNoAnswer, match=r"its standard error ends: 99995 \| 99996 \| 99997 \| 99998 \| 99999$"
     ):
         child.asked(b"a\n", 60, 100)
 

@@ -21,7 +21,7 @@ from verify.diagnosis.mistakes import wrong_gradient
 from verify.reference.layers import NAMES, reference_in_table
 from verify.reference.spec import HIDDEN, LOSSES, OUTPUTS, REDUCTIONS, Spec
 from verify.reference.truth import Truth
-from verify.subject.options import spec_from_options
+from verify.subject.target_options import spec_from_options
 
 _OF_SPEC = {"hidden": HIDDEN, "output": OUTPUTS, "loss": LOSSES, "reduction": REDUCTIONS}
 

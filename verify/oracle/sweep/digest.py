@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from verify.subject.program import Program
+from verify.subject.external_program import Program
 
 
 def digest_of_target(where: str) -> str:

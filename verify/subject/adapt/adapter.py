@@ -8,10 +8,10 @@ from typing import Any
 from verify.case.case import FORMATS
 from verify.reference.truth import SpecLike
 from verify.subject.adapt import inference
+from verify.subject.adapt.adapted_network import AdaptedNetwork
 from verify.subject.adapt.description import Description
-from verify.subject.adapt.network import AdaptedNetwork
-from verify.subject.adapt.places import Path
 from verify.subject.adapt.reading import BIASES, LABELS, ORIENTATIONS, SAMPLES
+from verify.subject.adapt.slots import Path
 from verify.subject.target import Target
 
 

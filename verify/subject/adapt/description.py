@@ -8,7 +8,7 @@ from typing import Any
 
 from verify.reference.spec import Spec
 from verify.reference.truth import SpecLike
-from verify.subject.adapt.places import Path
+from verify.subject.adapt.slots import Path
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,8 @@ from verify.evaluate.array import Array
 from verify.reference.judge import judge
 from verify.reference.spec import Spec
 from verify.reference.truth import SpecLike, Truth, tensors_of
+from verify.subject.adapt.adapted_network import AdaptedNetwork
 from verify.subject.adapt.description import Description
-from verify.subject.adapt.network import AdaptedNetwork
-from verify.subject.adapt.places import slots
 from verify.subject.adapt.reading import (
     ASSIGNMENTS,
     BIASES,
@@ -36,6 +35,7 @@ from verify.subject.adapt.reading import (
     SAMPLES,
     Reading,
 )
+from verify.subject.adapt.slots import slots
 from verify.subject.call import Failed, widen_by_recovery
 
 WIDTHS = (8, 5, 3, 12, 14, 17, 20, 23, 26, 29, 32)

@@ -11,7 +11,7 @@ import pytest
 import verify
 from verify.case.case import Case
 from verify.checks.entries import summarise_entries
-from verify.checks.finding import Example
+from verify.checks.finding import FindingExample
 from verify.checks.html import page
 from verify.diagnosis.mistakes import CATALOGUE, wrong_gradient
 from verify.reference.judge import judge
@@ -163,7 +163,7 @@ def test_the_largest_report_is_small(reports):
         entries = summarise_entries(judge(truth, got, "float64").entries)
         case = Case((1000,) * (len(shapes) // 2 + 1), 3)
         finding = dataclasses.replace(
-            reports["wrong"].findings[0], entries=entries, case=case, larger=Example(case, entries)
+            reports["wrong"].findings[0], entries=entries, case=case, larger=FindingExample(case, entries)
         )
         text = dataclasses.replace(reports["wrong"], findings=(finding,) * 4).to_html()
         parsed(text)

@@ -9,8 +9,8 @@ import pytest
 import verify
 from mlp_ref import loss_and_gradient
 from mlp_ref.params import Layer
-from verify.subject.adapt.places import slots
 from verify.subject.adapt.recovery import recovered_gradient, recovered_mean
+from verify.subject.adapt.slots import slots
 
 QUICK = {"cases": 30, "xla": 0, "certified": 0, "diagnose": False, "regimes": ("ordinary", "batch_1", "tiny")}
 

@@ -34,14 +34,14 @@ class RowShares:
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowsWithShares:
     """The rows of a case's batch, and their shares in what was returned for it."""
 
     case: Case
     of: tuple[RowShares, ...]
 
 
-def find_row_shares(spec: SpecLike, case: Case, entries: Entries) -> Rows | None:
+def find_row_shares(spec: SpecLike, case: Case, entries: Entries) -> RowsWithShares | None:
     """Return the shares of the rows in the weights and in the biases; of those alone that rows account for.
 
     The derivative is evaluated once for each row. There is no answer where the loss is not a sum or a mean over the
@@ -69,7 +69,7 @@ def find_row_shares(spec: SpecLike, case: Case, entries: Entries) -> Rows | None
     kinds = (("weights", of_matrix), ("biases", ~of_matrix))
     found = ((kind, _fitted(added[chosen], got[chosen])) for kind, chosen in kinds)
     of = tuple(RowShares(kind, tuple(map(float, shares))) for kind, shares in found if shares is not None)
-    return Rows(case, of) if of else None
+    return RowsWithShares(case, of) if of else None
 
 
 def _joined(truth: Truth) -> Array:

@@ -13,7 +13,7 @@ from verify.reference.spec import Spec
 from verify.reference.truth import Gradient, SpecLike, tensors_of
 from verify.subject import protocol
 from verify.subject.call import Failed, NotCalled
-from verify.subject.process import NoAnswer, Process
+from verify.subject.process import Process, ProcessGaveNoAnswer
 from verify.subject.target import Target, TargetError
 
 START_S = 60.0
@@ -27,7 +27,7 @@ PATIENCE = 3
 
 
 class Program:
-    """A program that speaks the protocol of ``docs/protocol.md`` over standard input and output.
+    """A program in any language that speaks the protocol of ``docs/protocol.md`` over standard input and output.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Program:
         self.command = shlex.split(command) if isinstance(command, str) else list(command)
         if not self.command or not all(isinstance(part, str) for part in self.command):
             raise TargetError(f"command must name a program and its arguments; got {command!r}")
-        self.timeout = TIMEOUT_S if timeout is None else allowed_seconds(timeout)
+        self.timeout = TIMEOUT_S if timeout is None else program_time_limit(timeout)
         self._start_timeout = START_S if timeout is None else self.timeout
         self.calls = 0
         self._silent = 0
@@ -163,7 +163,7 @@ class Program:
             try:
                 greeting = protocol.protocol_line({"type": "hello", "protocol": protocol.VERSION})
                 said = protocol.protocol_hello(process.asked(greeting, self._start_timeout, 1 << 20))
-            except NoAnswer as missing:
+            except ProcessGaveNoAnswer as missing:
                 raise TargetError(f"{name} did not say hello: it {missing}") from None
             except protocol.ProtocolError as unusable:
                 raise TargetError(f"{name} {unusable}{process.last_words()}") from None
@@ -188,7 +188,7 @@ class Program:
             raise NotCalled(f"it gave no answer in time {PATIENCE} times, and is called no more")
         try:
             return self._answer(kind, spec, arrays)
-        except NoAnswer as missing:
+        except ProcessGaveNoAnswer as missing:
             self._silent += missing.silent
             number = self._answered + 1
             again = "" if missing.silent or number == 1 else self._again(kind, spec, arrays)
@@ -203,7 +203,7 @@ class Program:
         """Return what a fresh process does with the call in which the last one crashed, as the end of a sentence."""
         try:
             self._answer(kind, spec, arrays)
-        except NoAnswer as missing:
+        except ProcessGaveNoAnswer as missing:
             return f"; a fresh process, given this call first, {missing}"
         except protocol.ProtocolError:
             self._drop()
@@ -251,8 +251,8 @@ class Program:
         return [protocol.protocol_array(found, f"tensor {i + 1}") for i, found in enumerate(tensors)]
 
 
-def allowed_seconds(timeout: float) -> float:
-    """A time limit, once it is found to be one; a TargetError says what is wrong with it."""
+def program_time_limit(timeout: float) -> float:
+    """A program's time limit, once it is found to be one; a TargetError says what is wrong with it."""
     if not (isinstance(timeout, (int, float)) and 0 < timeout < float("inf")):
         raise TargetError(f"timeout must be a positive number of seconds; got {timeout!r}")
     return float(timeout)

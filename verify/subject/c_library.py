@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from verify.subject.program import TIMEOUT_S, Program
-from verify.subject.prototype import prototype
+from verify.subject.c_prototype import c_prototype
+from verify.subject.external_program import TIMEOUT_S, Program
 from verify.subject.target import TargetError
 
 SUFFIXES = (".so", ".dylib", ".dll")
@@ -19,8 +19,8 @@ EXAMPLE = (
 )
 
 
-class Library(Program):
-    """A C function that is called through ctypes.
+class CLibrary(Program):
+    """A function of a C library, called through ctypes in a process of its own.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Library(Program):
             raise TargetError(f"{path}:{name} is a C function, and needs its signature, such as {EXAMPLE!r}")
         texts = [signature] if isinstance(signature, str) else list(signature)
         try:
-            found = [prototype(text) for text in texts]
+            found = [c_prototype(text) for text in texts]
         except ValueError as error:
             raise TargetError(str(error)) from None
         names = [each.name for each in found]

@@ -23,8 +23,8 @@ _ARGUMENT = re.compile(
 
 
 @dataclass(frozen=True)
-class Prototype:
-    """A C function that computes a gradient.
+class CPrototype:
+    """The prototype of a C function that computes a gradient, as it was read.
 
     Attributes
     ----------
@@ -74,8 +74,8 @@ class Prototype:
         ]
 
 
-def prototype(text: str) -> Prototype:
-    """Read a prototype.
+def c_prototype(text: str) -> CPrototype:
+    """Read the prototype of a C function.
 
     Raises
     ------
@@ -110,4 +110,4 @@ def prototype(text: str) -> Prototype:
     floats = {kind for _, kind, _ in arguments if kind in _FLOATS} | ({returns} & set(_FLOATS))
     if len(floats) > 1:
         raise ValueError("signature has both float and double; give a prototype for each format")
-    return Prototype(text.strip(), name, _FLOATS[floats.pop()][0], returns, tuple(arguments))
+    return CPrototype(text.strip(), name, _FLOATS[floats.pop()][0], returns, tuple(arguments))

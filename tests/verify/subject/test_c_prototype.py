@@ -4,12 +4,12 @@ import ctypes
 
 import pytest
 
-from verify.subject.library import EXAMPLE
-from verify.subject.prototype import prototype
+from verify.subject.c_library import EXAMPLE
+from verify.subject.c_prototype import c_prototype
 
 
 def test_the_example_is_read():
-    found = prototype(EXAMPLE)
+    found = c_prototype(EXAMPLE)
     assert (found.name, found.dtype, found.returns, found.labels) == ("gradient", "float64", "void", "rows")
     assert [name for name, *_ in found.arguments] == [
         "layers",
@@ -29,7 +29,7 @@ def test_the_example_is_read():
 
 def test_order_types_and_results_are_as_written():
     text = "float f(float *gradient, float const *restrict x, const int32_t y[], const float params[], size_t batch);"
-    found = prototype(text)
+    found = c_prototype(text)
     assert (found.dtype, found.returns, found.labels, found.gives_loss) == (
         "float32",
         "float",
@@ -38,7 +38,9 @@ def test_order_types_and_results_are_as_written():
     )
     assert found.result() is ctypes.c_float
     assert found.elements()["batch"] is ctypes.c_size_t
-    assert prototype("int f(double *params, double *x, double *y, double *gradient, double *loss)").gives_loss
+    assert c_prototype(
+        "int f(double *params, double *x, double *y, double *gradient, double *loss)"
+    ).gives_loss
 
 
 @pytest.mark.parametrize(
@@ -60,4 +62,4 @@ def test_order_types_and_results_are_as_written():
 )  # fmt: skip
 def test_what_cannot_be_read_is_said(text, message):
     with pytest.raises(ValueError, match=message.replace("(...)", r"\(\.\.\.\)")):
-        prototype(text)
+        c_prototype(text)

@@ -8,7 +8,7 @@ import pytest
 
 import verify
 from verify.reference.spec import Spec
-from verify.subject.library import Library
+from verify.subject.c_library import CLibrary
 from verify.subject.target import TargetError
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "c" / "mlp.c"
@@ -59,7 +59,7 @@ def loaded(library, name):
 
 def test_both_formats_are_verified(built):
     target = verify.load(f"{built}:relu", signature=[signed("relu"), signed("relu_f", "float")])
-    assert isinstance(target, Library)
+    assert isinstance(target, CLibrary)
     with target:
         report = verify.check(target, Spec("relu"), cases=60)
     assert report.ok, report

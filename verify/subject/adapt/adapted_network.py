@@ -14,8 +14,8 @@ from verify.reference.tensors import tensor_names
 from verify.reference.truth import Gradient, GradientFunction
 from verify.subject.adapt import recovery
 from verify.subject.adapt.description import Description
-from verify.subject.adapt.places import Slot, slots
 from verify.subject.adapt.reading import Reading, reading_shapes
+from verify.subject.adapt.slots import Slot, slots
 from verify.subject.call import Failed, Recovered
 
 Networks = Callable[[Sequence[Layer]], Any]

@@ -10,8 +10,8 @@ from verify.case.case import DECLARED, FORMATS, REGIMES
 from verify.evaluate.formats import NARROW
 from verify.reference.spec import HIDDEN, LOSSES, OUTPUT_LOSSES, OUTPUTS, REDUCTIONS, WEIGHTS, Spec
 from verify.reference.truth import SpecLike
+from verify.subject.external_program import START_S, TIMEOUT_S, Program, program_time_limit
 from verify.subject.load import Judged, as_target, load, load_object
-from verify.subject.program import START_S, TIMEOUT_S, Program, allowed_seconds
 from verify.subject.target import TargetError
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -66,7 +66,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """Names, and what argparse and pytest want to know of each."""
 
 
-def add_options(add: Callable[..., Any]) -> None:
+def add_target_options(add: Callable[..., Any]) -> None:
     """Declare the options with ``add_argument`` of a parser, or with ``addoption`` of a group of pytest's."""
     for name, settings in OPTIONS.items():
         add(name, **settings)
@@ -121,7 +121,7 @@ def _named(where: str | None, given: Mapping[str, Any]) -> Judged:
     if timeout is not None and not isinstance(target, Program):
         raise ValueError("--timeout is for --exec and C functions: one in this process cannot be stopped")
     if isinstance(target, Program) and timeout is not None:
-        target.timeout = allowed_seconds(timeout)
+        target.timeout = program_time_limit(timeout)
     return target
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import verify
 from mlp_ref import loss_and_gradient
-from verify.checks.rows import find_row_shares
+from verify.checks.row_shares import find_row_shares
 from verify.reference.judge import judge
 from verify.reference.truth import Truth, tensors_of
 
