@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlp_ref import blas, datasets
-from mlp_ref.arguments import CLASSES, PIXELS, SHARE_HELD_OUT, read_arguments
+from mlp_ref.command_line import CLASSES, PIXELS, SHARE_HELD_OUT, read_command_line
 from mlp_ref.losses import LOSSES
 from mlp_ref.network import MLP
 from mlp_ref.optimisers import SGD
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments
         The words after ``python -m mlp_ref``; by default, those of this process.
     """
-    options = read_arguments(arguments)
+    options = read_command_line(arguments)
     try:
         return _train(options) if options.command == "train" else _evaluate(options)
     except KeyboardInterrupt:
@@ -105,9 +105,9 @@ def _train(options: argparse.Namespace) -> int:
 
 def _say_where_kernels_cost(options: argparse.Namespace) -> None:
     """Print a line where OpenBLAS leaves AVX-512 unused, in a network whose products are large enough to feel it."""
-    if blas.runs_below_processor() and is_large_product(options.layers, options.batch_size):
+    if blas.blas_runs_below_processor() and is_large_product(options.layers, options.batch_size):
         print(
-            f"note: OpenBLAS runs its {blas.kernel()} kernels on a processor with AVX-512, so that large products "
+            f"note: OpenBLAS runs its {blas.blas_kernel()} kernels on a processor with AVX-512, so that large products "
             f"take up to twice as long; OPENBLAS_CORETYPE is {os.environ.get('OPENBLAS_CORETYPE') or 'not set'}"
         )
 

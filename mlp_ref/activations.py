@@ -14,7 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
-from mlp_ref.arrays import CONSTANTS, Floats, quiet, real_array
+from mlp_ref.arrays import CONSTANTS, Floats, real_array
+from mlp_ref.quiet import quiet
 
 __all__ = ["ACTIVATIONS", "VALUES", "Activation", "ValueAndSlope", "identity", "relu", "sigmoid", "tanh"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["has_avx512", "is_amds", "kernel", "runs_below_processor", "threads"]
+__all__ = ["blas_kernel", "blas_runs_below_processor", "blas_threads", "has_avx512", "is_amd_processor"]
 
 AVX512_KERNELS = ("SkylakeX", "Cooperlake", "SapphireRapids")
 """OpenBLAS's names for its kernels with AVX-512; those for AMD's processors are among them."""
@@ -20,7 +20,7 @@ SUFFIXES = ("64_", "")
 
 
 @functools.cache
-def kernel() -> str:
+def blas_kernel() -> str:
     """Return the name of the processor that OpenBLAS's kernels were written for, such as ``"SkylakeX"``.
 
     Empty where NumPy has another BLAS, or one that does not say.
@@ -34,7 +34,7 @@ def kernel() -> str:
     return str((function() or b"").decode())
 
 
-def threads() -> int:
+def blas_threads() -> int:
     """Return in how many threads OpenBLAS multiplies; where it does not say, what the environment says."""
     function = _function("get_num_threads")
     if function is not None:
@@ -57,7 +57,7 @@ def has_avx512() -> bool:
 
 
 @functools.cache
-def is_amds() -> bool:
+def is_amd_processor() -> bool:
     """Return True on a processor that Linux says is AMD's; False elsewhere."""
     from pathlib import Path
 
@@ -68,9 +68,9 @@ def is_amds() -> bool:
         return False
 
 
-def runs_below_processor() -> bool:
+def blas_runs_below_processor() -> bool:
     """Return True where OpenBLAS leaves AVX-512 unused though the processor has it."""
-    return has_avx512() and kernel() not in ("", *AVX512_KERNELS)
+    return has_avx512() and blas_kernel() not in ("", *AVX512_KERNELS)
 
 
 @functools.cache

@@ -9,13 +9,14 @@ import numpy as np
 
 from mlp_ref import backprop
 from mlp_ref.activations import ACTIVATIONS, VALUES
-from mlp_ref.arrays import Floats, all_finite, quiet, quietly, require_finite
+from mlp_ref.arrays import Floats, all_finite, require_finite
 from mlp_ref.checks import check_choice, check_number, check_params, check_rows
 from mlp_ref.losses import LOSSES
 from mlp_ref.params import Layer
 from mlp_ref.pool import Pool
+from mlp_ref.quiet import quiet, quietly
+from mlp_ref.sample_weights import check_sample_weight
 from mlp_ref.targets import check_targets
-from mlp_ref.weights import check_sample_weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable

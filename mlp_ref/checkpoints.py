@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlp_ref.checks import check_positive
-from mlp_ref.course import TrainingState
 from mlp_ref.history import History
+from mlp_ref.npz import CHECKPOINT, read_npz, write_npz
 from mlp_ref.optimisers import OptimiserMemory
-from mlp_ref.storage import CHECKPOINT, read_arrays, write_arrays
+from mlp_ref.training_course import TrainingState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +90,7 @@ class Checkpoints:
             "history": vars(state.history),
         }
         vectors, best = state.memory.vectors, state.best_flat
-        write_arrays(
+        write_npz(
             self.path,
             {
                 **{name: np.array(json.dumps(value)) for name, value in texts.items()},
@@ -104,7 +104,7 @@ class Checkpoints:
 
     def _read(self) -> TrainingState:
         texts = ("settings", "first_random_state", "random_state", "history")
-        arrays = read_arrays(self.path, (*texts, "flat", "best_flat", "steps", "vectors"), CHECKPOINT)
+        arrays = read_npz(self.path, (*texts, "flat", "best_flat", "steps", "vectors"), CHECKPOINT)
         try:
             settings, first, now, history = (json.loads(str(arrays[name])) for name in texts)
             memory = OptimiserMemory(

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from mlp_ref.arrays import DTYPES, Floats, quiet, quietly, real_array, require_finite
-from mlp_ref.params import Layer, sizes_of
+from mlp_ref.arrays import DTYPES, Floats, real_array, require_finite
+from mlp_ref.params import Layer, sizes_of_params
+from mlp_ref.quiet import quiet, quietly
 
 __all__ = [
     "check_choice",
@@ -142,7 +143,7 @@ def check_params(params: object) -> tuple[list[Layer], tuple[int, ...], np.dtype
                 f"params[{i}].weight must have one row per output of params[{i - 1}]: it is "
                 f"{layer.weight.shape} but params[{i - 1}].weight is {before}"
             )
-    return layers, tuple(sizes_of(layers)), dtype
+    return layers, tuple(sizes_of_params(layers)), dtype
 
 
 def _sizes_if_right(params: list[Any]) -> tuple[int, ...]:

@@ -7,13 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mlp_ref.checks import check_inputs, check_number
-from mlp_ref.evaluation import Model, Rows
 from mlp_ref.lbfgs import LBFGS
 from mlp_ref.losses import LOSSES
-from mlp_ref.plan import checked_plan
+from mlp_ref.model_and_rows import Model, Rows
+from mlp_ref.sample_weights import weights_of_rows
 from mlp_ref.targets import check_targets
 from mlp_ref.training import held_out, require_rows_to_train_on, train
-from mlp_ref.weights import weights_of_rows
+from mlp_ref.training_plan import checked_training_plan
 
 if TYPE_CHECKING:
     import os
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from mlp_ref.arrays import Floats
     from mlp_ref.history import History
-    from mlp_ref.plan import Plan
     from mlp_ref.targets import Targets
+    from mlp_ref.training_plan import TrainingPlan
 
 __all__ = ["fit"]
 
@@ -50,7 +50,7 @@ def fit(
     apart, share = _checked_validation(model, validation)
     if share is not None:
         require_rows_to_train_on(data, share)
-    plan = checked_plan(model.flat.dtype, model.loss, validates=validation is not None, **settings)
+    plan = checked_training_plan(model.flat.dtype, model.loss, validates=validation is not None, **settings)
     functions = _checked_callbacks(callbacks)
     checkpoints: Any = None
     if checkpoint is not None:
@@ -120,7 +120,7 @@ def _checked_callbacks(callbacks: object) -> Sequence[Callable[..., object]]:
 
 
 def _decisive(
-    model: Model, plan: Plan, data: Rows, apart: Rows | None, share: float | None
+    model: Model, plan: TrainingPlan, data: Rows, apart: Rows | None, share: float | None
 ) -> dict[str, str]:
     """Return what must be the same for a resumed training to end in the same bits."""
     from mlp_ref.checkpoints import checksum

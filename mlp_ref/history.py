@@ -81,7 +81,7 @@ class History(SimpleNamespace):
 
     def _repr_html_(self) -> str | None:
         """Return the curves for a notebook."""
-        from mlp_ref.notebook import history_html
+        from mlp_ref.notebook_html import history_html
 
         return history_html(self)
 

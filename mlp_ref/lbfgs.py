@@ -13,10 +13,10 @@ from mlp_ref.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlp_ref.arrays import Floats
-    from mlp_ref.course import Course
-    from mlp_ref.evaluation import Model, Rows
+    from mlp_ref.model_and_rows import Model, Rows
+    from mlp_ref.training_course import Course
 
-__all__ = ["LBFGS", "minimise"]
+__all__ = ["LBFGS", "train_by_lbfgs"]
 
 
 class LBFGS:
@@ -38,7 +38,7 @@ class LBFGS:
         return f"LBFGS(tolerance={self.tolerance!r}, evaluations={self.evaluations})"
 
 
-def minimise(
+def train_by_lbfgs(
     model: Model, data: Rows, settings: LBFGS, epochs: int, l2: float, course: Course, report: Any
 ) -> None:
     """Train `model` in place; see `mlp_ref.training.train`.

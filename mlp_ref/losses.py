@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mlp_ref.arrays import Floats, Integers, quiet, real_array, require_finite
+from mlp_ref.arrays import Floats, Integers, real_array, require_finite
+from mlp_ref.quiet import quiet
+from mlp_ref.sample_weights import check_sample_weight
 from mlp_ref.targets import Targets, check_targets
-from mlp_ref.weights import check_sample_weight
 from mlp_ref.workspace import LossBuffers
 
 if TYPE_CHECKING:

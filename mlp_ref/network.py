@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlp_ref.activations import ACTIVATIONS
-from mlp_ref.arrays import Floats, Integers, quietly, real_array, require_finite
+from mlp_ref.arrays import Floats, Integers, real_array, require_finite
 from mlp_ref.calls import for_each_piece, fresh_gradient, fresh_logits
 from mlp_ref.checks import (
     check_choice,
@@ -18,17 +18,18 @@ from mlp_ref.checks import (
     check_rows,
     check_seed,
 )
-from mlp_ref.evaluation import Model
 from mlp_ref.fitting import fit
 from mlp_ref.initialisation import INITIALISATIONS, default_initialisation, initial_parameters
 from mlp_ref.losses import LOSSES
+from mlp_ref.model_and_rows import Model
 from mlp_ref.optimisers import Optimiser, as_optimiser
 from mlp_ref.params import Layer, Params, as_layers, flatten
 from mlp_ref.pool import Pool
+from mlp_ref.quiet import quietly
+from mlp_ref.sample_weights import check_sample_weight
 from mlp_ref.scores import accuracy, r_squared
 from mlp_ref.softmax import put_softmax
 from mlp_ref.targets import check_targets, target_labels
-from mlp_ref.weights import check_sample_weight
 
 if TYPE_CHECKING:
     import os
@@ -125,7 +126,7 @@ class MLP:
 
     def _repr_html_(self) -> str:
         """Return a table of the layers for a notebook."""
-        from mlp_ref.notebook import network_html
+        from mlp_ref.notebook_html import network_html
 
         return network_html(self)
 
@@ -402,9 +403,9 @@ class MLP:
         """
         import json
 
-        from mlp_ref.storage import write_arrays
+        from mlp_ref.npz import write_npz
 
-        write_arrays(
+        write_npz(
             path,
             {
                 "layer_sizes": np.array(self._layer_sizes, np.int64),
@@ -429,10 +430,10 @@ class MLP:
         """
         import json
 
-        from mlp_ref.storage import read_arrays
+        from mlp_ref.npz import read_npz
 
         names = ("layer_sizes", "hidden", "loss", "init", "random_state", "flat")
-        arrays = read_arrays(path, names)
+        arrays = read_npz(path, names)
         try:
             sizes, hidden, loss, init, random_state = (arrays[name].tolist() for name in names[:-1])
             flat = real_array(arrays["flat"], "flat")

@@ -16,7 +16,16 @@ import numpy as np
 if TYPE_CHECKING:
     from mlp_ref.arrays import Floats
 
-__all__ = ["Layer", "Params", "as_layers", "flatten", "parameter_count", "places", "sizes_of", "views"]
+__all__ = [
+    "Layer",
+    "Params",
+    "as_layers",
+    "flatten",
+    "layer_places",
+    "layer_views",
+    "parameter_count",
+    "sizes_of_params",
+]
 
 
 new_tuple = tuple.__new__
@@ -51,20 +60,20 @@ def as_layers(flat: Floats, layer_sizes: Sequence[int]) -> list[Layer]:
 
     Writing to a layer writes to the vector, and the other way round.
     """
-    count, where = places(tuple(layer_sizes))
+    count, where = layer_places(tuple(layer_sizes))
     if flat.shape != (count,):
         raise ValueError(f"flat must have shape {(count,)} for layers {list(layer_sizes)}, got {flat.shape}")
-    return views(flat, where)
+    return layer_views(flat, where)
 
 
-def views(flat: Floats, where: Places) -> list[Layer]:
-    """Return the layers as views of a vector that has been checked; `where` is what `places` returns."""
+def layer_views(flat: Floats, where: Places) -> list[Layer]:
+    """Return the layers as views of a vector that has been checked; `where` is what `layer_places` returns."""
     # As Layer(weight, bias), which takes twice as long.
     return [new_tuple(Layer, (flat[weight].reshape(shape), flat[bias])) for weight, shape, bias in where]
 
 
 @functools.lru_cache
-def places(layer_sizes: tuple[int, ...]) -> tuple[int, Places]:
+def layer_places(layer_sizes: tuple[int, ...]) -> tuple[int, Places]:
     """Return how many numbers the vector has, and where in it each layer is."""
     where = []
     start = 0
@@ -81,6 +90,6 @@ def flatten(params: Params) -> Floats:
     return np.concatenate([part.ravel() for layer in params for part in layer])
 
 
-def sizes_of(params: Params) -> list[int]:
+def sizes_of_params(params: Params) -> list[int]:
     """Return the layer sizes of `params`: the inputs' number, then each layer's outputs'."""
     return [params[0].weight.shape[0], *(layer.weight.shape[1] for layer in params)]

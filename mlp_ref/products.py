@@ -1,4 +1,4 @@
-"""Products of matrices, in the way in which NumPy's BLAS is fastest: `multiplier` chooses it."""
+"""Products of matrices, in the way in which NumPy's BLAS is fastest: `fastest_product` chooses it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from mlp_ref import blas
 from mlp_ref.arrays import Floats
 
-__all__ = ["Multiply", "is_large_product", "multiplier"]
+__all__ = ["Multiply", "fastest_product", "is_large_product"]
 
 Multiply = Callable[[Floats, Floats, "Floats | None"], Floats]
 """``multiply(a, b, out)`` returns ``a @ b``, in the memory of `out`, which is in C order; None allocates it."""
@@ -38,7 +38,7 @@ VECTOR = 16
 """Numbers of float32 in a register: the kernels are fastest on columns in multiples of it."""
 
 
-def multiplier(layer_sizes: Sequence[int], batch: int) -> Multiply:
+def fastest_product(layer_sizes: Sequence[int], batch: int) -> Multiply:
     """Return the function that multiplies the matrices of a network fastest.
 
     OpenBLAS multiplies small matrices where they lie. Larger ones it first copies into panels, which layers as thin
@@ -57,7 +57,7 @@ def multiplier(layer_sizes: Sequence[int], batch: int) -> Multiply:
         return np.ndarray.dot  # the method: np.dot takes twice as long to look at its arguments
     if not _has_small_kernels():
         return whole_product
-    return product_in_blocks if blas.is_amds() else product_of_few_rows
+    return product_in_blocks if blas.is_amd_processor() else product_of_few_rows
 
 
 def is_large_product(layer_sizes: Sequence[int], batch: int) -> bool:
@@ -125,4 +125,4 @@ def _block(m: int, k: int, n: int, straight: bool, b_straight: bool) -> tuple[in
 
 def _has_small_kernels() -> bool:
     """Return True where OpenBLAS multiplies with AVX-512, in one thread."""
-    return blas.kernel() in blas.AVX512_KERNELS and blas.threads() == 1
+    return blas.blas_kernel() in blas.AVX512_KERNELS and blas.blas_threads() == 1

@@ -23,7 +23,7 @@ __all__ = [
 
 
 class Moment(NamedTuple):
-    """The progress of a training at the beginning of an epoch.
+    """The moment of a schedule: the progress of a training at the beginning of an epoch.
 
     Attributes
     ----------

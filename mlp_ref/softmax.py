@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlp_ref.arrays import Floats, Integers, quiet, real_array, require_finite
+from mlp_ref.arrays import Floats, Integers, real_array, require_finite
+from mlp_ref.quiet import quiet
 
 __all__ = ["put_softmax", "softmax", "softmax_jacobian", "softmax_vjp"]
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mlp_ref.arrays import Floats
     from mlp_ref.history import History
 
-__all__ = ["MONITORS", "EarlyStopping", "StoppingWatch", "check_stopping"]
+__all__ = ["MONITORS", "EarlyStopping", "StoppingWatch", "as_early_stopping"]
 
 MONITORS = ("loss", "validation_loss", "validation_accuracy")
 
@@ -38,7 +38,7 @@ class EarlyStopping(NamedTuple):
     keep_best: bool = True
 
 
-def check_stopping(stopping: object, validates: bool, loss: str) -> EarlyStopping | None:
+def as_early_stopping(stopping: object, validates: bool, loss: str) -> EarlyStopping | None:
     """Return `stopping` as it was asked for: an EarlyStopping, True for the usual one, None or False for none."""
     if stopping is None or stopping is False:
         return None

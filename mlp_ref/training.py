@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlp_ref.arrays import Floats, Integers, quiet
+from mlp_ref.arrays import Floats, Integers
 from mlp_ref.calls import loss_and_gradient
-from mlp_ref.course import Course, TrainingState
-from mlp_ref.evaluation import Model, Rows, evaluate
-from mlp_ref.lbfgs import LBFGS, minimise
+from mlp_ref.evaluation import evaluate
+from mlp_ref.lbfgs import LBFGS, train_by_lbfgs
+from mlp_ref.model_and_rows import Model, Rows
 from mlp_ref.optimisers import Optimiser
 from mlp_ref.progress import progress_reporter
+from mlp_ref.quiet import quiet
+from mlp_ref.training_course import Course, TrainingState
 from mlp_ref.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from mlp_ref.checkpoints import Checkpoints
     from mlp_ref.history import History
-    from mlp_ref.plan import Plan
+    from mlp_ref.training_plan import TrainingPlan
 
 __all__ = ["Model", "Rows", "evaluate", "held_out", "require_rows_to_train_on", "train"]
 
@@ -57,7 +59,7 @@ def require_rows_to_train_on(data: Rows, share: float) -> None:
 def train(
     model: Model,
     data: Rows,
-    plan: Plan,
+    plan: TrainingPlan,
     *,
     rng: np.random.Generator,
     validation: Rows | None = None,
@@ -71,7 +73,7 @@ def train(
     try:
         with quiet(), progress_reporter(plan.epochs, progress) as report:
             if isinstance(plan.optimiser, LBFGS):
-                minimise(model, data, plan.optimiser, plan.epochs, plan.l2, course, report)
+                train_by_lbfgs(model, data, plan.optimiser, plan.epochs, plan.l2, course, report)
             else:
                 _descend(
                     model, data, plan, plan.optimiser, rng, course, checkpoints, first_random_state, report
@@ -85,7 +87,7 @@ def train(
 def _descend(
     model: Model,
     data: Rows,
-    plan: Plan,
+    plan: TrainingPlan,
     optimiser: Optimiser,
     rng: np.random.Generator,
     course: Course,
@@ -142,7 +144,7 @@ def _epoch(
     model: Model,
     data: Rows,
     order: Integers,
-    plan: Plan,
+    plan: TrainingPlan,
     batches: Mapping[int, Batch],
     optimiser: Optimiser,
     rate: float,

@@ -12,8 +12,8 @@ import numpy as np
 
 from mlp_ref.arrays import CONSTANTS, Floats, empty_vector
 from mlp_ref.checks import check_dtype, check_layer_sizes, check_positive
-from mlp_ref.params import places, sizes_of, views
-from mlp_ref.products import multiplier
+from mlp_ref.params import layer_places, layer_views, sizes_of_params
+from mlp_ref.products import fastest_product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -77,7 +77,7 @@ class Workspace:
         self.layer_sizes, self.batch, self.dtype = layer_sizes, batch, dtype
         self._inputs_shape = (batch, n_in)
         self._fitting: Params | None = None  # the list that was last found to fit
-        self.parameter_count, self._places = places(layer_sizes)
+        self.parameter_count, self._places = layer_places(layer_sizes)
         numbers = batch * sum(n_in + n_out for n_in, n_out in pairwise(layer_sizes))
         self.has_few_rows = self.parameter_count > max(LARGE, 4 * numbers)
         self.drop_gradient()
@@ -101,7 +101,7 @@ class Workspace:
         self.dx: list[Floats | None] = [None, *self.z]
         self.logits = np.empty((batch, n), dtype)
         self.ones = np.ones(batch, dtype)
-        self.multiply = multiplier(layer_sizes, batch)
+        self.multiply = fastest_product(layer_sizes, batch)
         self.loss = LossBuffers(batch, n, dtype, dz=self.logits)
 
     def room_for_weight(self, shape: tuple[int, int]) -> Floats:
@@ -114,7 +114,7 @@ class Workspace:
 
     def put_gradient_in(self, flat: Floats) -> None:
         """Put the next gradient in the vector `flat`, of as many numbers as there are parameters."""
-        self.flat_grads, self.grads = flat, views(flat, self._places)
+        self.flat_grads, self.grads = flat, layer_views(flat, self._places)
 
     def drop_gradient(self) -> None:
         """Have no gradient, and no place for one."""
@@ -160,7 +160,7 @@ class Workspace:
             and (y is None or len(y) == self.batch)
         ):
             return
-        if (found := sizes_of(params)) != list(sizes):
+        if (found := sizes_of_params(params)) != list(sizes):
             raise ValueError(
                 f"workspace must fit params: it is for the layer sizes {list(sizes)}, but params have {found}"
             )

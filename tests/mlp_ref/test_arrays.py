@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from mlp_ref.arrays import CONSTANTS, DTYPES, empty_vector, quietly, real_array, require_finite
+from mlp_ref.arrays import CONSTANTS, DTYPES, empty_vector, real_array, require_finite
+from mlp_ref.quiet import quietly
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

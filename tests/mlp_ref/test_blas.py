@@ -12,7 +12,7 @@ from mlp_ref import blas
 @pytest.fixture(autouse=True)
 def forget():
     """What is found out about this machine once is found out anew for each test."""
-    cached = (blas.kernel, blas.has_avx512, blas.is_amds, blas._function)
+    cached = (blas.blas_kernel, blas.has_avx512, blas.is_amd_processor, blas._function)
     for function in cached:
         function.cache_clear()
     yield
@@ -31,14 +31,14 @@ def numpys_openblas():
 
 def test_the_kernel_and_the_threads_are_those_that_openblas_reports():
     library = numpys_openblas()
-    assert blas.kernel() == library["architecture"]
-    assert blas.threads() == library["num_threads"]
+    assert blas.blas_kernel() == library["architecture"]
+    assert blas.blas_threads() == library["num_threads"]
 
 
 def test_an_environment_that_asks_for_older_kernels_is_seen():
     numpys_openblas()
     found = subprocess.run(
-        [sys.executable, "-c", "from mlp_ref import blas; print(blas.kernel(), blas.threads())"],
+        [sys.executable, "-c", "from mlp_ref import blas; print(blas.blas_kernel(), blas.blas_threads())"],
         env={**os.environ, "OPENBLAS_CORETYPE": "Nehalem", "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -63,7 +63,7 @@ def test_threads_of_another_blas_are_those_of_the_environment_or_one_a_core(monk
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(5)), raising=False)
-    assert blas.threads() == threads
+    assert blas.blas_threads() == threads
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(7, 7), (None, 1)])
@@ -73,12 +73,12 @@ def test_where_a_process_cannot_be_bound_every_core_counts(monkeypatch, cores, t
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delattr("os.sched_getaffinity", raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: cores)
-    assert blas.threads() == threads
+    assert blas.blas_threads() == threads
 
 
 def test_another_blas_has_no_kernel(monkeypatch):
     monkeypatch.setattr(blas, "PREFIXES", ("no_such_library_",))
-    assert blas.kernel() == ""
+    assert blas.blas_kernel() == ""
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_avx512_is_what_numpy_found(monkeypatch, config, has):
     ],
 )
 def test_kernels_below_the_processor_are_those_that_leave_avx512_unused(monkeypatch, kernel, avx512, below):
-    monkeypatch.setattr(blas, "kernel", lambda: kernel)
+    monkeypatch.setattr(blas, "blas_kernel", lambda: kernel)
     monkeypatch.setattr(blas, "has_avx512", lambda: avx512)
-    assert blas.runs_below_processor() is below
+    assert blas.blas_runs_below_processor() is below
 
 
 @pytest.mark.parametrize(
@@ -123,4 +123,4 @@ def test_amds_processor_is_known_from_what_linux_says(monkeypatch, text, amds):
         return io.BytesIO(text)
 
     monkeypatch.setattr("pathlib.Path.open", opened)
-    assert blas.is_amds() is amds
+    assert blas.is_amd_processor() is amds

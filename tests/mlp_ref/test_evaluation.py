@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mlp_ref import MLP
-from mlp_ref.evaluation import Model, Rows, evaluate
+from mlp_ref.evaluation import evaluate
+from mlp_ref.model_and_rows import Model, Rows
 from mlp_ref.workspace import ROWS_AT_ONCE
 
 

@@ -81,8 +81,8 @@ class TestTrain:
     def test_kernels_below_the_processor_are_mentioned_once_where_they_cost(
         self, capsys, monkeypatch, below, layers, lines
     ):
-        monkeypatch.setattr("mlp_ref.blas.runs_below_processor", lambda: below)
-        monkeypatch.setattr("mlp_ref.blas.kernel", lambda: "Haswell")
+        monkeypatch.setattr("mlp_ref.blas.blas_runs_below_processor", lambda: below)
+        monkeypatch.setattr("mlp_ref.blas.blas_kernel", lambda: "Haswell")
         monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
         assert main(["train", "--layers", layers, "--epochs", "2"]) == 0
         printed = capsys.readouterr().out

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mlp_ref import Layer, as_layers, flatten
-from mlp_ref.params import parameter_count, sizes_of
+from mlp_ref.params import parameter_count, sizes_of_params
 
 
 def test_layers_are_views_of_the_vector():
@@ -25,7 +25,7 @@ def test_flatten_undoes_as_layers_and_copies():
 
 def test_sizes_and_count():
     layers = as_layers(np.zeros(parameter_count([3, 4, 2])), [3, 4, 2])
-    assert sizes_of(layers) == [3, 4, 2]
+    assert sizes_of_params(layers) == [3, 4, 2]
     assert parameter_count([3, 4, 2]) == 3 * 4 + 4 + 4 * 2 + 2
 
 

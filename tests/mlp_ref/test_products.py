@@ -105,7 +105,7 @@ def test_short_sums_with_a_transposed_matrix_have_no_blocks():
 
 
 def test_small_networks_multiply_by_the_plain_method():
-    assert products.multiplier([784, 16, 16, 10], 32) is np.ndarray.dot
+    assert products.fastest_product([784, 16, 16, 10], 32) is np.ndarray.dot
 
 
 @pytest.mark.parametrize(
@@ -123,10 +123,10 @@ def test_small_networks_multiply_by_the_plain_method():
 def test_large_networks_multiply_in_blocks_where_openblas_has_avx512_on_amds_processors_and_one_thread(
     monkeypatch, threads, kernel, amds, expected
 ):
-    monkeypatch.setattr("mlp_ref.blas.is_amds", lambda: amds)
-    monkeypatch.setattr("mlp_ref.blas.kernel", lambda: kernel)
-    monkeypatch.setattr("mlp_ref.blas.threads", lambda: threads)
-    assert products.multiplier([784, 128, 10], 128) is expected
+    monkeypatch.setattr("mlp_ref.blas.is_amd_processor", lambda: amds)
+    monkeypatch.setattr("mlp_ref.blas.blas_kernel", lambda: kernel)
+    monkeypatch.setattr("mlp_ref.blas.blas_threads", lambda: threads)
+    assert products.fastest_product([784, 128, 10], 128) is expected
 
 
 @pytest.mark.parametrize("hidden", ["sigmoid", "relu"])

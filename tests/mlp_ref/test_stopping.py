@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mlp_ref import MLP, History
-from mlp_ref.stopping import EarlyStopping, StoppingWatch, check_stopping
+from mlp_ref.stopping import EarlyStopping, StoppingWatch, as_early_stopping
 
 
 def exhausted(figures, monitor="loss", **options):
@@ -96,9 +96,9 @@ def test_true_watches_the_validation_loss_of_a_share_of_the_rows():
 )  # fmt: skip
 def test_bad_settings_are_named(stopping, validates, loss, error, message):
     with pytest.raises(error, match=message):
-        check_stopping(stopping, validates, loss)
+        as_early_stopping(stopping, validates, loss)
 
 
 @pytest.mark.parametrize("nothing", [None, False])
 def test_nothing_is_watched_unless_asked_for(nothing):
-    assert check_stopping(nothing, False, "mse") is None
+    assert as_early_stopping(nothing, False, "mse") is None

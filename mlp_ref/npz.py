@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CHECKPOINT", "NETWORK", "read_arrays", "write_arrays"]
+__all__ = ["CHECKPOINT", "NETWORK", "read_npz", "write_npz"]
 
 NETWORK, CHECKPOINT = "mlp_ref network", "mlp_ref checkpoint"
 """What a file of this format may hold."""
@@ -25,9 +25,7 @@ CALLED = {NETWORK: "a network saved by mlp_ref", CHECKPOINT: "a checkpoint of ml
 VERSION = 1
 
 
-def write_arrays(
-    path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], kind: str = NETWORK
-) -> None:
+def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], kind: str = NETWORK) -> None:
     """Write `arrays` to `path`, exactly as named; what was there stays until all of it is written.
 
     Parameters
@@ -68,10 +66,10 @@ def _opened(path: str | os.PathLike[str]) -> BinaryIO:
         raise type(error)(f"{path} cannot be read: {error.strerror}") from error
 
 
-def read_arrays(
+def read_npz(
     path: str | os.PathLike[str], names: tuple[str, ...], kind: str = NETWORK
 ) -> dict[str, NDArray[Any]]:
-    """Return the arrays called `names` of a file of this kind that `write_arrays` wrote.
+    """Return the arrays called `names` of a file of this kind that `write_npz` wrote.
 
     Raises
     ------

@@ -3,7 +3,7 @@ import pytest
 
 from mlp_ref import MLP, cross_entropy, loss_and_gradient, mse, softmax, softmax_mse
 from mlp_ref.params import flatten
-from mlp_ref.weights import weights_of_rows
+from mlp_ref.sample_weights import weights_of_rows
 from mlp_ref.workspace import ROWS_AT_ONCE, Workspace
 
 LOSSES = {"cross_entropy": cross_entropy, "softmax_mse": softmax_mse, "mse": mse}

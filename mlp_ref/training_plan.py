@@ -8,15 +8,15 @@ from mlp_ref.checks import check_learning_rate, check_number, check_positive
 from mlp_ref.lbfgs import LBFGS
 from mlp_ref.optimisers import Optimiser, as_optimiser
 from mlp_ref.schedules import Adaptive, Constant, InverseScaling, Schedule, as_schedule
-from mlp_ref.stopping import EarlyStopping, check_stopping
+from mlp_ref.stopping import EarlyStopping, as_early_stopping
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Plan", "checked_plan"]
+__all__ = ["TrainingPlan", "checked_training_plan"]
 
 
-class Plan(NamedTuple):
+class TrainingPlan(NamedTuple):
     """The plan of a training: the arguments of `MLP.fit`, checked."""
 
     epochs: int
@@ -41,7 +41,7 @@ def _text(value: object) -> str:
     return getattr(value, "__qualname__", None) or repr(value)
 
 
-def checked_plan(
+def checked_training_plan(
     dtype: np.dtype[Any],
     loss: str,
     *,
@@ -54,13 +54,13 @@ def checked_plan(
     shuffle: object,
     l2: object,
     validates: bool,
-) -> Plan:
+) -> TrainingPlan:
     """Return the settings as a Plan, or raise an error that names the one that is wrong."""
     checked_schedule = as_schedule(schedule)
-    checked_stopping = check_stopping(stopping, validates, loss)
+    checked_stopping = as_early_stopping(stopping, validates, loss)
     if isinstance(checked_schedule, Adaptive) and checked_stopping is None:
         checked_stopping = EarlyStopping("loss", keep_best=False)
-    return Plan(
+    return TrainingPlan(
         check_positive(epochs, "epochs"),
         check_positive(batch_size, "batch_size"),
         check_learning_rate(learning_rate, dtype),

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from mlp_ref.optimisers import SGD, Adam
-from mlp_ref.plan import checked_plan
 from mlp_ref.schedules import Cosine
 from mlp_ref.stopping import EarlyStopping
+from mlp_ref.training_plan import checked_training_plan
 
 USUAL = {
     "epochs": 3,
@@ -19,7 +19,7 @@ USUAL = {
 
 
 def settings(**changes):
-    return checked_plan(np.dtype(float), "mse", validates=True, **{**USUAL, **changes}).settings()
+    return checked_training_plan(np.dtype(float), "mse", validates=True, **{**USUAL, **changes}).settings()
 
 
 def test_what_decides_the_bits_is_told_apart():

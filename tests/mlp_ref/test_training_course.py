@@ -1,10 +1,10 @@
 import numpy as np
 
 from mlp_ref import History
-from mlp_ref.course import Course
-from mlp_ref.evaluation import Model
-from mlp_ref.plan import checked_plan
+from mlp_ref.model_and_rows import Model
 from mlp_ref.stopping import EarlyStopping
+from mlp_ref.training_course import Course
+from mlp_ref.training_plan import checked_training_plan
 
 
 def new_course(**settings):
@@ -17,7 +17,7 @@ def new_course(**settings):
         "l2": 0.0,
     }
     model = Model(np.zeros(4), (1, 2), "relu", "cross_entropy")
-    plan = checked_plan(np.dtype(float), model.loss, validates=False, **usual, **settings)
+    plan = checked_training_plan(np.dtype(float), model.loss, validates=False, **usual, **settings)
     return model, Course(model, plan, 3)
 
 

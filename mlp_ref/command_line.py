@@ -14,7 +14,7 @@ from mlp_ref.schedules import SCHEDULES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["CLASSES", "PIXELS", "SHARE_HELD_OUT", "read_arguments"]
+__all__ = ["CLASSES", "PIXELS", "SHARE_HELD_OUT", "read_command_line"]
 
 PIXELS = {"digits": 64, "mnist": 784}
 CLASSES = 10
@@ -27,7 +27,7 @@ EPOCHS = {"sgd": 20, "adam": 20, "lbfgs": 200}
 SHARE_HELD_OUT = 0.1
 
 
-def read_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def read_command_line(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options, complete with defaults; print what is wrong with them and exit with status 2 otherwise.
 
     Parameters

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mlp_ref.evaluation import Model, Rows, evaluate
+from mlp_ref.evaluation import evaluate
 from mlp_ref.history import History
 from mlp_ref.losses import LOSSES
+from mlp_ref.model_and_rows import Model, Rows
 from mlp_ref.schedules import Adaptive, Moment
 from mlp_ref.stopping import StoppingWatch
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from mlp_ref.arrays import Floats
     from mlp_ref.optimisers import OptimiserMemory
-    from mlp_ref.plan import Plan
+    from mlp_ref.training_plan import TrainingPlan
 
 __all__ = ["Course", "TrainingState"]
 
@@ -63,7 +64,7 @@ class Course:
     def __init__(
         self,
         model: Model,
-        plan: Plan,
+        plan: TrainingPlan,
         rows: int,
         validation: Rows | None = None,
         callbacks: Sequence[Callable[[History], object]] = (),
