@@ -9,20 +9,15 @@ from typing import Any
 import numpy as np
 
 from verify.case.case import Call
-from verify.checks.examine import function_to_examine
+from verify.case.layers.case import LayerCall
+from verify.checks.examine import AnyTarget, function_to_examine, kind_of
 from verify.checks.further_calls import FURTHER_CALLS
-from verify.evaluate import balls, bounds
+from verify.evaluate import balls
 from verify.evaluate.array import Array
 from verify.evaluate.budget import Budget
 from verify.evaluate.formats import NARROW, limits
-from verify.evaluate.program import Program
-from verify.reference.derivative import traced_derivative
 from verify.reference.judge import Judgement, small
-from verify.reference.outputs import traced_outputs
-from verify.reference.spec import Spec
-from verify.reference.tensors import tensor_names
-from verify.reference.truth import SpecLike, tensors_of, within_reach_of_balls
-from verify.subject.target import Target
+from verify.reference.truth import Truth
 
 UNSETTLED = "not settled at a higher precision, whose certified enclosure would take too long"
 """What a judgement notes where its verdict is by size for want of time."""
@@ -33,9 +28,9 @@ class _OutOfTime(Exception):
 
 
 def adjudicate(
-    target: Target,
-    spec: SpecLike,
-    call: Call,
+    target: AnyTarget,
+    spec: Any,
+    call: Call | LayerCall,
     check: str,
     judgement: Judgement,
     budget: Budget | None = None,
@@ -54,43 +49,17 @@ def adjudicate(
     decides then too, and the judgement's note says so.
     """
     result = _Result.of(target, spec, call, check, judgement)
-    if budget is not None:
-        try:
-            return adjudicate_calls(
-                judgement,
-                call.case.dtype,
-                result.again,
-                lambda dtype: result.narrow(dtype, judgement, budget),
-            )
-        except _OutOfTime:
-            verdict = "imprecise" if small(judgement, np.dtype(call.case.dtype)) else "wrong"
-            return replace(judgement, verdict=verdict, note=UNSETTLED)
-    return adjudicate_calls(judgement, call.case.dtype, result.again, result.certified)
-
-
-def adjudicate_calls(
-    judgement: Judgement,
-    dtype: str,
-    again: Callable[[np.dtype[Any]], Array | None],
-    certified: Callable[[np.dtype[Any]], Any],
-) -> Judgement:
-    """Return a judgement of "wrong", or "imprecise" where the error shrinks with the unit roundoff: see `adjudicate`.
-
-    Parameters
-    ----------
-    judgement, dtype
-        A judgement of results in this dtype.
-    again
-        Computes the judged array again, from the same numbers in another dtype; None where that fails.
-    certified
-        Certified balls of it, narrow enough for results in a dtype.
-    """
+    dtype = call.case.dtype
 
     def distances(arrays: list[Array], high_dtype: np.dtype[Any]) -> list[float]:
-        truth = certified(high_dtype)
-        return [float(balls.distance(truth, array).max(initial=0.0)) for array in arrays]
+        exact = result.certified(high_dtype) if budget is None else result.narrow(high_dtype, budget)
+        return [float(balls.distance(exact, array).max(initial=0.0)) for array in arrays]
 
-    shrunk = shrinking(judgement, dtype, again, distances)
+    try:
+        shrunk = _shrinking(result, dtype, distances)
+    except _OutOfTime:
+        verdict = "imprecise" if small(judgement, dtype) else "wrong"
+        return replace(judgement, verdict=verdict, note=UNSETTLED)
     if shrunk and not small(judgement, dtype):
         return replace(judgement, verdict="imprecise", note=_large(judgement, dtype))
     if shrunk is None:
@@ -112,29 +81,27 @@ def _large(judgement: Judgement, dtype: str) -> str:
 
 
 def error_shrinks(
-    target: Target, spec: SpecLike, call: Call, check: str, judgement: Judgement
+    target: AnyTarget, spec: Any, call: Call | LayerCall, judgement: Judgement, truth: Truth
 ) -> bool | None:
-    """Tell if an error shrinks with the unit roundoff, as `adjudicate` describes.
+    """Tell if an error of a gradient, beside this truth, shrinks with the unit roundoff, as `adjudicate` describes.
 
-    None where that cannot be told: the code cannot run at a higher precision, or the network is too large for a truth
-    that is certified beyond float64.
+    None where that cannot be told: the code cannot run at a higher precision, or the case is too large for a truth that
+    is certified beyond float64.
     """
-    result = _Result.of(target, spec, call, check, judgement)
-    if call.case.dtype == "float64" and not within_reach_of_balls(result.sizes):
+    if call.case.dtype == "float64" and not truth.within_reach_of_balls:
         return None
-    return shrinking(judgement, call.case.dtype, result.again, result.distances)
+    result = _Result.of(target, spec, call, "gradient", judgement, truth)
+    return _shrinking(result, call.case.dtype, result.distances)
 
 
-def shrinking(
-    judgement: Judgement,
-    dtype: str,
-    again: Callable[[np.dtype[Any]], Array | None],
-    distances: Callable[[list[Array], np.dtype[Any]], list[float]],
+def _shrinking(
+    result: _Result, dtype: str, distances: Callable[[list[Array], np.dtype[Any]], list[float]]
 ) -> bool | None:
     """Tell if an error shrinks with the unit roundoff, as `adjudicate` describes; None where that cannot be told.
 
-    ``distances`` of arrays from the exact one, narrowly enough for results in a dtype; the others as for `decided`.
+    ``distances`` of arrays from the exact one, narrowly enough for results in a dtype.
     """
+    judgement, again = result.judgement, result.again
     low_dtype = np.dtype(dtype)
     high_dtype = _next_higher(low_dtype)
     enough = np.sqrt(limits(high_dtype).eps / limits(low_dtype).eps)
@@ -163,97 +130,81 @@ def _next_higher(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 @dataclass(frozen=True)
 class _Result:
-    """One array that a check judged: how it is computed again, and where the truth about it is."""
+    """One array that a check judged: the calls that give it, the truth about it, and its place there."""
 
-    compute: Callable[[Any], Any]
-    shape: tuple[int, ...]
-    program: Program
-    inputs: list[Array]
-    sizes: dict[str, int]
-    output: int
+    target: AnyTarget
+    calls: tuple[Any, ...]
+    check: str
+    judgement: Judgement
+    truth: Truth
+    place: int
 
     @classmethod
-    def of(cls, target: Target, spec: SpecLike, call: Call, check: str, judgement: Judgement) -> _Result:
-        last = FURTHER_CALLS[check](call) if check in FURTHER_CALLS else call
-        inputs, sizes = last.inputs(), {**call.case.sizes, "b": len(last.arrays().x)}
-        if check == "forward":
-            assert isinstance(spec, Spec)
-            program = traced_outputs(spec, len(call.case.layer_sizes) - 1)
-            shape: tuple[int, ...] = (sizes["b"], call.case.layer_sizes[-1])
-            return cls(_forward(target, call), shape, program, inputs[: len(program.inputs)], sizes, 0)
-        program = traced_derivative(spec, sizes)
-        if check == "loss":
-            return cls(_loss(target, call), (), program, inputs, sizes, 0)
-        i = tensor_names(len(call.case.layer_sizes) - 1).index(judgement.tensor)
-        shape = tensors_of(call.arrays().params)[i].shape
-        return cls(_tensor(target, call, last, check, i), shape, program, inputs, sizes, i + 1)
+    def of(
+        cls,
+        target: AnyTarget,
+        spec: Any,
+        call: Call | LayerCall,
+        check: str,
+        judgement: Judgement,
+        truth: Truth | None = None,
+    ) -> _Result:
+        calls = (call, FURTHER_CALLS[check](call)) if check in FURTHER_CALLS else (call,)
+        kind = kind_of(call)
+        place = kind.names_of(call, check).index(judgement.tensor)
+        return cls(target, calls, check, judgement, truth or kind.truth_of(spec, calls[-1], check), place)
 
     def again(self, dtype: np.dtype[Any]) -> Array | None:
-        """Compute it again; None where that fails, or gives another dtype or shape."""
+        """Compute it again; None where that fails, or gives another dtype or shape.
+
+        Of a repeated call, the result that is farther off.
+        """
         try:
             with np.errstate(all="ignore"):
-                array = np.array(self.compute(dtype))
+                function, found = function_to_examine(self.target, self.check), list[Array]()
+                for call in self.calls:
+                    kind = kind_of(call)
+                    found += kind.recomputed(self.target, function, call, self.check, self.place, dtype)
+                if self.check != "repeat":
+                    found = found[-1:]
+                index, expected = self.judgement.index, self.judgement.expected
+                array = found[int(np.argmax([abs(float(a[index]) - expected) for a in found]))]  # NaN too
         except Exception:  # whatever it raises, it cannot run like this
             return None
-        return array if array.dtype == dtype and array.shape == self.shape else None
+        shape = self.truth.pairs[self.place][0].shape
+        return array if array.dtype == dtype and array.shape == shape else None
 
-    def certified(self, dtype: np.dtype[Any]) -> Any:
-        """Return certified balls of it, narrow enough for results in ``dtype``."""
-        return balls.evaluate_certified(self.program, self.inputs, self.sizes, dtype)[self.output]
+    def certified(self, dtype: np.dtype[Any], **told: Any) -> Any:
+        """Return certified balls of it: see `balls.evaluate_certified`, which is told how narrow."""
+        truth = self.truth
+        made = balls.evaluate_certified(truth.program, truth.inputs, truth.sizes, dtype, **told)
+        return truth.chosen(made)[self.place]
 
-    def narrow(self, dtype: np.dtype[Any], judgement: Judgement, budget: Budget) -> Any:
+    def narrow(self, dtype: np.dtype[Any], budget: Budget) -> Any:
         """Return certified balls of it, narrow beside the error that was judged, within a budget."""
+        room = float(np.finfo(dtype).eps) ** 0.5 * self.judgement.error
 
-        def enough(made: list[Any]) -> bool:
-            room = float(np.finfo(dtype).eps) ** 0.5 * judgement.error
-            return not room >= 0 or bool(1024 * balls.radius(made[self.output]).max(initial=0.0) <= room)
+        def enough(ball: Any) -> bool:
+            return not room >= 0 or bool(1024 * balls.radius(ball).max(initial=0.0) <= room)
 
-        if balls.ball_evaluation_seconds(self.sizes) > budget.left:
+        seconds = balls.ball_evaluation_seconds(self.truth.sizes) if self.truth.sizes else 0.0
+        if seconds > budget.left:
             raise _OutOfTime
-        made = balls.evaluate_certified(
-            self.program, self.inputs, self.sizes, dtype, enough=enough, budget=budget
+        made = self.certified(
+            dtype, enough=lambda made: enough(self.truth.chosen(made)[self.place]), budget=budget
         )
         if not enough(made):
             raise _OutOfTime
-        return made[self.output]
+        return made
 
     def distances(self, arrays: list[Array], dtype: np.dtype[Any]) -> list[float]:
         """Return how far each array is at most from the exact one, narrowly enough for results in ``dtype``.
 
-        By certified balls; by float64 and its bounds where the network is too large for them. That is narrow enough to
-        see an error of a float32 result shrink.
+        By certified balls; by float64 and its bounds where these are out of reach. That is narrow enough to see an
+        error of a float32 result shrink.
         """
-        if within_reach_of_balls(self.sizes):
-            truth = self.certified(dtype)
-            return [float(balls.distance(truth, array).max(initial=0.0)) for array in arrays]
-        at = bounds.Arithmetic.judging(np.float64, self.sizes)
-        value, bound = bounds.evaluate_with_bounds(self.program, self.inputs, at)[self.output]
+        if self.truth.within_reach_of_balls:
+            exact = self.certified(dtype)
+            return [float(balls.distance(exact, array).max(initial=0.0)) for array in arrays]
+        value, bound = self.truth.by(self.truth.program, np.float64).pairs[self.place]
         return [float((abs(array - value) + bound).max(initial=0.0)) for array in arrays]
-
-
-def _tensor(target: Target, call: Call, last: Call, check: str, i: int) -> Callable[[Any], Any]:
-    def compute(dtype: Any) -> Any:
-        function = function_to_examine(target, check)
-        if last is not call or check in FURTHER_CALLS:
-            function(*call.arrays(dtype))
-        return tensors_of(function(*last.arrays(dtype)))[i]
-
-    return compute
-
-
-def _loss(target: Target, call: Call) -> Callable[[Any], Any]:
-    def compute(dtype: Any) -> Any:
-        assert target.loss is not None
-        value = np.asarray(target.loss(*call.arrays(dtype)), dtype=dtype)  # a loss may be a Python float
-        return value.reshape(()) if value.size == 1 else value
-
-    return compute
-
-
-def _forward(target: Target, call: Call) -> Callable[[Any], Any]:
-    def compute(dtype: Any) -> Any:
-        assert target.forward is not None
-        arrays = call.arrays(dtype)
-        return target.forward(arrays.params, arrays.x)
-
-    return compute

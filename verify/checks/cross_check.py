@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mlp_ref.params import Layer
 from verify.case.case import Case
+from verify.case.layers.case import LayerCase
+from verify.checks.examine import call_of, kind_of
 from verify.evaluate import balls, xla
 from verify.evaluate.array import Array
 from verify.evaluate.budget import Budget
-from verify.reference.derivative import loss_function, traced_derivative
+from verify.reference.derivative import loss_function
 from verify.reference.judge import judge, ratios
+from verify.reference.tensors import Tensor
 from verify.reference.truth import SpecLike, Truth, tensors_of
 
 
@@ -21,11 +26,14 @@ class Disagreement(AssertionError):
 
 
 def cross_check(
-    spec: SpecLike, by_xla: Sequence[Case], by_balls: Sequence[Case], budget: Budget | None = None
+    spec: Any,
+    by_xla: Sequence[Case | LayerCase],
+    by_balls: Sequence[Case | LayerCase],
+    budget: Budget | None = None,
 ) -> dict[str, int]:
     """Let XLA carry out some cases, and certified balls others; returns how many each ran.
 
-    Cases for which a budget leaves no time are not run.
+    Cases for which a budget leaves no time are not run. ``spec`` is that of networks, or the Reference of a layer.
 
     Raises
     ------
@@ -39,37 +47,48 @@ def cross_check(
             worst_xla_error(spec, case)
             ran["XLA"] += 1
     for case in by_balls:
-        if balls.ball_evaluation_seconds(case.sizes) <= budget.left:
+        seconds = balls.ball_evaluation_seconds(case.sizes) if isinstance(case, Case) else 0.0
+        if seconds <= budget.left:
             worst_certified_error(spec, case)
             ran["certified balls"] += 1
     return ran
 
 
-def worst_xla_error(spec: SpecLike, case: Case) -> float:
-    """Run ``jax.value_and_grad`` through XLA in the case's dtype; its worst error in units of the bound."""
-    params, x, y, *weights = case.arrays()
-    if case.labels == "integer":
-        y = np.eye(case.layer_sizes[-1], dtype=x.dtype)[y]
-    return require_xla_agrees(spec, params, [x, y, *weights], Truth.of(spec, case.inputs(), case.dtype))
+def worst_xla_error(spec: Any, case: Case | LayerCase) -> float:
+    """Run JAX's derivative through XLA in the case's dtype; its worst error in units of the bound."""
+    call = call_of(None, spec, case)
+    kind = kind_of(call)
+    truth = kind.truth_of(spec, call)
+    found = truth.chosen(kind.evaluated_by_xla(spec, call))
+    return _require_agreement(truth, found, case.dtype, kind.names_of(call), f" on {case}")
 
 
 def require_xla_agrees(spec: SpecLike, params: list[Layer], rows: Sequence[Array], truth: Truth) -> float:
     """XLA's worst error in units of the bound; raise Disagreement where it is more than one."""
     loss, gradient = xla.evaluate_by_xla(loss_function(spec), params, *rows)
-    judgement = judge([truth.loss, *truth.tensors], [loss, *tensors_of(gradient)], rows[0].dtype)
+    return _require_agreement(truth, [loss, *tensors_of(gradient)], rows[0].dtype)
+
+
+def _require_agreement(
+    truth: Truth,
+    found: list[Array],
+    dtype: npt.DTypeLike,
+    names: Sequence[Tensor] | None = None,
+    where: str = "",
+) -> float:
+    judgement = judge(truth.pairs, found, dtype, names=names)
     if judgement.verdict == "wrong":
-        raise Disagreement(f"XLA and the NumPy evaluator differ: {judgement}")
+        raise Disagreement(f"XLA and the NumPy evaluator differ{where}: {judgement}")
     return judgement.ratio
 
 
-def worst_certified_error(spec: SpecLike, case: Case) -> float:
+def worst_certified_error(spec: Any, case: Case | LayerCase) -> float:
     """Compare the NumPy evaluator with certified balls; its worst error in units of the bound."""
-    truth = Truth.of(spec, case.inputs(), case.dtype)
+    call = call_of(None, spec, case)
+    truth = kind_of(call).truth_of(spec, call)
+    certain = truth.chosen(balls.evaluate_certified(truth.program, truth.inputs, truth.sizes, case.dtype))
     worst = 0.0
-    certain = balls.evaluate_certified(
-        traced_derivative(spec, case.sizes), case.inputs(), case.sizes, case.dtype
-    )
-    for ball, (value, bound) in zip(certain, [truth.loss, *truth.tensors], strict=True):
+    for ball, (value, bound) in zip(certain, truth.pairs, strict=True):
         worst = max(worst, float(np.max(ratios(balls.distance(ball, value), bound), initial=0.0)))
     if not worst <= 1:
         raise Disagreement(f"a certified entry lies {worst:.3g} bounds from the NumPy evaluator's on {case}")

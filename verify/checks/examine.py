@@ -1,22 +1,32 @@
-"""Put a case to a gradient function: every check, and those whose turn it is."""
+"""Put a case to a target: every check, and those whose turn it is."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from verify.case.case import Call, Case
-from verify.checks.table import CHECKS
+from verify.case.layers.case import LayerCall, LayerCase
+from verify.checks.table import CHECKS, Check
 from verify.reference.judge import Judgement
-from verify.reference.truth import GradientFunction, SpecLike
 from verify.subject.call import AnsweredCall, Failed
+from verify.subject.layers.answer import Answer, LayerAnswer
+from verify.subject.layers.target import LayerTarget
 from verify.subject.target import Target
 
+AnyTarget = Target | LayerTarget
+"""A target of either kind."""
 
-def examine_case(target: Target, spec: SpecLike, case: Case, follow_up: str = "gradient") -> Judgement:
-    """Put one case, and one follow-up, to a gradient function.
+
+def examine_case(
+    target: AnyTarget, spec: Any, case: Case | LayerCase, follow_up: str = "gradient"
+) -> Judgement:
+    """Put one case, and one follow-up, to a target.
 
     Parameters
     ----------
     target, spec
-        The gradient function, and what it is judged as the gradient of.
+        The gradient function, and what it is judged as the gradient of; or the backward pass, and its Reference.
     case
         The case.
     follow_up
@@ -32,19 +42,51 @@ def examine_case(target: Target, spec: SpecLike, case: Case, follow_up: str = "g
     Failed
         With the check that it did not pass.
     """
-    answer = AnsweredCall.of(target, spec, function_to_examine(target, follow_up), Call(case))
+    answer = answer_case(target, spec, case, follow_up)
     judgement: Judgement | None = None
-    for check in CHECKS.values():
-        if check.ask is not None and check.turn in ("", follow_up):
-            try:
-                judgement = check.ask(answer) or judgement
-            except Failed as failure:
-                failure.detail = failure.detail or CHECKS[failure.check].question
-                raise
+    for check in asked(answer, follow_up):
+        assert check.ask is not None
+        try:
+            judgement = check.ask(answer) or judgement
+        except Failed as failure:
+            failure.detail = failure.detail or CHECKS[failure.check].question
+            raise
     assert judgement is not None  # of the check called gradient
     return judgement
 
 
-def function_to_examine(target: Target, follow_up: str) -> GradientFunction:
+def asked(answer: Answer, follow_up: str) -> list[Check]:
+    """Return the checks that are asked of an answer: at every case, the gradient last, and those whose turn it is."""
+    of_layer = isinstance(answer, LayerAnswer)
+    checks = [check for check in CHECKS.values() if check.ask and not (of_layer and check.of_network)]
+    at_hand = [check for check in checks if not check.turn or (of_layer and check.with_layer)]
+    at_hand.sort(key=lambda check: check is CHECKS["gradient"])
+    return at_hand + [check for check in checks if check.turn == follow_up and check not in at_hand]
+
+
+def answer_case(target: AnyTarget, spec: Any, case: Case | LayerCase, follow_up: str = "gradient") -> Answer:
+    """Make the first call of a case; raise Failed where it raises, or returns no gradient."""
+    return answer_call(target, spec, call_of(target, spec, case), follow_up)
+
+
+def answer_call(target: AnyTarget, spec: Any, call: Call | LayerCall, follow_up: str = "gradient") -> Answer:
+    """Make a call of a function of its own; raise Failed where it raises, or returns no gradient."""
+    answer: Answer = kind_of(call).of(target, spec, function_to_examine(target, follow_up), call)
+    return answer
+
+
+def call_of(target: AnyTarget | None, spec: Any, case: Case | LayerCase) -> Call | LayerCall:
+    """Return the first call of a case; where no target is given, with the case's own cotangents."""
+    if isinstance(case, LayerCase):
+        return LayerCall(spec, case, isinstance(target, LayerTarget) and target.unit_cotangent)
+    return Call(case)
+
+
+def kind_of(call: Call | LayerCall) -> Any:
+    """Return the kind of answer that a call has: `AnsweredCall` or `LayerAnswer`."""
+    return LayerAnswer if isinstance(call, LayerCall) else AnsweredCall
+
+
+def function_to_examine(target: AnyTarget, follow_up: str) -> Callable[..., Any]:
     """Return the function to call: one of a session of its own, where a check calls twice."""
     return target.gradient if follow_up == "gradient" or target.session is None else target.session()

@@ -2,53 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from verify.case.arrays import Arrays, WeightedArrays
+from verify.checks.choices_at_ties import judged_at_ties
 from verify.evaluate.array import Array
 from verify.evaluate.bounds import Pair
 from verify.evaluate.formats import is_numeric_format
 from verify.reference.judge import Judgement, judge, small
-from verify.reference.outputs import outputs
-from verify.reference.spec import Spec
-from verify.reference.tensors import LOSS, OUTPUTS, Tensor, tensor_names
+from verify.reference.tensors import LOSS, Tensor
 from verify.reference.truth import Truth, tensors_of
-from verify.subject.call import AnsweredCall, Failed, Recovered, call_function, widen_by_recovery
+from verify.subject.call import (
+    AnsweredCall,
+    Failed,
+    Recovered,
+    call_function,
+    require_unchanged,
+    widen_by_recovery,
+)
+from verify.subject.layers.answer import Answer
 
 
-def ask_inputs(answer: AnsweredCall) -> None:
-    """Ask if params, x, y and the weights of the rows are, to the bit, what they were before the call."""
-    _require_unchanged(answer.arrays, answer.call.arrays(), "call")
+def ask_inputs(answer: Answer) -> None:
+    """Ask if the arrays that it was given are, to the bit, what they were before the call."""
+    require_unchanged(answer, answer.arrays, "call")
 
 
-def _require_unchanged(
-    arrays: Arrays | WeightedArrays, untouched: Arrays | WeightedArrays, what: str
-) -> None:
-    for i, (now, before) in enumerate(zip(_all(arrays), _all(untouched), strict=True)):
-        if now.tobytes() != before.tobytes():
-            names = [*(f"the {name}" for name in tensor_names(len(arrays.params))), *arrays._fields[1:]]
-            raise Failed("inputs", "wrong", f"the {what} changed {names[i]} that it was given")
-
-
-def _all(arrays: Arrays | WeightedArrays) -> list[Array]:
-    params, *rows = arrays
-    return [*tensors_of(params), *rows]
-
-
-def ask_aliasing(answer: AnsweredCall) -> None:
-    """Ask if each tensor of the gradient has memory of its own."""
-    names, results = tensor_names(len(answer.gradient)), tensors_of(answer.gradient)
-    for i, (name, tensor) in enumerate(zip(names, results, strict=True)):
-        for other, array in zip([*names, *answer.arrays._fields[1:]], _all(answer.arrays), strict=True):
+def ask_aliasing(answer: Answer) -> None:
+    """Ask if each tensor of the gradient has memory of its own; it may be a cotangent, as that of a sum is."""
+    subjects, given, lent = answer.subjects, answer.given(answer.arrays), answer.lent(answer.arrays)
+    for i, (subject, tensor) in enumerate(zip(subjects, answer.tensors, strict=True)):
+        for k, array in enumerate(given):
             if share_memory(tensor, array):
-                raise Failed(
-                    "aliasing", "wrong", f"the gradient of the {name} shares memory with the input {other}"
-                )
-        for other, array in zip(names[:i], results[:i], strict=True):
+                other = answer.given_names[k].removeprefix("the ").removeprefix("input ")
+                detail = f"the gradient of {subject} shares memory with the input {other}"
+                raise Failed("aliasing", "wrong", detail)
+        if any(share_memory(tensor, array) for array in lent):
+            continue
+        for other, array in zip(subjects[:i], answer.tensors, strict=False):
             if share_memory(tensor, array):
-                detail = f"the gradients of the {other} and of the {name} share memory"
+                detail = f"the gradients of {other} and of {subject} share memory"
                 raise Failed("aliasing", "wrong", detail)
 
 
@@ -57,7 +52,7 @@ def ask_learning_rate(answer: AnsweredCall) -> None:
     gradient = answer.gradient
     if not isinstance(gradient, Recovered) or gradient.other is None:
         return
-    bounds = zip(answer.pairs, widen_by_recovery(answer.truth, gradient.other), strict=True)
+    bounds = zip(answer.pairs, widen_by_recovery(answer.truth.tensors, gradient.other), strict=True)
     pairs = [
         (np.asarray(other, dtype=np.float64), bound + other_bound)
         for other, ((_, bound), (_, other_bound)) in zip(tensors_of(gradient.other), bounds, strict=True)
@@ -72,11 +67,37 @@ def ask_learning_rate(answer: AnsweredCall) -> None:
         raise Failed("learning_rate", "wrong", detail, judgement)
 
 
-def ask_gradient(answer: AnsweredCall) -> Judgement:
-    """Ask if every entry of the gradient is within its bound of JAX's."""
-    return require_within_bounds(
-        "gradient", answer.pairs, tensors_of(answer.gradient), answer.dtype, reference=answer.truth
-    )
+def ask_gradient(answer: Answer) -> Judgement:
+    """Ask if every entry of the gradient is within its bound of JAX's; at ties, of another choice of a derivative."""
+    return beside_truth("gradient", answer, reference=answer.truth)[0]
+
+
+def beside_truth(
+    check: str, answer: Answer, detail: Callable[[], str] = str, reference: Truth | None = None
+) -> tuple[Judgement, Truth | None]:
+    """Judge the gradient of an answer; raise Failed where an entry is outside its bound.
+
+    Parameters
+    ----------
+    check, detail
+        What fails, and makes the sentence that says more; where it is empty, the check's question is said.
+    reference
+        As for `verify.reference.judge.judge`.
+
+    Returns
+    -------
+    tuple of Judgement and Truth
+        And the truth that the gradient lies beside; None where that is a mean of several choices at ties.
+    """
+    truth = answer.truth
+    judgement = judge(answer.pairs, answer.tensors, answer.dtype, reference, answer.names)
+    if judgement.verdict != "wrong":
+        return judgement, truth
+    if truth.program.differentiated:
+        chosen = judged_at_ties(truth, answer.tensors, answer.names)
+        if chosen is not None:
+            return replace(chosen[1], choice=chosen[0]), chosen[2]
+    raise failure_of(check, judgement, answer.dtype, detail())
 
 
 def ask_loss(answer: AnsweredCall) -> None:
@@ -86,7 +107,7 @@ def ask_loss(answer: AnsweredCall) -> None:
         return
     arrays = answer.call.arrays()
     value = call_function(function, arrays, "loss")
-    _require_unchanged(arrays, answer.call.arrays(), "loss")
+    require_unchanged(answer, arrays, "loss")
     number = np.asarray(value)
     if not is_numeric_format(number.dtype):
         raise Failed("loss", "crashed", f"the loss returned {type(value).__name__}, not a number")
@@ -95,26 +116,13 @@ def ask_loss(answer: AnsweredCall) -> None:
     require_within_bounds("loss", [answer.truth.loss], [number.reshape(())], answer.dtype, [LOSS])
 
 
-def ask_forward(answer: AnsweredCall) -> None:
-    """Ask if the user's own forward pass gives the outputs of JAX's, and leaves its inputs as they were."""
-    function, case = answer.target.forward, answer.call.case
-    if function is None:
-        return
-    if not isinstance(answer.spec, Spec):
-        raise TypeError(
-            "forward= can be judged only where spec is a Spec: a JAX loss does not say its outputs"
-        )
-    arrays = answer.call.arrays()
-    result = call_function(function, (arrays.params, arrays.x), "forward pass")
-    _require_unchanged(arrays, answer.call.arrays(), "forward pass")
-    found = np.asarray(result)
-    expected = (case.batch, case.layer_sizes[-1])
-    if not is_numeric_format(found.dtype):
-        raise Failed("forward", "crashed", f"the forward pass returned {type(result).__name__}, not an array")
-    if found.shape != expected:
-        raise Failed("forward", "wrong", f"the outputs have shape {found.shape}; they must have {expected}")
-    pair = outputs(answer.spec, answer.call.inputs(), answer.dtype)
-    require_within_bounds("forward", [pair], [found], answer.dtype, [OUTPUTS])
+def ask_forward(answer: Answer) -> None:
+    """Ask if the forward pass gives the outputs of JAX's."""
+    found = answer.forward()
+    if found is not None:
+        pairs, outputs = found
+        names = answer.names_of(answer.call, "forward")[: len(outputs)]
+        require_within_bounds("forward", pairs, outputs, answer.dtype, names)
 
 
 def require_within_bounds(
@@ -122,15 +130,12 @@ def require_within_bounds(
     pairs: Sequence[Pair],
     tensors: Sequence[Array],
     dtype: str,
-    names: Sequence[Tensor] | None = None,
-    detail: str = "",
-    reference: Truth | None = None,
-) -> Judgement:
+    names: Sequence[Tensor],
+) -> None:
     """Judge results; raise Failed, with the verdict that the numbers allow, where one is outside its bound."""
-    judgement = judge(list(pairs), list(tensors), dtype, reference, names)
+    judgement = judge(list(pairs), list(tensors), dtype, None, names)
     if judgement.verdict == "wrong":
-        raise failure_of(check, judgement, dtype, detail)
-    return judgement
+        raise failure_of(check, judgement, dtype)
 
 
 def failure_of(check: str, judgement: Judgement, dtype: str, detail: str = "") -> Failed:

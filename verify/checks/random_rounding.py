@@ -7,25 +7,23 @@ band is looked into by calling the same code at a higher precision; the model al
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from verify.case.case import PRACTICAL, Call, Case
+from verify.case.case import PRACTICAL, Case
 from verify.case.layers.case import LayerCase
 from verify.checks.adjudicate import error_shrinks
-from verify.checks.examine import examine_case, function_to_examine
-from verify.checks.questions import require_within_bounds
+from verify.checks.examine import AnyTarget, answer_case, examine_case
+from verify.checks.questions import beside_truth
 from verify.evaluate import rounding
-from verify.evaluate.array import Array
-from verify.evaluate.bounds import Arithmetic, Pair
-from verify.reference.derivative import traced_derivative
+from verify.evaluate.bounds import Arithmetic
+from verify.evaluate.program import NoRule
 from verify.reference.judge import Banded, Judgement, judge, roots
-from verify.reference.tensors import Tensor, tensor_names
-from verify.reference.truth import SpecLike, sizes_of_inputs, tensors_of
-from verify.subject.call import AnsweredCall, Failed, Recovered
-from verify.subject.target import Target
+from verify.reference.truth import Truth
+from verify.subject.call import Failed, widen_by_recovery
+from verify.subject.layers.answer import Answer
 
 FALSE_ALARM = 1e-12
 """The probability of a false alarm in a whole run, under the model, that is allowed unless asked otherwise."""
@@ -68,60 +66,47 @@ class RandomRounding:
         vague = case.regime == PRACTICAL or not max(judgement.allows, default=0.0) <= roots(case.dtype)[0]
         return (vague and case.dtype != "float64") or case.seed % SPOT_CHECK == 0
 
-    def beside(self, answer: AnsweredCall) -> Banded:
-        """An answer beside its band.
+    def beside(self, answer: Answer, truth: Truth | None = None) -> Banded:
+        """An answer beside its band: of its own truth, or of another one.
 
         A choice in doubt, such as the side of relu's kink, is taken as the reference takes it; an answer that is
         beyond that band is put beside the one that holds both sides.
         """
-        truth = answer.truth
-        sizes = sizes_of_inputs(truth.inputs)
-        program, at = traced_derivative(answer.spec, sizes), Arithmetic.judging(truth.dtype, sizes)
-
-        def bands(quantile: float, samples: int, either: bool) -> list[Pair]:
-            pairs = rounding.evaluate_under_rounding(program, truth.inputs, at, quantile, samples, either)
-            found = [(value, quantile * sigma) for value, sigma in pairs]
-            if isinstance(answer.gradient, Recovered):
-                errors = tensors_of(answer.gradient.error)
-                found = [(value, band + error) for (value, band), error in zip(found, errors, strict=True)]
-            return found
-
-        return self.banded(bands, tensors_of(answer.gradient), answer.dtype)
-
-    def banded(
-        self,
-        bands: Callable[[float, int, bool], list[Pair]],
-        tensors: list[Array],
-        dtype: str,
-        names: Sequence[Tensor] | None = None,
-    ) -> Banded:
-        """Tensors beside ``bands(quantile, samples, either)``, which are pairs of a value and how far its band reaches.
-
-        ``names`` as for `verify.reference.judge.judge`.
-        """
-        quantile, samples = self.quantile(sum(tensor.size for tensor in tensors))
+        truth = truth or answer.truth
+        program, at = truth.program, Arithmetic.judging(truth.dtype, truth.sizes)
+        quantile, samples = self.quantile(sum(tensor.size for tensor in answer.tensors))
+        least = roots(np.dtype(answer.dtype))[1]
 
         def beside(either: bool) -> Banded:
-            pairs = bands(quantile, samples, either)
-            found = judge(pairs, tensors, dtype, names=names)
-            verdict = "beyond" if found.verdict == "wrong" else "in doubt" if either else "within"
-            sigma = found.bound / quantile
-            sigmas = found.error / sigma if sigma > 0 else math.inf if found.error > 0 else 0.0
-            least = roots(np.dtype(dtype))[1]
+            found = rounding.evaluate_under_rounding(program, truth.inputs, at, quantile, samples, either)
+            if truth.judged is not None:
+                found = [found[i] for i in truth.judged]
+            pairs = widen_by_recovery([(value, quantile * sigma) for value, sigma in found], answer.gradient)
+            worst = judge(pairs, answer.tensors, answer.dtype, names=answer.names)
+            verdict = "beyond" if worst.verdict == "wrong" else "in doubt" if either else "within"
+            sigma = worst.bound / quantile
+            sigmas = worst.error / sigma if sigma > 0 else math.inf if worst.error > 0 else 0.0
             widths = tuple(
                 float(band.max(initial=0.0)) / max(float(abs(value).max(initial=0.0)), least)
                 for value, band in pairs
             )
-            return Banded(verdict, found.tensor, found.index, sigmas, quantile, widths)
+            return Banded(verdict, worst.tensor, worst.index, sigmas, quantile, widths)
 
         as_reference = beside(either=False)
         return as_reference if as_reference.verdict == "within" else beside(either=True)
 
 
 def examine_with_random_rounding(
-    tier: RandomRounding | None, target: Target, spec: SpecLike, case: Case, follow_up: str = "gradient"
+    tier: RandomRounding | None,
+    target: AnyTarget,
+    spec: Any,
+    case: Case | LayerCase,
+    follow_up: str = "gradient",
 ) -> Judgement:
-    """Put one case to a gradient function, and its answer beside what random rounding may do to it.
+    """Put one case to a target, and its answer beside what random rounding may do to it.
+
+    A gradient that is a mean of several choices at ties has no band. Where the model has no rule for an operation, the
+    judgement says so.
 
     Raises
     ------
@@ -131,47 +116,20 @@ def examine_with_random_rounding(
         a higher precision.
     """
     judgement = examine_case(target, spec, case, follow_up)
-    if tier is None or not tier.asks(case, judgement):
+    if tier is None or judgement.note or not tier.asks(case, judgement):
         return judgement
-    call = Call(case)
-    answer = AnsweredCall.of(target, spec, function_to_examine(target, "gradient"), call)
-    require_within_bounds("repeat", answer.pairs, tensors_of(answer.gradient), answer.dtype)
-    banded = tier.beside(answer)
-    names = tensor_names(len(answer.gradient))
-    return explained(
-        judgement,
-        banded,
-        lambda: entry_of(banded, names, answer.pairs, tensors_of(answer.gradient)),
-        lambda found: error_shrinks(target, spec, call, "gradient", found),
-    )
-
-
-def explained(
-    judgement: Judgement,
-    banded: Banded,
-    entry: Callable[[], Judgement],
-    shrinks: Callable[[Judgement], bool | None],
-) -> Judgement:
-    """A judgement with its place in the band; where that is beyond, the error must shrink at a higher precision.
-
-    Parameters
-    ----------
-    judgement, banded
-        The judgement by bounds, and the place in the band.
-    entry
-        The entry that is beyond it.
-    shrinks
-        Tells whether its error shrinks; None where that cannot be told.
-
-    Raises
-    ------
-    Failed
-        ``wrong``, where it does not shrink; ``inconclusive``, where that cannot be told.
-    """
+    answer = answer_case(target, spec, case)
+    truth = beside_truth("repeat", answer)[1]
+    if truth is None:
+        return judgement
+    try:
+        banded = tier.beside(answer, truth)
+    except NoRule as lacking:
+        return replace(judgement, left=f"random rounding: {lacking}")
     if banded.verdict != "beyond":
         return replace(judgement, banded=banded)
-    found = entry()
-    shrunk = shrinks(found)
+    found = _entry(banded, answer, truth)
+    shrunk = error_shrinks(target, spec, answer.call, found, truth)
     if shrunk:
         return replace(judgement, banded=replace(banded, verdict="rounding"))
     said = f"beyond random rounding: {banded.sigmas:.3g} sigma, where {banded.quantile:.3g} are allowed"
@@ -184,12 +142,10 @@ def explained(
     raise Failed("rounding", "wrong", detail, found)
 
 
-def entry_of(
-    banded: Banded, names: Sequence[Tensor], pairs: Sequence[Pair], tensors: Sequence[Array]
-) -> Judgement:
+def _entry(banded: Banded, answer: Answer, truth: Truth) -> Judgement:
     """The entry that is beyond its band, with its bound in the worst case."""
-    i = list(names).index(banded.tensor)
-    (value, bound), tensor = pairs[i], tensors[i]
+    i = list(answer.names).index(banded.tensor)
+    (value, bound), tensor = widen_by_recovery(truth.tensors, answer.gradient)[i], answer.tensors[i]
     got, expected, allowed = (float(part[banded.index]) for part in (tensor, value, bound))
     error = abs(got - expected)
     return Judgement(

@@ -75,7 +75,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _layer_judged(arguments: argparse.Namespace) -> Report:
     backward, of_layer = judged_layer(arguments.target, vars(arguments))
-    counts = {name: getattr(arguments, name) for name in ("cases", "xla", "certified", "false_alarm")}
+    counts = {
+        name: getattr(arguments, name) for name in ("cases", "xla", "certified", "false_alarm", "seconds")
+    }
     of_layer |= {name: count for name, count in counts.items() if count is not None}
     with progress_bar(arguments.target) as progress:
         return check_backward(backward, progress=progress, **of_layer)

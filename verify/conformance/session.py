@@ -11,8 +11,7 @@ from verify.case.case import REGIMES
 from verify.case.cases import suitable_regimes
 from verify.case.layers.values import REGIMES as LAYER_REGIMES
 from verify.checks.finding import Finding
-from verify.checks.layers import CHECKS as LAYER_CHECKS
-from verify.checks.table import CHECKS, FOLLOW_UPS
+from verify.checks.table import CHECKS, FOLLOW_UPS, LAYER_CHECKS
 from verify.oracle.backward import check_backward
 from verify.oracle.check import check
 from verify.oracle.report import Report
@@ -75,7 +74,7 @@ class ConformanceSession:
 class LayerConformanceSession(ConformanceSession):
     """A layer under test in a session of the conformance tests."""
 
-    order = tuple(LAYER_CHECKS)
+    order = LAYER_CHECKS
 
     @property
     def regimes(self) -> tuple[str, ...]:
@@ -85,7 +84,7 @@ class LayerConformanceSession(ConformanceSession):
     @property
     def checks(self) -> tuple[str, ...]:
         """The checks that the target can be put to."""
-        return tuple(LAYER_CHECKS)
+        return LAYER_CHECKS
 
     def _report(self, **options: Any) -> Report:
         return check_backward(self.target, **options)

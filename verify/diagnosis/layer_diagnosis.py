@@ -12,18 +12,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from verify.case.layers.case import LayerCase
+from verify.case.layers.case import LayerCall, LayerCase
 from verify.case.layers.cases import layer_cases
 from verify.case.runner import drawn_cases
-from verify.checks.layers import LayerCall, call_layer, layer_tensor_names
 from verify.diagnosis.layer_mistake_program import layer_mistake_program
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE, LayerMistake
 from verify.evaluate.bounds import Arithmetic, Pair, evaluate_with_bounds
+from verify.evaluate.budget import Budget
 from verify.evaluate.program import NoRule
 from verify.reference.backward import Reference
 from verify.reference.judge import judge, ratios
 from verify.subject.call import Failed
+from verify.subject.layers.answer import LayerAnswer
 from verify.subject.layers.target import LayerTarget
+
+UNTRIED = "not every mistake of the catalogue was tried: the time was up"
+"""What is said where no mistake that was tried explains a failure, and not all were."""
 
 CASES = 24
 """Cases that a mistake must explain, beside the one that was found."""
@@ -46,58 +50,66 @@ class LayerDiagnosis:
 
 
 def explain_layer(
-    target: LayerTarget, reference: Reference, case: LayerCase, seed: int = 0
+    target: LayerTarget, reference: Reference, case: LayerCase, seed: int = 0, budget: Budget | None = None
 ) -> LayerDiagnosis:
-    """Look for the mistakes that explain a backward pass which fails on a case."""
-    observed = _observed(target, reference, case, seed)
+    """Look for the mistakes that explain a backward pass which fails on a case.
+
+    Once a budget is spent, no further call is observed and no further mistake tried.
+    """
+    budget = budget or Budget()
+    observed = _observed(target, reference, case, seed, budget.stage(budget.left / 2))
     if not any(_fails(call) for call in observed):
         return LayerDiagnosis((), "")
     specific = [mistake for mistake in LAYER_CATALOGUE if mistake.layers and mistake.counts(reference)]
     general = [mistake for mistake in LAYER_CATALOGUE if not mistake.layers]
     for mistakes in (specific, general):
-        found = [mistake for mistake in mistakes if _explains(mistake, observed)]
+        found = [mistake for mistake in mistakes if not budget.spent and _explains(mistake, observed)]
         if found:
             return LayerDiagnosis(tuple(mistake.name for mistake in found), _text(found, len(observed)))
-    return LayerDiagnosis((), "")
+    return LayerDiagnosis((), UNTRIED if budget.spent else "")
 
 
-def _observed(target: LayerTarget, reference: Reference, case: LayerCase, seed: int) -> list[LayerCall]:
+def _observed(
+    target: LayerTarget, reference: Reference, case: LayerCase, seed: int, budget: Budget
+) -> list[LayerAnswer]:
     """The calls on the case that failed, and on fresh ones of its kind; the case itself first."""
     regimes = tuple(dict.fromkeys((case.regime, "ordinary")))
     fresh = layer_cases(reference, regimes=regimes, dtypes=("float64",), layouts=("C",))
-    calls = []
+    calls: list[LayerAnswer] = []
     for one in (case, *drawn_cases(fresh, CASES, seed)):
+        if calls and budget.spent:
+            break
+        call = LayerCall(reference, one, target.unit_cotangent)
         try:
-            calls.append(call_layer(target, target.run, reference, one))
+            calls.append(LayerAnswer.of(target, reference, target.gradient, call))
         except Failed:  # no numbers to explain
             continue
     # What fails first: one such case refutes most mistakes.
     return sorted(calls, key=lambda call: not _fails(call))
 
 
-def _judged(pairs: Sequence[Pair], call: LayerCall) -> bool:
-    names = layer_tensor_names(call.setting.reference)
-    return judge(list(pairs), call.gradient, call.case.dtype, names=names).verdict != "wrong"
+def _judged(pairs: Sequence[Pair], call: LayerAnswer) -> bool:
+    return judge(list(pairs), call.tensors, call.dtype, names=call.names).verdict != "wrong"
 
 
-def _fails(call: LayerCall) -> bool:
-    return not _judged(call.truth.gradient, call)
+def _fails(call: LayerAnswer) -> bool:
+    return not _judged(call.truth.tensors, call)
 
 
-def _explains(mistake: LayerMistake, observed: Sequence[LayerCall]) -> bool:
+def _explains(mistake: LayerMistake, observed: Sequence[LayerAnswer]) -> bool:
     """Tell whether every observed gradient is the mistake's, and some observation shows that it is not the
     right one.
     """
     proved = False
     for call in observed:
         try:
-            program = layer_mistake_program(mistake, call.setting)
+            program = layer_mistake_program(mistake, call.call.setting)
         except (TypeError, ValueError, IndexError, NoRule):  # it cannot be made at these sizes
             return False
-        pairs = evaluate_with_bounds(program, call.inputs, Arithmetic.judging(call.case.dtype, {}))
+        pairs = evaluate_with_bounds(program, call.truth.inputs, Arithmetic.judging(call.dtype, {}))
         if not _judged(pairs, call):
             return False
-        proved = proved or _apart(pairs, call.truth.gradient)
+        proved = proved or _apart(pairs, call.truth.tensors)
     return proved
 
 

@@ -162,7 +162,7 @@ def _factor(seen: list[tuple[Case, Gradient]], spec: Spec) -> RecognisedFactor |
     possible: list[RecognisedFactor] = []
     for number, (case, gradient) in enumerate(seen):
         truth = Truth.of(spec, case.inputs(), case.dtype)
-        low, high = _ratio(widen_by_recovery(truth, gradient), gradient)
+        low, high = _ratio(widen_by_recovery(truth.tensors, gradient), gradient)
         if number == 0:
             some = (
                 Fraction((low + high) / 2).limit_denominator(1000) if np.isfinite(low + high) else Fraction(0)
@@ -195,7 +195,8 @@ def _is_multiple(gradient: Gradient, truth: Truth, factor: float, dtype: str) ->
     """
     u = float(np.finfo(np.dtype(dtype).type).eps)
     pairs = [
-        (factor * v, abs(factor) * (e + 2 * u * (abs(v) + e))) for v, e in widen_by_recovery(truth, gradient)
+        (factor * v, abs(factor) * (e + 2 * u * (abs(v) + e)))
+        for v, e in widen_by_recovery(truth.tensors, gradient)
     ]
     return judge(pairs, tensors_of(gradient), dtype).verdict == "verified"
 

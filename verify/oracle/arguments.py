@@ -20,6 +20,13 @@ def require_false_alarm(value: Any) -> None:
         raise ValueError(f"false_alarm must be a probability, from 0 to less than 1; got {value!r}")
 
 
+def require_seconds(value: Any) -> None:
+    """Raise ValueError unless this is a positive number, or None."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if value is not None and not (number and value > 0):
+        raise ValueError(f"seconds must be a positive number, or None; got {value!r}")
+
+
 def require_checks(checks: Any, known: Sequence[str]) -> None:
     """Raise ValueError unless this is a list of some of the checks that are known."""
     if isinstance(checks, str) or not checks or any(name not in known for name in checks):

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import functools
-import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
-from verify.case.case import DTYPES, LAYOUTS, PRACTICAL, REGIMES, Call, Case
+from verify.case.case import DTYPES, LAYOUTS, REGIMES, Case
 from verify.case.cases import cases as drawn_cases
 from verify.case.cases import suitable_regimes
 from verify.case.practical import practical_cases
-from verify.checks.adjudicate import adjudicate
-from verify.checks.cross_check import cross_check
-from verify.checks.finding import Finding, FindingExample, as_finding
-from verify.checks.random_rounding import FALSE_ALARM, RandomRounding, examine_with_random_rounding
+from verify.checks.finding import Finding, FindingExample
+from verify.checks.random_rounding import FALSE_ALARM
 from verify.checks.row_shares import find_row_shares
-from verify.checks.table import CHECKS, FOLLOW_UPS
+from verify.checks.table import FOLLOW_UPS
 from verify.diagnosis.diagnose import with_diagnosis
 from verify.diagnosis.recognise import with_recognition
 from verify.diagnosis.reproduce import reproduction
 from verify.evaluate.budget import Budget
-from verify.oracle.arguments import require_checks, require_counts, require_false_alarm
-from verify.oracle.error_histogram import ErrorCounter
 from verify.oracle.report import Report
-from verify.oracle.search import Progress, Search
-from verify.oracle.time_alarm import TimeUp, alarm
-from verify.reference.judge import VERDICTS, Judgement
+from verify.oracle.search import Progress
+from verify.oracle.trial import Trial, tier_of
+from verify.reference.judge import Judgement
 from verify.reference.spec import Spec
 from verify.reference.truth import SpecLike
 from verify.subject.call import Failed, NotCalled
@@ -40,15 +34,8 @@ from verify.subject.target import Target
 
 __all__ = ["Progress", "check", "examine"]
 
-# Seconds, at most, for each thing that is done about a failure once it is found, and for all of them together.
-WITNESSING, COMPLETING, SETTLING, RECOGNISING, DIAGNOSING = 2.0, 6.0, 4.0, 4.0, 10.0
-EXPLAINING = 16.0
-
-SEARCHING = 0.6
-"""The part for the search, of the seconds that a run may take."""
-
-SURVEY = 15
-"""Fresh cases a regime, in which a failing gradient is tried once more."""
+RECOGNISING, DIAGNOSING = 4.0, 10.0
+"""Seconds, at most, to recognise what a wrong gradient is, and to find the mistakes that explain it."""
 
 
 def check(
@@ -126,80 +113,23 @@ def check(
         raise TypeError(
             f"spec must be a Spec or a JAX function loss(params, x, y); got {type(spec).__name__}"
         )
-    require_counts(cases=cases, seed=seed, xla=xla, certified=certified)
-    require_false_alarm(false_alarm)
-    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    if seconds is not None and not (number and seconds > 0):
-        raise ValueError(f"seconds must be a positive number, or None; got {seconds!r}")
-    require_checks(checks, FOLLOW_UPS)
-    taken: dict[str, Any] = {
+    drawn = {
         "dtypes": dtypes or target.dtypes or DTYPES,
         "labels": labels or target.labels,
         "layers": target.layers,
+        "layouts": layouts,
     }
-    draw = functools.partial(drawn_cases, spec, layouts=layouts, **taken)
-    strategy = draw(regimes=regimes)
-    start = time.perf_counter()
-    practical = practical_cases(spec, seed, **taken) if false_alarm and set(regimes) == set(REGIMES) else []
-    tier = RandomRounding(false_alarm, cases + len(practical)) if false_alarm else None
-    run = Budget(math.inf if seconds is None else seconds)
-    examine = functools.partial(examine_with_random_rounding, tier, target, spec)
-    search = Search(examine, cases, progress, checks, budget=run.stage(SEARCHING * run.left))
-    findings: list[Finding] = []
-    witnesses: dict[str, int] = {}
-    interrupted, left = False, []
-    try:
-        search.run(strategy, seed, database)
-        if not search.findings:
-            search.run_also(practical)
-        after = run.stage(EXPLAINING) if search.findings else run
-        witnessing = after.stage(WITNESSING) if search.findings else run
-        witnesses = cross_check(spec, search.sample(xla), search.sample(certified), witnessing)
-        with alarm(run.left):
-            settling = after.stage(SETTLING)
-            findings = [_settle(target, spec, finding, settling) for finding in search.findings]
-            completing = after.stage(COMPLETING)
-            for i, finding in enumerate(findings):  # the first one's fresh cases are counted with the others
-                errors = ErrorCounter() if i else search.errors
-                findings[i] = _surveyed(target, spec, finding, draw, regimes, seed, errors, completing)
-            if diagnose:
-                findings = with_recognition(findings, target, spec, after.stage(RECOGNISING))
-                findings = with_diagnosis(findings, target, spec, labels, after.stage(DIAGNOSING))
-    except (KeyboardInterrupt, TimeUp) as stop:
-        interrupted = isinstance(stop, KeyboardInterrupt)
-        findings = findings or search.findings
-        if search.at_work is not None:
-            waited = time.perf_counter() - search.began
-            left.append(f"a call that had not returned after {waited:.1f} s, on {search.at_work}")
-            if not interrupted and not findings:
-                detail = f"the call did not return within {waited:.1f} s"
-                findings = [Finding("crashed", "runs", detail, search.at_work)]
-        elif findings and not interrupted:
-            left.append("what explains the failure: the time was up")
-    if search.judged.total() < cases and not (findings or interrupted):
-        left.append(f"{cases - search.judged.total()} of {cases} cases: the time was up")
-    findings.sort(key=lambda finding: -VERDICTS.index(finding.verdict))
-    findings = list({(finding.check, finding.verdict): finding for finding in reversed(findings)}.values())[
-        ::-1
-    ]
-    return Report(
-        target=target.name,
-        spec=str(spec) if isinstance(spec, Spec) else getattr(spec, "__name__", repr(spec)),
+    return NetworkTrial(target, spec, drawn, labels, seed).report(
         cases=cases,
-        seed=seed,
-        judged={name: search.judged[name] for name in (*REGIMES, PRACTICAL) if search.judged[name]},
-        inconclusive=dict(search.inconclusive),
-        evaluators={"NumPy with bounds": search.judged.total(), **witnesses},
-        closest=search.closest,
-        precision=search.precision.summary(),
-        random_rounding=search.banded.summary(false_alarm),
-        findings=tuple(findings),
-        seconds=time.perf_counter() - start,
-        interrupted=interrupted,
-        notes=target.notes,
-        left=tuple(left),
-        errors=search.errors.histograms(),
-        nearest=search.nearest and FindingExample.of(*search.nearest),
+        regimes=regimes,
+        checks=checks,
+        xla=xla,
+        certified=certified,
+        database=database,
+        progress=progress,
+        diagnose=diagnose,
+        false_alarm=false_alarm,
+        seconds=seconds,
     )
 
 
@@ -224,96 +154,86 @@ def examine(
     """
     target = as_target(gradient, spec=spec)
     spec = target.judged_as(spec)
-    try:
-        tier = RandomRounding() if check == "rounding" else None
-        return examine_with_random_rounding(
-            tier, target, spec, case, check if check in FOLLOW_UPS else "gradient"
-        )
-    except Failed as failure:
-        return _settle(target, spec, as_finding(failure, case))
+    return NetworkTrial(target, spec).examined(case, check)
 
 
-def _settle(target: Target, spec: SpecLike, finding: Finding, budget: Budget | None = None) -> Finding:
-    """A finding about numbers, with "wrong" and "imprecise" told apart by a higher precision."""
-    about_numbers = CHECKS[finding.check].turn or finding.check == "gradient"  # "rounding" is settled already
-    if not about_numbers or finding.judgement is None:
-        return finding
-    assert isinstance(finding.case, Case)
-    judgement = adjudicate(target, spec, Call(finding.case), finding.check, finding.judgement, budget)
-    return replace(finding, verdict=judgement.verdict, judgement=judgement)
+class NetworkTrial(Trial[Case]):
+    """A gradient of a network's loss, and what it is judged as the gradient of.
 
-
-def complete_finding(
-    target: Target,
-    spec: SpecLike,
-    finding: Finding,
-    draw: functools.partial[st.SearchStrategy[Case]],
-    regimes: Sequence[str],
-    seed: int,
-    errors: ErrorCounter | None = None,
-) -> Finding:
-    """Return a finding with its verdict settled, the regimes that it fails in, and the lines that reproduce it.
-
-    The errors of the fresh cases that show those regimes are added to ``errors``.
+    Parameters
+    ----------
+    target, spec
+        The target, and what it is judged as the gradient of.
+    drawn
+        What is drawn: arguments of `verify.cases`.
+    labels
+        What the caller said of the labels, if anything.
+    seed
+        The same seed draws the same cases.
     """
-    finding = _settle(target, spec, finding)
-    return _surveyed(target, spec, finding, draw, regimes, seed, errors, Budget())
 
+    follow_ups = FOLLOW_UPS
+    regimes = tuple(REGIMES)
 
-def _of_equal_widths(
-    examine: Callable[[Case, str], Judgement], case: Case, depth: int, follow_up: str
-) -> tuple[Case, Judgement] | None:
-    """A failing case of so many widths, all equal: a transposed gradient fits in no other."""
-    alike = replace(case, layer_sizes=(12,) * depth, batch=6, regime="ordinary")
-    try:
-        examine(alike, follow_up)
-    except NotCalled:
+    def __init__(
+        self,
+        target: Target,
+        spec: SpecLike,
+        drawn: Mapping[str, Any] = MappingProxyType({}),
+        labels: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.target, self.spec, self.drawn, self.labels = target, spec, dict(drawn), labels
+        self.seed = seed
+        self.judged_as = str(spec) if isinstance(spec, Spec) else getattr(spec, "__name__", repr(spec))
+
+    def draw(self, regimes: Sequence[str]) -> st.SearchStrategy[Case]:
+        """Return the strategy that draws the cases of some regimes: see `verify.cases`."""
+        return drawn_cases(self.spec, regimes=regimes, **self.drawn)
+
+    def practical(self) -> list[Case]:
+        """Return networks of practical size."""
+        taken = {name: value for name, value in self.drawn.items() if name != "layouts"}
+        return practical_cases(self.spec, self.seed, **taken)
+
+    def suitable(self, regimes: Sequence[str]) -> Sequence[str]:
+        """Return those of the regimes that are possible with the target's labels and layers."""
+        return suitable_regimes(regimes, labels=self.drawn.get("labels") or "rows", layers=self.target.layers)
+
+    def illustrated(self, finding: Finding) -> Finding:
+        """Return a finding with a case of equal widths, and how much of each row of its batch is in the gradient."""
+        case, larger = finding.case, finding.larger
+        assert isinstance(case, Case)
+        if finding.judgement is None:
+            return finding
+        some = larger.case.layer_sizes[:4] if larger and isinstance(larger.case, Case) else case.layer_sizes
+        alike = self._of_equal_widths(finding, self.target.layers + 1 if self.target.layers else len(some))
+        if alike is None:
+            return finding
+        if larger is None or larger.case.extent <= case.extent:
+            larger = FindingExample.of(*alike)
+        entries = alike[1].entries
+        return replace(finding, larger=larger, rows=entries and find_row_shares(self.spec, alike[0], entries))
+
+    def _of_equal_widths(self, finding: Finding, depth: int) -> tuple[Case, Judgement] | None:
+        """A failing case of so many widths, all equal: a transposed gradient fits in no other."""
+        assert isinstance(finding.case, Case)
+        alike = replace(finding.case, layer_sizes=(12,) * depth, batch=6, regime="ordinary")
+        try:
+            self.examine(tier_of(finding.check), alike, self.follow_up_of(finding.check))
+        except NotCalled:
+            return None
+        except Failed as failure:
+            return (alike, failure.judgement) if failure.judgement is not None else None
         return None
-    except Failed as failure:
-        return (alike, failure.judgement) if failure.judgement is not None else None
-    return None
 
+    def explained(self, findings: list[Finding], budget: Budget | None = None) -> list[Finding]:
+        """Return the findings with what they recognise, and with the mistakes that explain the worst of them."""
+        findings = with_recognition(findings, self.target, self.spec, budget and budget.stage(RECOGNISING))
+        diagnosing = budget and budget.stage(DIAGNOSING)
+        return with_diagnosis(findings, self.target, self.spec, self.labels, diagnosing)
 
-def _surveyed(
-    target: Target,
-    spec: SpecLike,
-    finding: Finding,
-    draw: functools.partial[st.SearchStrategy[Case]],
-    regimes: Sequence[str],
-    seed: int,
-    errors: ErrorCounter | None,
-    budget: Budget,
-) -> Finding:
-    """A finding with the regimes that it fails in, tried on fresh cases, and the lines that reproduce it."""
-    case = finding.case
-    assert isinstance(case, Case)
-    follow_up = finding.check if finding.check in FOLLOW_UPS else "gradient"
-    tier = RandomRounding() if finding.check == "rounding" else None
-    failing, larger = {}, None
-    for regime in suitable_regimes(
-        regimes, labels=draw.keywords.get("labels") or "rows", layers=target.layers
-    ):
-        fresh = Search(
-            functools.partial(examine_with_random_rounding, tier, target, spec),
-            SURVEY,
-            errors=errors,
-            budget=budget,
-        )
-        tried, failed = fresh.survey(draw(regimes=[regime]), seed, follow_up)
-        failing[regime] = (failed, tried)
-        larger = larger or fresh.largest
-    alike = None
-    if finding.judgement is not None and not budget.spent:
-        some = case.layer_sizes if larger is None else larger[0].layer_sizes[:4]
-        depth = target.layers + 1 if target.layers else len(some)
-        examine = functools.partial(examine_with_random_rounding, tier, target, spec)
-        alike = _of_equal_widths(examine, case, depth, follow_up)
-    if larger is None or larger[0].extent <= case.extent:
-        larger = alike or larger
-    return replace(
-        finding,
-        regimes=failing,
-        larger=larger and FindingExample.of(*larger),
-        rows=alike and alike[1].entries and find_row_shares(spec, alike[0], alike[1].entries),
-        reproduce=reproduction(target, spec, case, finding.check),
-    )
+    def reproduction(self, finding: Finding) -> str:
+        """Return the lines of Python that show a finding once more."""
+        assert isinstance(finding.case, Case)
+        return reproduction(self.target, self.spec, finding.case, finding.check)

@@ -23,7 +23,6 @@ from verify.oracle.precision import Precision
 from verify.oracle.random_rounding_summary import RandomRoundingCounter
 from verify.oracle.time_alarm import TimeUp, alarm
 from verify.reference.judge import Judgement
-from verify.reference.tensors import Tensor
 from verify.subject.call import Failed, NotCalled
 
 C = TypeVar("C", Case, LayerCase)
@@ -52,8 +51,6 @@ class Search(Generic[C]):
         The checks of which each case is given one.
     errors
         Where the errors are counted.
-    tensors
-        The names of the judged tensors; not given: those of a network's gradient.
     budget
         Once it is spent, no further case is judged.
     """
@@ -65,14 +62,13 @@ class Search(Generic[C]):
         progress: Progress | None = None,
         follow_ups: Sequence[str] = FOLLOW_UPS,
         errors: ErrorCounter | None = None,
-        tensors: Sequence[Tensor] | None = None,
         budget: Budget | None = None,
     ) -> None:
         self.budget = budget or Budget()
         self.at_work: C | None = None
         self.began = 0.0
         self.examine: Callable[[C, str], Judgement] = examine
-        self.cases, self.progress, self.tensors = cases, progress, tensors
+        self.cases, self.progress = cases, progress
         self.follow_ups = tuple(follow_ups)
         self.judged: Counter[str] = Counter()
         self.inconclusive: Counter[str] = Counter()
@@ -80,6 +76,8 @@ class Search(Generic[C]):
         self.precision = Precision()
         self.banded = RandomRoundingCounter()
         self.errors = ErrorCounter() if errors is None else errors
+        self.choices: Counter[str] = Counter()
+        self.left: set[str] = set()
         self.nearest: tuple[C, Judgement] | None = None
         self.largest: tuple[C, Judgement] | None = None
         self.seen: list[C] = []
@@ -91,6 +89,12 @@ class Search(Generic[C]):
     def findings(self) -> list[Finding]:
         """The simplest failing case of each kind of failure."""
         return list(self._simplest.values())
+
+    @property
+    def put(self) -> list[C]:
+        """The cases that were put to the target, those of practical size aside."""
+        failed: list[C] = list(self._failed)
+        return self.seen + failed
 
     def sample(self, n: int) -> list[C]:
         """Some of the judged cases: n, evenly spaced."""
@@ -173,10 +177,15 @@ class Search(Generic[C]):
         self.inconclusive[case.regime] += judgement.verdict == "inconclusive"
         kind_of_tensor = judgement.tensor.kind
         self.closest[kind_of_tensor] = max(self.closest.get(kind_of_tensor, 0.0), judgement.ratio)
+        names = judgement.entries.names if judgement.entries else None
         if judgement.verdict == "verified":
-            self.precision.add(case.dtype, judgement.right_to, self.tensors)
+            self.precision.add(case.dtype, judgement.right_to, names)
         if judgement.banded is not None:
-            self.banded.add(case.dtype, judgement.banded, self.tensors)
+            self.banded.add(case.dtype, judgement.banded, names)
+        if judgement.choice:
+            self.choices[judgement.choice] += 1
+        if judgement.left:
+            self.left.add(judgement.left)
         self.errors.add(case.regime, case.dtype, judgement.entries)
         if self.nearest is None or judgement.ratio > self.nearest[1].ratio:
             self.nearest = case, judgement

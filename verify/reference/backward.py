@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,12 +12,10 @@ import jax
 import numpy as np
 import numpy.typing as npt
 
-from verify.evaluate import balls
 from verify.evaluate.array import Array
 from verify.evaluate.backward_program import BackwardProgram, traced_backward
-from verify.evaluate.bounds import Arithmetic, Pair, evaluate_with_bounds
-from verify.evaluate.program import Program
 from verify.reference.shapes import Shape, Tree, parse_shapes, shape_leaves
+from verify.reference.truth import Truth
 
 Choice = str | int | Sequence[Any]
 """Values of an option to choose from, or the symbol that it is."""
@@ -231,64 +228,9 @@ class Setting:
         ]
         return [i for i, name in enumerate(names) if name in self.reference.differentiated]
 
-    def truth(self, inputs: list[Array], dtype: npt.DTypeLike, program: Program | None = None) -> LayerTruth:
+    def truth(self, inputs: list[Array], dtype: npt.DTypeLike) -> Truth:
         """The outputs and the gradient with bounds; ``inputs`` are the program's, in float64."""
-        return LayerTruth(self, program or self.backward.program, inputs, dtype)
-
-    def chosen(self, tensors: Sequence[Any]) -> list[Any]:
-        """The outputs, and then the judged tensors, among all that a program of these inputs gives."""
-        values = self.backward.program.values
-        return [*tensors[:values], *(tensors[values + i] for i in self.judged)]
-
-
-class LayerTruth:
-    """The reference's outputs and gradient for one case, as (value, bound) pairs for results in a dtype."""
-
-    def __init__(self, setting: Setting, program: Program, inputs: list[Array], dtype: npt.DTypeLike) -> None:
-        self.setting, self.program, self.inputs, self.dtype = setting, program, inputs, dtype
-        values = setting.backward.program.values
-        pairs = self._pairs(dtype)
-        self.outputs, self.gradient = pairs[:values], pairs[values:]
-
-    def _pairs(self, dtype: npt.DTypeLike) -> list[Pair]:
-        return self.setting.chosen(
-            evaluate_with_bounds(self.program, self.inputs, Arithmetic.judging(dtype, {}))
-        )
-
-    @functools.cached_property
-    def own(self) -> list[Array]:
-        """Return how far each tensor of the reference's gradient, which is float64, may lie from the exact one."""
-        pairs = (
-            self.gradient
-            if np.dtype(self.dtype) == np.float64
-            else self._pairs(np.float64)[len(self.outputs) :]
-        )
-        return [bound for _, bound in pairs]
-
-    def certified(self, tensors: list[Array], enough: float, least_scale: float) -> list[float]:
-        """Return how far each tensor lies at most from the exact gradient, in units of the exact one's largest entry.
-
-        By certified balls, with more bits until each distance is at most ``enough``. Infinite where the program is
-        so large that balls would take seconds. No scale is taken to be below ``least_scale``.
-        """
-        found = [math.inf] * len(tensors)
-        if sum(array.size for array in self.inputs) > LARGEST_BY_BALLS:
-            return found
-        for bits in _PRECISIONS:
-            exact = self.setting.chosen(balls.evaluate_at_precision(self.program, self.inputs, {}, bits))[
-                len(self.outputs) :
-            ]
-            for i, (ball, tensor) in enumerate(zip(exact, tensors, strict=True)):
-                scale = max(float(abs(balls.middle(ball)).max(initial=0.0)), least_scale)
-                share = float(balls.distance(ball, tensor).max(initial=0.0)) / scale
-                found[i] = share if share <= found[i] else found[i]
-            if max(found) <= enough:
-                break
-        return found
-
-
-LARGEST_BY_BALLS, _PRECISIONS = 1000, (192, 768, 3072)
-"""Entries of the inputs, and the bits that balls are tried with."""
+        return Truth.evaluated(self.backward.program, inputs, dtype, judged=self.judged)
 
 
 def _is_shape(tree: Any) -> bool:

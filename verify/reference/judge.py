@@ -96,6 +96,10 @@ class Judgement:
         All entries, for pictures; None where they were not kept.
     note
         What could not be settled, and why; usually nothing.
+    choice
+        The choice of a derivative at ties that was made; empty where it is JAX's.
+    left
+        What was left undone, and why; usually nothing.
     """
 
     verdict: str
@@ -112,6 +116,8 @@ class Judgement:
     allows: tuple[float, ...] = ()
     banded: Banded | None = None
     note: str = ""
+    choice: str = ""
+    left: str = ""
 
 
 class _Exact(Protocol):

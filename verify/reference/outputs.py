@@ -12,13 +12,12 @@ import numpy.typing as npt
 from jax import export
 
 from mlp_ref.params import Layer
-from verify.evaluate import bounds
 from verify.evaluate.array import Array
 from verify.evaluate.flattening import flatten
 from verify.evaluate.program import Program
 from verify.reference import network
 from verify.reference.spec import Spec
-from verify.reference.truth import sizes_of_inputs
+from verify.reference.truth import Truth, sizes_of_inputs
 
 OUTPUT: dict[str, Callable[[jax.Array], jax.Array]] = {
     "softmax": lambda z: jax.nn.softmax(z, axis=1),
@@ -29,17 +28,14 @@ OUTPUT: dict[str, Callable[[jax.Array], jax.Array]] = {
 """Activations of the output layer."""
 
 
-def outputs(spec: Spec, inputs: list[Array], dtype: npt.DTypeLike) -> bounds.Pair:
-    """The outputs (batch, n_out), after the output activation, as a (value, bound) pair for results in ``dtype``.
+def truth_of_outputs(spec: Spec, inputs: list[Array], dtype: npt.DTypeLike) -> Truth:
+    """The outputs (batch, n_out), after the output activation, with bounds for results in ``dtype``.
 
     ``inputs`` are weight, bias, weight, bias, ..., x, y in float64: `verify.Case.inputs`.
     """
     sizes = sizes_of_inputs(inputs)
     program = traced_outputs(spec, len(sizes) - 2)
-    [pair] = bounds.evaluate_with_bounds(
-        program, inputs[: len(program.inputs)], bounds.Arithmetic.judging(dtype, sizes)
-    )
-    return pair
+    return Truth.evaluated(program, inputs[: len(program.inputs)], dtype, sizes)
 
 
 @functools.lru_cache(maxsize=64)

@@ -94,9 +94,7 @@ def test_a_bound_that_does_not_hold_is_a_defect_of_the_oracle(which, monkeypatch
 
     def too_narrow(*arguments):
         truth = narrow(*arguments)
-        return dataclasses.replace(
-            truth, tensors=[(v + 2 * e, 1e-3 * e) for v, e in truth.tensors], loss=truth.loss
-        )
+        return dataclasses.replace(truth, tensors=[(v + 2 * e, 1e-3 * e) for v, e in truth.tensors])
 
     monkeypatch.setattr(witness.Truth, "of", too_narrow)
     with pytest.raises(witness.Disagreement, match="NumPy evaluator"):

@@ -87,6 +87,42 @@ def test_a_report_is_data():
     assert set(report.closest) <= {"dx", "dw", "db"}
 
 
+def test_a_further_call_that_fails_as_a_first_call_too_is_no_finding_of_its_own():
+    def doubled_at_times(dout, x, w, b):
+        gradient = RIGHT["affine"](dout, x, w, b)
+        return tuple(2 * tensor for tensor in gradient) if x.flat[0] > 0 else gradient
+
+    report = verify.check_backward(doubled_at_times, reference="affine", cases=60, xla=0, certified=0)
+    assert [finding.check for finding in report.findings] == ["gradient"]
+
+
+def test_a_change_of_the_inputs_in_a_second_call_is_found():
+    def backward(dout, x, w, b):
+        gradient = RIGHT["affine"](dout, x, w, b)
+        if x.shape in seen:
+            x += 1
+        seen.append(x.shape)
+        return gradient
+
+    seen = []
+    arguments = {
+        "reference": "affine",
+        "layouts": ("C",),
+        "checks": ("second_call",),
+        "regimes": ("ordinary",),
+    }
+    report = verify.check_backward(backward, cases=1, xla=0, certified=0, **arguments)
+    assert ("inputs", "the call changed the input x that it was given") in {
+        (finding.check, finding.detail) for finding in report.findings
+    }
+
+
+def test_no_case_is_judged_once_the_seconds_are_spent():
+    report = verify.check_backward(RIGHT["affine"], reference="affine", seconds=1e-9)
+    assert (report.verdict, report.judged) == ("inconclusive", {})
+    assert "300 of 300 cases: the time was up" in str(report)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -94,6 +130,7 @@ def test_a_report_is_data():
         ({"reference": "afine"}, "did you mean 'affine'"),
         ({"reference": lambda x: x}, "shapes must say"),
         ({"reference": "affine", "cases": 0}, "cases must be"),
+        ({"reference": "affine", "seconds": 0}, "seconds must be a positive number, or None; got 0"),
         ({"reference": "affine", "checks": ("wild",)}, "checks must be"),
         (
             {"reference": lambda x: jnp.ones((2, 3)) @ x, "shapes": {"x": "4 n"}},

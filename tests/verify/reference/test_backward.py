@@ -13,7 +13,7 @@ def test_a_setting_has_the_functions_derivative_with_bounds():
     reference = Reference.of(double, {"x": "n"}, {"scale": (3.0,)})
     setting = reference.at({"n": 2}, {"scale": 3.0})
     truth = setting.truth([np.array([1.0, 2.0]), np.array([0.5, -1.0])], np.float64)
-    [(out, _)], [(dx, bound)] = truth.outputs, truth.gradient
+    [(out, _)], [(dx, bound)] = truth.outputs, truth.tensors
     assert out.tolist() == [3.0, 6.0]
     assert dx.tolist() == [1.5, -3.0]
     assert np.all(bound < 1e-14)
@@ -25,7 +25,7 @@ def test_what_is_not_differentiated_is_not_judged():
     )
     assert reference.gradient_names == ("x",)
     setting = reference.at({"n": 1}, {})
-    assert len(setting.truth([np.ones(1)] * 4, np.float64).gradient) == 1
+    assert len(setting.truth([np.ones(1)] * 4, np.float64).tensors) == 1
 
 
 @pytest.mark.parametrize(

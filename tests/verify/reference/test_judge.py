@@ -433,16 +433,16 @@ def test_what_is_found_cannot_be_changed():
 
 
 def test_small_means_the_square_root_of_the_roundoff():
-    truth = Truth((np.array(1.0), np.array(0.0)), [(np.array([[1.0]]), np.zeros((1, 1)))] * 2)
-    judgement = judge(truth.tensors, [np.array([[1 + 1e-8]]), np.array([[1.0]])], "float64")
+    pairs = [(np.array([[1.0]]), np.zeros((1, 1)))] * 2
+    judgement = judge(pairs, [np.array([[1 + 1e-8]]), np.array([[1.0]])], "float64")
     assert small(judgement, "float64")
-    judgement = judge(truth.tensors, [np.array([[1 + 2e-8]]), np.array([[1.0]])], "float64")
+    judgement = judge(pairs, [np.array([[1 + 2e-8]]), np.array([[1.0]])], "float64")
     assert not small(judgement, "float64")
 
 
 def test_small_is_relative_to_the_tensors_own_scale():
     tensors = [(np.array([[scale]]), np.zeros((1, 1))) for scale in (1.0, 100.0, 0.5, 1000.0)]
-    truth = Truth((np.array(4.0), np.array(0.0)), tensors)
+    loss = (np.array(4.0), np.array(0.0))
     for i, (value, _) in enumerate(tensors):
         for factor, expected in ((1.0e-8, True), (1.1e-8, False)):
             results = [v for v, _ in tensors]
@@ -451,10 +451,10 @@ def test_small_is_relative_to_the_tensors_own_scale():
             assert judgement.tensor == tensor_names(2)[i]
             assert small(judgement, "float64") == expected
     for error, expected in ((2.0**-10, True), (np.nextafter(2.0**-10, 1), False)):
-        judgement = judge([truth.loss], [np.array(error)], "float32")
+        judgement = judge([loss], [np.array(error)], "float32")
         assert small(dataclasses.replace(judgement, error=error), "float32") == expected
     for error, expected in ((4e-8, True), (4.4e-8, False)):
-        judgement = judge([truth.loss], [truth.loss[0] + error], "float64")
+        judgement = judge([loss], [loss[0] + error], "float64")
         assert small(judgement, "float64") == expected
 
 

@@ -6,7 +6,7 @@ import pytest
 import verify
 from verify.case.case import REGIMES
 from verify.reference.derivative import traced_derivative
-from verify.reference.outputs import outputs, traced_outputs
+from verify.reference.outputs import traced_outputs, truth_of_outputs
 from verify.reference.spec import OUTPUT_LOSSES, Spec
 from verify.reference.truth import sizes_of_inputs
 from verify.subject.target import Target
@@ -57,7 +57,7 @@ def test_a_plain_forward_pass_is_within_its_bounds_in_every_regime(output, loss)
 
 def test_the_bounds_of_outputs_are_tight():
     case = verify.Case((8, 16, 10), 32, seed=3)
-    value, bound = outputs(Spec(), case.inputs(), "float64")
+    ((value, bound),) = truth_of_outputs(Spec(), case.inputs(), "float64").outputs
     assert value.shape == bound.shape == (32, 10)
     assert (bound / value).max() < 1e-13
     np.testing.assert_array_less(abs(value.sum(axis=1) - 1), 1e-15 * 10)
@@ -71,6 +71,7 @@ def test_a_forward_pass_is_traced_once_a_depth():
 
 def test_without_biases_the_outputs_do_not_depend_on_them():
     inputs = verify.Case((3, 4, 2), 5).inputs()
-    value, _ = outputs(Spec(biases=False), inputs, "float64")
+    ((value, _),) = truth_of_outputs(Spec(biases=False), inputs, "float64").outputs
     inputs[1] = inputs[1] + 1
-    np.testing.assert_array_equal(outputs(Spec(biases=False), inputs, "float64")[0], value, strict=True)
+    ((again, _),) = truth_of_outputs(Spec(biases=False), inputs, "float64").outputs
+    np.testing.assert_array_equal(again, value, strict=True)

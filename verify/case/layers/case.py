@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+import numpy as np
+import numpy.typing as npt
+
 from verify.case.arrays import array_in_layout
 from verify.case.layers.values import LayerArrays, fill_layer_values
+from verify.evaluate.array import Array
 from verify.reference.backward import Reference, Setting
 
 
@@ -62,9 +67,54 @@ class LayerCase:
         return ", ".join(part for part in (sizes, options, self.dtype, layout) if part)
 
 
+@dataclass(frozen=True)
+class LayerCall:
+    """One call of a backward pass: see `verify.case.case.Call`.
+
+    Parameters
+    ----------
+    reference
+        The function whose derivative it must return.
+    case
+        The recipe of the arrays.
+    unit_cotangent
+        Whether every cotangent is 1.
+    """
+
+    reference: Reference
+    case: LayerCase
+    unit_cotangent: bool = False
+
+    @property
+    def setting(self) -> Setting:
+        """The reference at the sizes and with the options of the case."""
+        return self.case.setting(self.reference)
+
+    def arrays(self, dtype: npt.DTypeLike | None = None) -> LayerArrays:
+        """Return fresh arrays, in the layout of the case; or copies in another ``dtype``, integers as they are."""
+        arrays = self.case.arrays(self.reference)
+        if self.unit_cotangent:
+            arrays = arrays._replace(cotangents=[np.ones_like(cotangent) for cotangent in arrays.cotangents])
+        if dtype is None or np.dtype(dtype) == np.dtype(self.case.dtype):
+            return arrays
+
+        def convert(leaf: Any) -> Any:
+            return leaf.copy() if leaf.dtype.kind in "iu" else leaf.astype(dtype)
+
+        return LayerArrays(
+            {name: jax.tree.map(convert, tree) for name, tree in arrays.inputs.items()},
+            [convert(cotangent) for cotangent in arrays.cotangents],
+        )
+
+    def inputs(self) -> list[Array]:
+        """Return the same numbers as the reference's program takes them, in float64."""
+        arrays, setting = self.arrays(), self.setting
+        return setting.backward.inputs(tuple(arrays.inputs.values()), setting.cotangent(arrays.cotangents))
+
+
 def _laid_out(tree: Any, layout: str) -> Any:
     if isinstance(tree, dict):
         return {key: _laid_out(item, layout) for key, item in tree.items()}
     if isinstance(tree, (list, tuple)):
         return type(tree)(_laid_out(item, layout) for item in tree)
-    return array_in_layout(tree, layout) if tree.ndim else tree
+    return array_in_layout(tree, layout) if tree.ndim else tree.copy()

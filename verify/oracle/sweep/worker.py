@@ -115,16 +115,14 @@ def simplest_finding(shard: Shard, choices: str, check: str, verdict: str) -> Fi
     ``choices`` are the bytes that chose a case with it, in hexadecimal digits.
     """
     import contextlib
-    import functools
 
     from verify.case.case import REGIMES
     from verify.case.cases import cases
     from verify.case.runner import RunnerBeginning, run_cases
     from verify.checks.examine import examine_case
     from verify.checks.finding import as_finding
-    from verify.diagnosis.diagnose import with_diagnosis
-    from verify.diagnosis.recognise import with_recognition
-    from verify.oracle.check import complete_finding
+    from verify.oracle.check import NetworkTrial
+    from verify.oracle.error_histogram import ErrorCounter
     from verify.oracle.search import follow_up_of
     from verify.subject.call import Failed
 
@@ -147,9 +145,8 @@ def simplest_finding(shard: Shard, choices: str, check: str, verdict: str) -> Fi
     if simplest is None:
         return None
     regimes = options.pop("regimes", tuple(REGIMES))
-    draw = functools.partial(cases, spec, **options)
-    finding = complete_finding(target, spec, simplest, draw, regimes, shard.seed)
-    return with_diagnosis(with_recognition([finding], target, spec), target, spec, options.get("labels"))[0]
+    trial = NetworkTrial(target, spec, options, options.get("labels"), shard.seed)
+    return trial.explained([trial.completed(trial.settled(simplest), regimes, ErrorCounter())])[0]
 
 
 def _prepared(shard: Shard) -> tuple[Any, Any, list[bytes], Callable[[bytes], Case]]:

@@ -200,7 +200,8 @@ def _tried(
         truth = Truth.of(spec, probe.inputs(), probe.dtype)
         cosine = _cosine(tensors_of(gradient), tensors_of(truth.gradient))
         right = (
-            judge(widen_by_recovery(truth, gradient), tensors_of(gradient), probe.dtype).verdict == "verified"
+            judge(widen_by_recovery(truth.tensors, gradient), tensors_of(gradient), probe.dtype).verdict
+            == "verified"
         )
         return InferenceFit(batches, len(matched), cosine, right, runs=True), reading
     except Failed as failure:

@@ -33,7 +33,7 @@ class LayerTarget:
 
     Parameters
     ----------
-    run
+    gradient
         One call.
     name
         What it is called, in reports and in the lines that reproduce a finding.
@@ -51,7 +51,7 @@ class LayerTarget:
         What was inferred about it, for the report.
     """
 
-    run: Run
+    gradient: Run
     name: str
     source: str = ""
     arguments: str = ""

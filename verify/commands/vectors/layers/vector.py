@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from verify.case.layers.case import LayerCase
-from verify.checks.layers import layer_program_inputs
+from verify.case.layers.case import LayerCall, LayerCase
 from verify.commands.vectors.answer_bounds import answer_bounds
 from verify.evaluate import balls
 from verify.evaluate.array import Array
 from verify.evaluate.balls.correct_rounding import correctly_rounded_tensors
 from verify.evaluate.decided_ties import decide_ties
 from verify.evaluate.ties import tie_directions, tie_outcomes_towards, tied_operations
-from verify.reference.backward import LayerTruth, Reference
+from verify.reference.backward import Reference
 from verify.reference.layers import reference_in_table
+from verify.reference.truth import Truth
 
 
 class LayerAnswer(NamedTuple):
@@ -110,58 +110,54 @@ class LayerVector:
         return any(answer.accepts(gradients) for answer in self.answers)
 
 
-def layer_truths(reference: Reference, case: LayerCase) -> list[LayerTruth]:
+def layer_truths(reference: Reference, case: LayerCase) -> list[Truth]:
     """The reference's gradients for a case, with bounds: JAX's, and at ties each other choice that gives others."""
-    setting = case.setting(reference)
-    inputs = layer_program_inputs(setting, case.arrays(reference))
+    setting, inputs = case.setting(reference), LayerCall(reference, case).inputs()
     truth = setting.truth(inputs, case.dtype)
     found, program = [truth], setting.backward.program
     ties = tied_operations(program, inputs)
     shapes = [np.shape(inputs[program.inputs.index(slot)]) for slot in program.differentiated]
     for _, direction in tie_directions(shapes) if ties else ():
-        other = setting.truth(
-            inputs,
-            case.dtype,
-            decide_ties(program, ties, tie_outcomes_towards(program, inputs, direction, ties)),
-        )
+        outcomes = tie_outcomes_towards(program, inputs, direction, ties)
+        other = truth.by(decide_ties(program, ties, outcomes), case.dtype)
         if not any(_same(other, known) for known in found):
             found.append(other)
     return found
 
 
-def _same(one: LayerTruth, other: LayerTruth) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(_flat(one.gradient), _flat(other.gradient), strict=True))
+def _same(one: Truth, other: Truth) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(_flat(one.tensors), _flat(other.tensors), strict=True))
 
 
 def _flat(pairs: Sequence[tuple[Array, Array]]) -> list[Array]:
     return [part for pair in pairs for part in pair]
 
 
-def draft_layer_vector(reference: Reference, case: LayerCase, truths: Sequence[LayerTruth]) -> LayerVector:
+def draft_layer_vector(reference: Reference, case: LayerCase, truths: Sequence[Truth]) -> LayerVector:
     """A layer's vector as it will be, with the reference's own values in place of certified ones, which take longer."""
     with np.errstate(over="ignore"):
-        answers = [(truth, [value.astype(case.dtype) for value, _ in truth.gradient]) for truth in truths]
+        answers = [(truth, [value.astype(case.dtype) for value, _ in truth.tensors]) for truth in truths]
     return _made(reference, case, answers)
 
 
 def layer_vector_of_case(
-    reference: Reference, case: LayerCase, truths: Sequence[LayerTruth]
+    reference: Reference, case: LayerCase, truths: Sequence[Truth]
 ) -> LayerVector | None:
     """A layer's vector of a case; None where the certified balls cannot be rounded without doubt."""
     answers = [(truth, found) for truth in truths if (found := _certain(truth)) is not None]
     return _made(reference, case, answers) if len(answers) == len(truths) else None
 
 
-def _certain(truth: LayerTruth) -> list[Array] | None:
+def _certain(truth: Truth) -> list[Array] | None:
     def at_precision(bits: int) -> list[Array]:
         tensors = balls.evaluate_at_precision(truth.program, truth.inputs, {}, bits)
-        return truth.setting.chosen(tensors)[len(truth.outputs) :]
+        return truth.chosen(tensors)[len(truth.outputs) :]
 
     return correctly_rounded_tensors(at_precision, np.dtype(truth.dtype).name)
 
 
 def _made(
-    reference: Reference, case: LayerCase, answers: Sequence[tuple[LayerTruth, Sequence[Array]]]
+    reference: Reference, case: LayerCase, answers: Sequence[tuple[Truth, Sequence[Array]]]
 ) -> LayerVector:
     arrays = case.arrays(reference)
     return LayerVector(
@@ -176,11 +172,11 @@ def _made(
     )
 
 
-def _merged(answers: Sequence[tuple[LayerTruth, Sequence[Array]]]) -> tuple[LayerAnswer, ...]:
+def _merged(answers: Sequence[tuple[Truth, Sequence[Array]]]) -> tuple[LayerAnswer, ...]:
     """The answers, those of the same values as one, with the larger of their bounds."""
     found: list[LayerAnswer] = []
     for truth, expected in answers:
-        bound = [answer_bounds(near, *pair) for near, pair in zip(expected, truth.gradient, strict=True)]
+        bound = [answer_bounds(near, *pair) for near, pair in zip(expected, truth.tensors, strict=True)]
         for i, known in enumerate(found):
             if all(np.array_equal(a, b) for a, b in zip(known.expected, expected, strict=True)):
                 found[i] = LayerAnswer(known.expected, tuple(map(np.maximum, known.bound, bound)))

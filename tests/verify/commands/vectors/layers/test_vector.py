@@ -30,7 +30,7 @@ def made(case, reference=CONV):
 def test_expected_is_the_exact_gradient_correctly_rounded(case):
     found, (truth,) = made(case)
     certain = balls.evaluate_at_precision(truth.program, truth.inputs, {}, 500)
-    gradients = truth.setting.chosen(certain)[len(truth.outputs) :]
+    gradients = truth.chosen(certain)[len(truth.outputs) :]
     u = np.finfo(case.dtype).eps / 2
     for tensor, ball in zip(found.answers[0].expected, gradients, strict=True):
         distance = balls.distance(ball, tensor.astype(np.float64))
@@ -41,7 +41,7 @@ def test_expected_is_the_exact_gradient_correctly_rounded(case):
 def test_whatever_the_oracle_accepts_it_accepts(case):
     found, (truth,) = made(case)
     (answer,) = found.answers
-    for (value, bound), expected, own in zip(truth.gradient, answer.expected, answer.bound, strict=True):
+    for (value, bound), expected, own in zip(truth.tensors, answer.expected, answer.bound, strict=True):
         for v, e, near, b in zip(value.flat, bound.flat, expected.flat, own.flat, strict=True):
             reach = Fraction(float(e)) + abs(Fraction(float(v)) - Fraction(float(near)))
             assert reach <= Fraction(float(b)) <= reach * (1 + Fraction(1, 4096))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from verify.case.layers.case import LayerCall
 from verify.case.layers.cases import layer_cases
 from verify.case.runner import drawn_cases
-from verify.checks.layers import layer_program_inputs
 from verify.diagnosis.layer_mistake_program import layer_mistake_program
 from verify.evaluate.bounds import Arithmetic, evaluate_with_bounds
 from verify.reference.layers import NAMES, reference_in_table
@@ -25,13 +25,13 @@ def require_different(table):
         regimes = ("ordinary", "ties")
         for case in drawn_cases(layer_cases(reference, regimes=regimes, dtypes=("float64",)), CASES, 0):
             setting = case.setting(reference)
-            inputs = layer_program_inputs(setting, case.arrays(reference))
+            inputs = LayerCall(reference, case).inputs()
             try:
                 program = layer_mistake_program(mistake, setting)
             except (TypeError, ValueError, IndexError):  # it cannot be made at these sizes
                 continue
             wrong = evaluate_with_bounds(program, inputs, Arithmetic.judging("float64", {}))
-            right = setting.truth(inputs, "float64").gradient
+            right = setting.truth(inputs, "float64").tensors
             with np.errstate(all="ignore"):
                 if any(np.any(abs(a - b) > ea + eb) for (a, ea), (b, eb) in zip(wrong, right, strict=True)):
                     return

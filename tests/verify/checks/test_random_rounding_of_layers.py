@@ -3,8 +3,7 @@ import pytest
 
 import verify
 from tests.verify.reference.layers.right import RIGHT
-from verify.checks.layer_rounding import layer_examined_with
-from verify.checks.random_rounding import RandomRounding
+from verify.checks.random_rounding import RandomRounding, examine_with_random_rounding
 from verify.evaluate.rounding import evaluation
 from verify.subject.call import Failed
 from verify.subject.layers.load import as_layer_target, as_reference
@@ -27,10 +26,10 @@ def off(dout, q, k, v, *, dtype_of_error=None):
     return gradient
 
 
-def examined(backward, tier=None, **arguments):
+def examined(backward, tier=None):
     reference = as_reference("attention")
     target = as_layer_target(backward, None, reference)
-    return layer_examined_with(tier, target, reference, VAGUE, **arguments)
+    return examine_with_random_rounding(tier, target, reference, VAGUE)
 
 
 def test_what_the_worst_case_allows_random_rounding_does_not():
@@ -70,9 +69,9 @@ def test_a_right_gradient_lies_within_its_band():
 
 def test_a_rule_that_the_model_lacks_is_said(monkeypatch):
     monkeypatch.delitem(evaluation.PASSING, "exp")
-    left = set()
-    assert examined(RIGHT["attention"], RandomRounding(), left=left).banded is None
-    [said] = left
+    judgement = examined(RIGHT["attention"], RandomRounding())
+    assert judgement.banded is None
+    said = judgement.left
     assert said.startswith("random rounding: the gradient of this loss uses exp")
     report = verify.check_backward(
         RIGHT["attention"], reference="attention", dtypes=("float32",), regimes=("extreme",), cases=10

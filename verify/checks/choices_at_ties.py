@@ -15,9 +15,9 @@ from verify.evaluate.bounds.arithmetic import REFERENCE_ROUNDOFF, Pair
 from verify.evaluate.choice_shares import solve_choice_shares
 from verify.evaluate.decided_ties import decide_ties, undecided_ties
 from verify.evaluate.ties import Tie, tie_directions, tie_outcomes_towards, tied_operations, ties_of
-from verify.reference.backward import LayerTruth, Setting
 from verify.reference.judge import Judgement, judge, roots
 from verify.reference.tensors import Tensor
+from verify.reference.truth import Truth
 
 TOO_MANY = f"more than {tie_choices.MOST} choices at ties: not each was tried by itself"
 """What a judgement notes where no choice that was tried gives the gradient, and not all were."""
@@ -27,46 +27,42 @@ NEARLY = "a choice at ties gives nearly this gradient, but not within its bound"
 
 
 def judged_at_ties(
-    setting: Setting,
-    inputs: list[Array],
-    gradient: list[Array],
-    dtype: npt.DTypeLike,
-    names: Sequence[Tensor],
-) -> tuple[str, Judgement, LayerTruth | None] | None:
+    truth: Truth, gradient: list[Array], names: Sequence[Tensor]
+) -> tuple[str, Judgement, Truth | None] | None:
     """Judge a gradient, which is not the reference's, by other choices at ties.
 
     Parameters
     ----------
-    setting, inputs
-        The reference at some sizes, and its program's inputs.
-    gradient, dtype, names
-        The tensors, their dtype and their names.
+    truth
+        The reference's.
+    gradient, names
+        The tensors, of the dtype that the truth's bounds are for, and their names.
 
     Returns
     -------
-    tuple of str, Judgement and LayerTruth, or None
+    tuple of str, Judgement and Truth, or None
         The choice, in words, the judgement beside it, and the truth of it, where it is one alone; None where
         no choice gives this gradient. Where a choice gives it to sqrt(u) but not within its bound, and where there
         are more ties than can be decided one by one, the judgement is inconclusive.
     """
-    program = setting.backward.program
+    program, inputs, dtype = truth.program, truth.inputs, truth.dtype
     where = tied_operations(program, inputs)
     if not where:
         return None
 
     # Its bounds hold every choice: what they do not hold is none.
-    widest = setting.truth(inputs, dtype, undecided_ties(program, where)).gradient
+    widest = truth.by(undecided_ties(program, where), dtype).tensors
     if judge(widest, gradient, dtype, names=names).verdict == "wrong":
         return None
     shapes = [np.shape(inputs[program.inputs.index(slot)]) for slot in program.differentiated]
     for name, direction in tie_directions(shapes):
-        other = decide_ties(program, where, tie_outcomes_towards(program, inputs, direction, where))
-        truth = setting.truth(inputs, dtype, other)
-        found = judge(truth.gradient, gradient, dtype, names=names, reference=truth)
+        decided = decide_ties(program, where, tie_outcomes_towards(program, inputs, direction, where))
+        other = truth.by(decided, dtype)
+        found = judge(other.tensors, gradient, dtype, names=names, reference=other)
         if found.verdict != "wrong":
-            return name, found, truth
+            return name, found, other
     ties = ties_of(program, where)
-    search = _Search(setting, inputs, dtype, where, ties)
+    search = _Search(truth, where, ties)
     near: tuple[str, Judgement, None] | None = None
     flat = np.concatenate([np.ravel(tensor).astype(float) for tensor in gradient])
     for mean in search.tried(flat):
@@ -102,15 +98,8 @@ def _near(judgement: Judgement, dtype: npt.DTypeLike) -> bool:
 class _Search:
     """The choices at the ties of one call, and what gradients they give."""
 
-    def __init__(
-        self,
-        setting: Setting,
-        inputs: list[Array],
-        dtype: npt.DTypeLike,
-        where: dict[int, Array],
-        ties: list[Tie],
-    ) -> None:
-        self.setting, self.inputs, self.dtype, self.where, self.ties = setting, inputs, dtype, where, ties
+    def __init__(self, truth: Truth, where: dict[int, Array], ties: list[Tie]) -> None:
+        self.truth, self.where, self.ties = truth, where, ties
 
     def tried(self, gradient: Array) -> Iterator[tie_choices.MeanChoice]:
         """Choices that may give a gradient."""
@@ -118,7 +107,7 @@ class _Search:
         if tie_choices.count_choices(self.ties) <= tie_choices.MOST:
             yield from solve_choice_shares(self.ties, self._evaluate, gradient)
 
-    def pairs(self, mean: tie_choices.MeanChoice) -> tuple[list[Pair], LayerTruth | None]:
+    def pairs(self, mean: tie_choices.MeanChoice) -> tuple[list[Pair], Truth | None]:
         """The gradient of a mean of choices with its bounds; of one choice also what knows of the exact gradient.
 
         A backward pass is linear in what comes back, and its bound convex in it: the bound of a mean is the mean of the
@@ -126,8 +115,8 @@ class _Search:
         """
         if len(mean.choices) == 1:
             truth = self._truth(mean.choices[0])
-            return truth.gradient, truth
-        parts = [self._truth(choice, between=True).gradient for choice in mean.choices]
+            return truth.tensors, truth
+        parts = [self._truth(choice, between=True).tensors for choice in mean.choices]
         slack = (len(parts) + 3) * REFERENCE_ROUNDOFF
         pairs = []
         for of_tensor in zip(*parts, strict=True):
@@ -137,13 +126,11 @@ class _Search:
             pairs.append((value, bound))
         return pairs, None
 
-    def _truth(self, choice: tie_choices.Choice, between: bool = False) -> LayerTruth:
-        program = self.setting.backward.program
-        made = decide_ties(
-            program, self.where, tie_choices.choice_outcomes(self.ties, choice, self.where), between
-        )
-        return self.setting.truth(self.inputs, self.dtype, made)
+    def _truth(self, choice: tie_choices.Choice, between: bool = False) -> Truth:
+        outcomes = tie_choices.choice_outcomes(self.ties, choice, self.where)
+        decided = decide_ties(self.truth.program, self.where, outcomes, between)
+        return self.truth.by(decided, self.truth.dtype)
 
     def _evaluate(self, choice: tie_choices.Choice) -> tuple[Array, Array]:
-        pairs = self._truth(choice).gradient
+        pairs = self._truth(choice).tensors
         return tuple(np.concatenate([np.ravel(p[i]) for p in pairs]) for i in (0, 1))  # type: ignore[return-value]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import verify
-from verify.checks.layer_choices import NEARLY, TOO_MANY, judged_at_ties
+from verify.checks.choices_at_ties import NEARLY, TOO_MANY, judged_at_ties
 from verify.reference.backward import Reference
 from verify.reference.tensors import Tensor
 
@@ -194,7 +194,7 @@ def test_the_choice_is_named(name, said):
 def chosen(function, x, dout, gradient):
     """Judge a gradient of one array at its ties."""
     setting = Reference.of(function, {"x": "n d"}).at(dict(zip("nd", x.shape, strict=True)), {})
-    found = judged_at_ties(setting, [x, dout], [gradient], "float64", [Tensor("dx")])
+    found = judged_at_ties(setting.truth([x, dout], "float64"), [gradient], [Tensor("dx")])
     return None if found is None else found[:2]
 
 

@@ -5,7 +5,7 @@ import pytest
 import verify
 from tests.verify.reference.layers.right import RIGHT
 from verify.case.layers.case import LayerCase
-from verify.checks.layer_cross_check import worst_certified_error, worst_xla_error
+from verify.checks.cross_check import worst_certified_error, worst_xla_error
 from verify.reference.layers import reference_in_table
 
 CASES = {
