@@ -18,8 +18,9 @@ __all__ = ["Pool"]
 MOST = 4
 """Workspaces that a pool keeps, each for one batch size and one network's layers: those that were used last."""
 
-RECYCLED = 2**17
-"""Bytes of a gradient from which its memory is used again. Smaller vectors are taken from pages that are there."""
+RECYCLED = 2**20
+"""Bytes of a gradient from which its memory is used again. For smaller ones the C library keeps pages, and finds them
+sooner."""
 
 
 class Pool:

@@ -79,7 +79,7 @@ class Workspace:
         self._fitting: Params | None = None  # the list that was last found to fit
         self.parameter_count, self._places = layer_places(layer_sizes)
         numbers = batch * sum(n_in + n_out for n_in, n_out in pairwise(layer_sizes))
-        self.has_few_rows = self.parameter_count > max(LARGE, 4 * numbers)
+        self.has_few_rows = self.parameter_count > max(LARGE, 2 * numbers)
         self.drop_gradient()
         if gradient:
             self.put_gradient_in(empty_vector(self.parameter_count, dtype))
