@@ -34,7 +34,7 @@ from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE, LayerMistake  # no
 from verify.evaluate.bounds import Arithmetic, evaluate_with_bounds  # noqa: E402
 from verify.reference.backward import Reference  # noqa: E402
 from verify.reference.layers import NAMES, reference_in_table  # noqa: E402
-from verify.subject.layers.target import LayerTarget, Returned  # noqa: E402
+from verify.subject.layers.target import LayerTarget, TargetReturned  # noqa: E402
 
 
 def right(cases: int, names: list[str]) -> bool:
@@ -128,13 +128,13 @@ def _gelu_slope(x: Any) -> Any:
 def mutant(mistake: LayerMistake, reference: Reference) -> LayerTarget:
     """A target that makes a mistake: its values in float64, rounded to the dtype that is asked for."""
 
-    def run(inputs: Any, options: Any, cotangents: list[Any]) -> Returned:
+    def run(inputs: Any, options: Any, cotangents: list[Any]) -> TargetReturned:
         setting = reference.at(_sizes(reference, inputs, options), options)
         program = layer_mistake_program(mistake, setting)
         given = setting.backward.inputs(tuple(inputs.values()), setting.cotangent(cotangents))
         dtype = np.asarray(cotangents[0]).dtype
         pairs = evaluate_with_bounds(program, given, Arithmetic.judging("float64", {}))
-        return Returned(None, tuple(value.astype(dtype) for value, _ in pairs))
+        return TargetReturned(None, tuple(value.astype(dtype) for value, _ in pairs))
 
     return LayerTarget(run, mistake.name)
 

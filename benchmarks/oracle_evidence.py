@@ -271,7 +271,7 @@ def containment(arguments: argparse.Namespace) -> bool:
                     ("JAX's formula in working precision, within its own bound", result, narrow),
                     ("the float64 reference, within the judging bound", value, bound),
                 ):
-                    error = balls.distance(ball, distance)
+                    error = balls.ball_distance(ball, distance)
                     ratio = float(np.max(ratios(error, allowed), initial=0.0))
                     worst[name] = max(worst.get(name, 0.0), ratio)
                     if ratio > 1:

@@ -30,7 +30,8 @@ from verify.reference.derivative import loss_function, traced_derivative
 from verify.reference.spec import Spec
 from verify.reference.truth import tensors_of
 from verify.subject import mlp_ref_targets
-from verify.subject.call import AnsweredCall, Failed
+from verify.subject.answered_call import AnsweredCall
+from verify.subject.failed import Failed
 from verify.subject.target import Target
 
 RUN = RandomRounding(cases=1000)

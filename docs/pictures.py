@@ -70,7 +70,9 @@ def bound_on_its_way(case: verify.Case, bits: int = 192) -> Any:
             continue
         if operation.name == "dot_general":
             products.append((len(steps), value.shape in weights or value.T.shape in weights))
-        steps.append((operation.name, bound.max() / largest, balls.distance(ball, value).max() / largest))
+        steps.append(
+            (operation.name, bound.max() / largest, balls.ball_distance(ball, value).max() / largest)
+        )
     return _travelled(steps, products, len(case.layer_sizes) - 1)
 
 

@@ -154,10 +154,10 @@ def _validation(
 def _require_plot(options: argparse.Namespace) -> None:
     """Refuse a figure that cannot be drawn or written before the work, not after it."""
     if options.plot is not None:
-        from mlp_ref.plots import require_file
+        from mlp_ref.plots import require_plot_file
 
         _require_place_for(options.plot, "--plot")
-        require_file(options.plot)
+        require_plot_file(options.plot)
 
 
 def _require_place_for(path: Path, option: str) -> None:

@@ -62,7 +62,7 @@ def affine_backward(
 
 
 def forward(params: Params, x: Floats, activation: ValueAndSlope, workspace: Workspace) -> Floats:
-    """Return the logits: affine layers, with the activation between them."""
+    """Return the logits of a checked batch: affine layers, with the activation between them."""
     multiply = workspace.multiply
     a = x
     for layer, z, out in zip(params, workspace.z, workspace.activations, strict=False):  # not the last layer
@@ -92,7 +92,7 @@ def loss_and_gradient(
     workspace: Workspace,
     sample_weight: Floats | None = None,
 ) -> tuple[float, list[Layer]]:
-    """Return the loss of a batch and its gradient with respect to the parameters."""
+    """Return the loss of a checked batch and its gradient with respect to the parameters."""
     logits = forward(params, x, ACTIVATIONS[hidden], workspace)
     value, dlogits = LOSSES[loss].formula(logits, y, workspace.loss, sample_weight)
     return value, backward(params, x, dlogits, workspace)

@@ -40,7 +40,7 @@ POOL = Pool()
 def forward(
     params: Params, x: Floats, hidden: str = "sigmoid", *, workspace: Workspace | None = None
 ) -> Floats:
-    """Return the logits of the network: affine layers with the activation `hidden` between them.
+    """Check the arguments, and return the logits: affine layers with the activation `hidden` between them.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def loss_and_gradient(
     l2: float = 0.0,
     workspace: Workspace | None = None,
 ) -> tuple[float, list[Layer]]:
-    """Return the loss of a batch and its gradient with respect to the parameters.
+    """Check the arguments, and return the loss of a batch and its gradient with respect to the parameters.
 
     Parameters
     ----------

@@ -7,12 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mlp_ref.checks import check_inputs, check_number
+from mlp_ref.held_out import held_out_rows, require_rows_to_train_on
 from mlp_ref.lbfgs import LBFGS
 from mlp_ref.losses import LOSSES
 from mlp_ref.model_and_rows import Model, Rows
 from mlp_ref.sample_weights import weights_of_rows
 from mlp_ref.targets import check_targets
-from mlp_ref.training import held_out, require_rows_to_train_on, train
+from mlp_ref.training import train
 from mlp_ref.training_plan import checked_training_plan
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def fit(
         first_random_state = checkpoints.state.first_random_state
         rng.bit_generator.state = first_random_state
     if share is not None:
-        data, apart = held_out(data, share, rng)
+        data, apart = held_out_rows(data, share, rng)
     return train(
         model,
         data,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlp_ref.history import History
     from mlp_ref.network import MLP
 
-__all__ = ["confusion", "evaluation", "images", "mistakes", "require_file", "training", "weights"]
+__all__ = ["confusion", "evaluation", "images", "mistakes", "require_plot_file", "training", "weights"]
 
 _BLUE, _ORANGE = "#0072B2", "#D55E00"  # told apart by colour-blind readers; the lines differ in dashes too
 _LARGEST_WRITTEN = 20
@@ -176,7 +176,7 @@ def evaluation(net: MLP, x: Floats, y: Integers) -> Figure:
     return figure
 
 
-def require_file(path: Path) -> None:
+def require_plot_file(path: Path) -> None:
     """Refuse a file that matplotlib cannot write, or that it is not there to write.
 
     Raises

@@ -13,8 +13,8 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
-from mlp_ref.estimator import VerifiedMLP, trains_on_batches
 from mlp_ref.network import MLP
+from mlp_ref.sklearn_base import VerifiedMLP, trains_on_batches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,35 +25,15 @@ if TYPE_CHECKING:
     from mlp_ref.history import History
     from mlp_ref.training_plan import TrainingPlan
 
-__all__ = ["Model", "Rows", "evaluate", "held_out", "require_rows_to_train_on", "train"]
+__all__ = ["Model", "Rows", "evaluate", "train"]
 
 
-class Batch:
+class TrainingBatch:
     """Buffers for the inputs of one mini-batch, and the workspace of its gradient."""
 
     def __init__(self, model: Model, data: Rows, size: int) -> None:
         self.x = np.empty((size, *data.x.shape[1:]), data.x.dtype)
         self.workspace = Workspace(model.layer_sizes, size, data.x.dtype)
-
-
-def held_out(data: Rows, share: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """Return the rows to train on and, drawn at random, a share of them to judge by: at least one row of each."""
-    count = _count_apart(data, share)
-    order = rng.permutation(len(data.x))
-    return data.take(order[count:]), data.take(order[:count])
-
-
-def _count_apart(data: Rows, share: float) -> int:
-    return max(1, round(share * len(data.x)))
-
-
-def require_rows_to_train_on(data: Rows, share: float) -> None:
-    """Raise a ValueError where a share of the rows is all of them."""
-    if _count_apart(data, share) >= len(data.x):
-        raise ValueError(
-            f"validation must leave a row to train on, but {share:g} of {len(data.x)} rows are "
-            f"{_count_apart(data, share)}"
-        )
 
 
 def train(
@@ -98,7 +78,7 @@ def _descend(
     """Take epochs of steps until the plan, the early stopping or a callback ends them."""
     rows = len(data.x)
     sizes = {min(plan.batch_size, rows), rows % plan.batch_size} - {0}
-    batches = {size: Batch(model, data, size) for size in sizes}
+    batches = {size: TrainingBatch(model, data, size) for size in sizes}
     if checkpoints and checkpoints.state:
         _resume(model, checkpoints.state, optimiser, rng, course)
     history = course.history
@@ -145,7 +125,7 @@ def _epoch(
     data: Rows,
     order: Integers,
     plan: TrainingPlan,
-    batches: Mapping[int, Batch],
+    batches: Mapping[int, TrainingBatch],
     optimiser: Optimiser,
     rate: float,
 ) -> tuple[float, float]:

@@ -135,10 +135,10 @@ class TestEvaluation:
 
 
 def test_a_file_that_cannot_be_drawn_is_refused():
-    plots.require_file(Path("a.png"))
-    plots.require_file(Path("a.SVG"))
+    plots.require_plot_file(Path("a.png"))
+    plots.require_plot_file(Path("a.SVG"))
     with pytest.raises(ValueError, match=r"must end in one of \.avif.*, got 'a.doc'"):
-        plots.require_file(Path("a.doc"))
+        plots.require_plot_file(Path("a.doc"))
 
 
 def test_without_matplotlib_the_error_says_what_to_install():

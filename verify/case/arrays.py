@@ -138,3 +138,8 @@ def _tie(params: list[Layer], x: Array, y: Array) -> None:
     if not bias.any():
         bias[...] = 1
     x[-1], y[-1] = x[0], y[0]
+
+
+def arrays_share_memory(a: Array, b: Array) -> bool:
+    """Tell if two arrays have an element in common."""
+    return np.may_share_memory(a, b) and np.shares_memory(a, b)

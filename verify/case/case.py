@@ -165,7 +165,7 @@ def labels_of_case(targets: str, declared: str = "rows") -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a gradient function.
+    """One call of a gradient function, made of a case.
 
     Parameters
     ----------

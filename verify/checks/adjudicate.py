@@ -53,7 +53,7 @@ def adjudicate(
 
     def distances(arrays: list[Array], high_dtype: np.dtype[Any]) -> list[float]:
         exact = result.certified(high_dtype) if budget is None else result.narrow(high_dtype, budget)
-        return [float(balls.distance(exact, array).max(initial=0.0)) for array in arrays]
+        return [float(balls.ball_distance(exact, array).max(initial=0.0)) for array in arrays]
 
     try:
         shrunk = _shrinking(result, dtype, distances)
@@ -185,7 +185,7 @@ class _Result:
         room = float(np.finfo(dtype).eps) ** 0.5 * self.judgement.error
 
         def enough(ball: Any) -> bool:
-            return not room >= 0 or bool(1024 * balls.radius(ball).max(initial=0.0) <= room)
+            return not room >= 0 or bool(1024 * balls.ball_radius(ball).max(initial=0.0) <= room)
 
         seconds = balls.ball_evaluation_seconds(self.truth.sizes) if self.truth.sizes else 0.0
         if seconds > budget.left:
@@ -205,6 +205,6 @@ class _Result:
         """
         if self.truth.within_reach_of_balls:
             exact = self.certified(dtype)
-            return [float(balls.distance(exact, array).max(initial=0.0)) for array in arrays]
+            return [float(balls.ball_distance(exact, array).max(initial=0.0)) for array in arrays]
         value, bound = self.truth.by(self.truth.program, np.float64).pairs[self.place]
         return [float((abs(array - value) + bound).max(initial=0.0)) for array in arrays]

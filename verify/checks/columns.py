@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 def wrap_columns(items: list[str], width: int = 80) -> str:
     """Items separated by commas, wrapped to the width of a report's column, continued under the first."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from verify.evaluate.array import Array
-from verify.reference.judge import Entries
+from verify.reference.judge import JudgedEntries
 from verify.reference.tensors import Tensor
 
 FIELDS = 6000
@@ -83,7 +83,7 @@ class TensorEntries:
     worst: tuple[Entry, ...]
 
 
-def summarise_entries(entries: Entries) -> tuple[TensorEntries, ...]:
+def summarise_entries(entries: JudgedEntries) -> tuple[TensorEntries, ...]:
     """Each tensor of a comparison, in the order of the parameters: memory is bounded whatever their sizes."""
     many = max(1, len(entries.shapes))
     side = max(4, min(SIDE, math.isqrt(FIELDS // many)))
@@ -95,7 +95,7 @@ def summarise_entries(entries: Entries) -> tuple[TensorEntries, ...]:
     )
 
 
-def _split(entries: Entries) -> Iterator[tuple[Array, Array, Array, Array]]:
+def _split(entries: JudgedEntries) -> Iterator[tuple[Array, Array, Array, Array]]:
     ends = list(itertools.accumulate((math.prod(shape) for shape in entries.shapes), initial=0))
     for start, end in itertools.pairwise(ends):
         got, expected, bound, ratios = (part[start:end] for part in entries[2:])

@@ -9,7 +9,8 @@ from verify.case.case import Call, Case
 from verify.case.layers.case import LayerCall, LayerCase
 from verify.checks.table import CHECKS, Check
 from verify.reference.judge import Judgement
-from verify.subject.call import AnsweredCall, Failed
+from verify.subject.answered_call import AnsweredCall
+from verify.subject.failed import Failed
 from verify.subject.layers.answer import Answer, LayerAnswer
 from verify.subject.layers.target import LayerTarget
 from verify.subject.target import Target

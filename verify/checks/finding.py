@@ -15,7 +15,7 @@ from verify.checks.entries import TensorEntries, summarise_entries
 from verify.checks.html.page import html_part
 from verify.checks.row_shares import RowsWithShares
 from verify.reference.judge import Judgement
-from verify.subject.call import Failed
+from verify.subject.failed import Failed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

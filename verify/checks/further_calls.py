@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from verify.case.arrays import arrays_share_memory
 from verify.case.case import Call
-from verify.checks.questions import ask_inputs, beside_truth, share_memory
+from verify.checks.questions import ask_inputs, beside_truth
 from verify.evaluate.array import Array
 from verify.evaluate.formats import limits, widened
 from verify.reference.judge import judge
 from verify.reference.spec import Spec
-from verify.subject.call import Failed
+from verify.subject.failed import Failed
 from verify.subject.layers.answer import Answer
 
 FURTHER_CALLS: dict[str, Callable[[Any], Any]] = {
@@ -58,7 +59,7 @@ def require_further_call(check: str, first: Answer) -> None:
         if before.tobytes() != now.tobytes():
             raise Failed(check, "wrong", f"a second call overwrote the first call's gradient of {subject}")
     for subject, before, now in zip(first.subjects, first.tensors, second.tensors, strict=True):
-        if share_memory(before, now):
+        if arrays_share_memory(before, now):
             said = f"two calls return the same memory as the gradient of {subject}"
             raise Failed("aliasing", "wrong", said)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from verify.case.arrays import arrays_share_memory
 from verify.checks.choices_at_ties import judged_at_ties
 from verify.evaluate.array import Array
 from verify.evaluate.bounds import Pair
@@ -14,15 +15,10 @@ from verify.evaluate.formats import is_numeric_format
 from verify.reference.judge import Judgement, judge, small
 from verify.reference.tensors import LOSS, Tensor
 from verify.reference.truth import Truth, tensors_of
-from verify.subject.call import (
-    AnsweredCall,
-    Failed,
-    Recovered,
-    call_function,
-    require_unchanged,
-    widen_by_recovery,
-)
+from verify.subject.answered_call import AnsweredCall, call_function, require_unchanged, widen_by_recovery
+from verify.subject.failed import Failed
 from verify.subject.layers.answer import Answer
+from verify.subject.recovered import Recovered
 
 
 def ask_inputs(answer: Answer) -> None:
@@ -35,14 +31,14 @@ def ask_aliasing(answer: Answer) -> None:
     subjects, given, lent = answer.subjects, answer.given(answer.arrays), answer.lent(answer.arrays)
     for i, (subject, tensor) in enumerate(zip(subjects, answer.tensors, strict=True)):
         for k, array in enumerate(given):
-            if share_memory(tensor, array):
+            if arrays_share_memory(tensor, array):
                 other = answer.given_names[k].removeprefix("the ").removeprefix("input ")
                 detail = f"the gradient of {subject} shares memory with the input {other}"
                 raise Failed("aliasing", "wrong", detail)
-        if any(share_memory(tensor, array) for array in lent):
+        if any(arrays_share_memory(tensor, array) for array in lent):
             continue
         for other, array in zip(subjects[:i], answer.tensors, strict=False):
-            if share_memory(tensor, array):
+            if arrays_share_memory(tensor, array):
                 detail = f"the gradients of {other} and of {subject} share memory"
                 raise Failed("aliasing", "wrong", detail)
 
@@ -139,13 +135,8 @@ def require_within_bounds(
 
 
 def failure_of(check: str, judgement: Judgement, dtype: str, detail: str = "") -> Failed:
-    """Return what is raised where a judgement is "wrong".
+    """Return the failure that is raised where a judgement is "wrong".
 
     An error under sqrt(u) of its tensor's scale is called imprecise until `verify.checks.adjudicate` knows better.
     """
     return Failed(check, "imprecise" if small(judgement, dtype) else "wrong", detail, judgement)
-
-
-def share_memory(a: Array, b: Array) -> bool:
-    """Tell if two arrays have an element in common."""
-    return np.may_share_memory(a, b) and np.shares_memory(a, b)

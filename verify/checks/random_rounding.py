@@ -22,7 +22,8 @@ from verify.evaluate.bounds import Arithmetic
 from verify.evaluate.program import NoRule
 from verify.reference.judge import Banded, Judgement, judge, roots
 from verify.reference.truth import Truth
-from verify.subject.call import Failed, widen_by_recovery
+from verify.subject.answered_call import widen_by_recovery
+from verify.subject.failed import Failed
 from verify.subject.layers.answer import Answer
 
 FALSE_ALARM = 1e-12

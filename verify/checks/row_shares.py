@@ -8,7 +8,7 @@ import numpy as np
 
 from verify.case.case import Case
 from verify.evaluate.array import Array
-from verify.reference.judge import Entries
+from verify.reference.judge import JudgedEntries
 from verify.reference.truth import SpecLike, Truth
 
 _FITS = 1e-3
@@ -41,7 +41,7 @@ class RowsWithShares:
     of: tuple[RowShares, ...]
 
 
-def find_row_shares(spec: SpecLike, case: Case, entries: Entries) -> RowsWithShares | None:
+def find_row_shares(spec: SpecLike, case: Case, entries: JudgedEntries) -> RowsWithShares | None:
     """Return the shares of the rows in the weights and in the biases; of those alone that rows account for.
 
     The derivative is evaluated once for each row. There is no answer where the loss is not a sum or a mean over the

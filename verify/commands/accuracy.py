@@ -61,7 +61,7 @@ def errors_in_bounds(spec: Spec, case: Case, found: dict[str, Implementation]) -
     for name, gradient in found.items():
         results = tensors_of(gradient(*case.arrays()))
         worst[name] = max(
-            float(np.max(ratios(balls.distance(ball, result), bound), initial=0.0))
+            float(np.max(ratios(balls.ball_distance(ball, result), bound), initial=0.0))
             for ball, result, (_, bound) in zip(truth, results, pairs, strict=True)
         )
     return worst
@@ -93,12 +93,12 @@ def delta_errors(spec: Spec, dtype: str, seed: int, found: dict[str, Implementat
     sizes = sizes_of_inputs(inputs)
     truth = balls.evaluate_certified(traced_derivative(spec, sizes), inputs, sizes, dtype)[-1]
     info = np.finfo(np.dtype(dtype).type)
-    magnitude = abs(balls.middle(truth))
+    magnitude = abs(balls.ball_middle(truth))
     normal = magnitude >= float(info.tiny)
     return {
         name: float(
             np.max(
-                balls.distance(truth, gradient(params, x, y)[-1][1])[normal] / magnitude[normal],
+                balls.ball_distance(truth, gradient(params, x, y)[-1][1])[normal] / magnitude[normal],
                 initial=0.0,
             )
             / (float(info.eps) / 2)

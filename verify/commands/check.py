@@ -17,7 +17,7 @@ from verify.commands.progress_bar import progress_bar
 from verify.oracle.backward import check_backward
 from verify.oracle.check import check
 from verify.oracle.report import Report
-from verify.subject.layers.options import judged_layer, names_layer
+from verify.subject.layers.layer_options import layer_from_options, options_name_layer
 from verify.subject.target_options import add_target_options, target_from_options
 
 
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _layer_judged(arguments: argparse.Namespace) -> Report:
-    backward, of_layer = judged_layer(arguments.target, vars(arguments))
+    backward, of_layer = layer_from_options(arguments.target, vars(arguments))
     counts = {
         name: getattr(arguments, name) for name in ("cases", "xla", "certified", "false_alarm", "seconds")
     }
@@ -84,7 +84,7 @@ def _layer_judged(arguments: argparse.Namespace) -> Report:
 
 
 def _judged(arguments: argparse.Namespace, file: Path | None, html: Path | None) -> int:
-    if names_layer(arguments.reference):
+    if options_name_layer(arguments.reference):
         report = _layer_judged(arguments)
     else:
         target, options = target_from_options(arguments.target, vars(arguments))

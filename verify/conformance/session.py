@@ -15,7 +15,7 @@ from verify.checks.table import CHECKS, FOLLOW_UPS, LAYER_CHECKS
 from verify.oracle.backward import check_backward
 from verify.oracle.check import check
 from verify.oracle.report import Report
-from verify.subject.layers.options import judged_layer, names_layer
+from verify.subject.layers.layer_options import layer_from_options, options_name_layer
 from verify.subject.target_options import target_from_options
 
 
@@ -102,9 +102,11 @@ def prepare_session(config: pytest.Config) -> ConformanceSession:
         When the target or an option cannot be used.
     """
     if _KEY not in config.stash:
-        layer = names_layer(config.getoption("reference"))
+        layer = options_name_layer(config.getoption("reference"))
         read, made = (
-            (judged_layer, LayerConformanceSession) if layer else (target_from_options, ConformanceSession)
+            (layer_from_options, LayerConformanceSession)
+            if layer
+            else (target_from_options, ConformanceSession)
         )
         target, arguments = read(config.getoption("target"), vars(config.option))
         config.stash[_KEY] = made(target, arguments, config.getoption("cases"))

@@ -22,7 +22,7 @@ from verify.evaluate.budget import Budget
 from verify.evaluate.program import NoRule
 from verify.reference.backward import Reference
 from verify.reference.judge import judge, ratios
-from verify.subject.call import Failed
+from verify.subject.failed import Failed
 from verify.subject.layers.answer import LayerAnswer
 from verify.subject.layers.target import LayerTarget
 

@@ -18,7 +18,9 @@ from verify.evaluate.array import Array
 from verify.evaluate.formats import is_floating_format
 from verify.reference.spec import Spec
 from verify.reference.truth import GradientFunction
-from verify.subject.call import Failed, Recovered, call_function
+from verify.subject.answered_call import call_function
+from verify.subject.failed import Failed
+from verify.subject.recovered import Recovered
 
 Tensors = list[list[Array]]
 

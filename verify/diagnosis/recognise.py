@@ -19,7 +19,8 @@ from verify.evaluate.budget import Budget
 from verify.reference.judge import judge
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, WEIGHTS, Spec
 from verify.reference.truth import Gradient, SpecLike, Truth, tensors_of
-from verify.subject.call import Failed, as_gradient, call_function, widen_by_recovery
+from verify.subject.answered_call import as_gradient, call_function, widen_by_recovery
+from verify.subject.failed import Failed
 from verify.subject.target import Target
 
 CONSTANTS = tuple(Fraction(n) for n in ("1", "2", "1/2", "4", "1/4"))

@@ -115,7 +115,7 @@ def _counts(
     return np.asarray(view.sum(axis=tuple(range(2 + len(k), view.ndim))).ravel())
 
 
-def convolution(sizes: Sizes, parameters: Mapping[str, Any], lhs: Array, rhs: Array) -> Array:
-    """conv_general_dilated of floats or of balls."""
+def convolution_as_product(sizes: Sizes, parameters: Mapping[str, Any], lhs: Array, rhs: Array) -> Array:
+    """A convolution, conv_general_dilated, of floats or of balls."""
     product = convolution_rows(sizes, parameters, lhs, rhs.shape) @ convolution_columns(parameters, rhs)
     return convolution_of_product(sizes, parameters, product)

@@ -28,7 +28,7 @@ from verify.oracle.trial import Trial, tier_of
 from verify.reference.judge import Judgement
 from verify.reference.spec import Spec
 from verify.reference.truth import SpecLike
-from verify.subject.call import Failed, NotCalled
+from verify.subject.failed import Failed, NotCalled
 from verify.subject.load import Judged, as_target
 from verify.subject.target import Target
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from verify.evaluate.array import Array
 from verify.evaluate.formats import limits
-from verify.reference.judge import Entries
+from verify.reference.judge import JudgedEntries
 
 PENDING = 50_000
 """Entries that are kept before they are counted: NumPy counts many cases in the time of one."""
@@ -47,7 +47,7 @@ class ErrorHistogram:
 class _Case(NamedTuple):
     row: int
     u: float
-    entries: Entries
+    entries: JudgedEntries
 
 
 class ErrorCounter:
@@ -60,7 +60,7 @@ class ErrorCounter:
         # A row for each regime; first in it, the entries without an error, then those of each bar.
         self._counts = {unit: np.zeros((0, high - low + 1), np.int64) for unit, (low, high) in UNITS.items()}
 
-    def add(self, regime: str, dtype: npt.DTypeLike, entries: Entries | None) -> None:
+    def add(self, regime: str, dtype: npt.DTypeLike, entries: JudgedEntries | None) -> None:
         """Count the entries of a case whose results have the given dtype; nothing where they were not kept."""
         if entries is None or not entries.got.size:
             return

@@ -23,7 +23,7 @@ from verify.oracle.precision import Precision
 from verify.oracle.random_rounding_summary import RandomRoundingCounter
 from verify.oracle.time_alarm import TimeUp, alarm
 from verify.reference.judge import Judgement
-from verify.subject.call import Failed, NotCalled
+from verify.subject.failed import Failed, NotCalled
 
 C = TypeVar("C", Case, LayerCase)
 """The kind of the cases that are drawn."""

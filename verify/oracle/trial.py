@@ -30,7 +30,7 @@ from verify.oracle.report import Report
 from verify.oracle.search import C, Progress, Search
 from verify.oracle.time_alarm import TimeUp, alarm
 from verify.reference.judge import VERDICTS, Judgement
-from verify.subject.call import Failed, NotCalled
+from verify.subject.failed import Failed, NotCalled
 
 # Seconds, at most, for each thing that is done about a failure once it is found, and for all of them together.
 WITNESSING, COMPLETING, SETTLING, EXPLAINING = 2.0, 6.0, 4.0, 16.0

@@ -72,7 +72,9 @@ def _spec_loss(spec: Spec) -> network.Loss:
 
 
 def loss_function(spec: Spec | network.Loss) -> network.Loss:
-    """The JAX function ``loss(params, x, y)`` of a Spec (the same object each time), or the function itself."""
+    """The function whose derivative is traced: ``loss(params, x, y)`` of a Spec (the same object each time), or the
+    user's own.
+    """
     return _spec_loss(spec) if isinstance(spec, Spec) else spec
 
 

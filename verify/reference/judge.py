@@ -26,7 +26,7 @@ VERDICTS = ("verified", "inconclusive", "imprecise", "wrong", "crashed")
 """From best to worst; see `Judgement`."""
 
 
-class Entries(NamedTuple):
+class JudgedEntries(NamedTuple):
     """Every entry of a comparison, tensor after tensor in one vector each.
 
     ``names`` and ``shapes`` are those of the tensors; ``got``, ``expected`` and ``bound`` their entries, and
@@ -112,7 +112,7 @@ class Judgement:
     ratio: float
     right_to: tuple[float, ...] = ()
     scale: float = math.nan
-    entries: Entries | None = field(default=None, repr=False, compare=False)
+    entries: JudgedEntries | None = field(default=None, repr=False, compare=False)
     allows: tuple[float, ...] = ()
     banded: Banded | None = None
     note: str = ""
@@ -181,7 +181,7 @@ def judge(
         verdict, i = "inconclusive" if vague else "verified", worst.index(max(worst))
     index = np.unravel_index(int(np.argmax(scores[of_tensor[i]])), tensors[i].shape)
     got, expected, allowed = (float(part[index]) for part in (tensors[i], *truth[i]))
-    entries = Entries(names, [tensor.shape for tensor in tensors], found, value, bound, scores)
+    entries = JudgedEntries(names, [tensor.shape for tensor in tensors], found, value, bound, scores)
     return Judgement(
         verdict,
         names[i],

@@ -152,8 +152,8 @@ class Truth:
             made = balls.evaluate_at_precision(self.program, self.inputs, self.sizes, bits)
             exact = self.chosen(made)[len(self.outputs) :]
             for i, (ball, tensor) in enumerate(zip(exact, tensors, strict=True)):
-                scale = max(float(abs(balls.middle(ball)).max(initial=0.0)), least_scale)
-                share = float(balls.distance(ball, tensor).max(initial=0.0)) / scale
+                scale = max(float(abs(balls.ball_middle(ball)).max(initial=0.0)), least_scale)
+                share = float(balls.ball_distance(ball, tensor).max(initial=0.0)) / scale
                 found[i] = share if share <= found[i] else found[i]
             if max(found) <= enough:
                 break

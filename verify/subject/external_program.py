@@ -12,7 +12,7 @@ from verify.evaluate.array import Array
 from verify.reference.spec import Spec
 from verify.reference.truth import Gradient, SpecLike, tensors_of
 from verify.subject import protocol
-from verify.subject.call import Failed, NotCalled
+from verify.subject.failed import Failed, NotCalled
 from verify.subject.process import Process, ProcessGaveNoAnswer
 from verify.subject.target import Target, TargetError
 

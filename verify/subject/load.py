@@ -228,10 +228,10 @@ def _of_function(gradient: Any) -> Target:
     name = getattr(gradient, "__name__", "")
     if not name.isidentifier():
         name = "gradient"
-    return Target(gradient, name=name, source=source_of(gradient, name))
+    return Target(gradient, name=name, source=source_to_load(gradient, name))
 
 
-def source_of(gradient: Any, name: str) -> str:
+def source_to_load(gradient: Any, name: str) -> str:
     """The line that brings a function into scope in a fresh interpreter, or one that says it cannot be known."""
     module = getattr(gradient, "__module__", None) or "__main__"
     if module == "__main__" or getattr(gradient, "__qualname__", name) != name:

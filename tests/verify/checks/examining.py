@@ -6,7 +6,7 @@ import verify
 from mlp_ref import forward, loss_and_gradient, softmax
 from verify.checks.examine import examine_case
 from verify.reference.spec import Spec
-from verify.subject.call import Failed
+from verify.subject.failed import Failed
 from verify.subject.target import Target
 
 CASE = verify.Case((3, 4, 2), batch=5, seed=1)

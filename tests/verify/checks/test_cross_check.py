@@ -48,7 +48,7 @@ def test_the_truth_lies_within_the_bound_in_every_regime(regime):
             truth, results, bounds.evaluate_with_bounds(program, inputs, alone), strict=True
         ):
             assert result.dtype == np.dtype(case.dtype)
-            assert np.all(ratios(balls.distance(ball, result), bound) <= 1), (spec, case)
+            assert np.all(ratios(balls.ball_distance(ball, result), bound) <= 1), (spec, case)
 
 
 @pytest.mark.parametrize(

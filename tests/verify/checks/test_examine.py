@@ -10,7 +10,7 @@ from verify.case.case import LAYOUTS
 from verify.checks.examine import examine_case
 from verify.checks.table import FOLLOW_UPS
 from verify.reference.spec import Spec
-from verify.subject.call import Recovered
+from verify.subject.recovered import Recovered
 from verify.subject.target import Target
 
 from .examining import CASE, SPEC, failure, loss, outputs, right

@@ -12,7 +12,9 @@ from verify.evaluate.rounding import SAMPLES
 from verify.reference.judge import Judgement
 from verify.reference.spec import Spec
 from verify.reference.tensors import Tensor
-from verify.subject.call import AnsweredCall, Failed, Recovered
+from verify.subject.answered_call import AnsweredCall
+from verify.subject.failed import Failed
+from verify.subject.recovered import Recovered
 from verify.subject.target import Target
 
 MNIST = Case((784, 16, 16, 10), 32, "float32", "practical", seed=3)

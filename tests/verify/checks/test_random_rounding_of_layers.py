@@ -5,7 +5,7 @@ import verify
 from tests.verify.reference.layers.right import RIGHT
 from verify.checks.random_rounding import RandomRounding, examine_with_random_rounding
 from verify.evaluate.rounding import evaluation
-from verify.subject.call import Failed
+from verify.subject.failed import Failed
 from verify.subject.layers.load import as_layer_target, as_reference
 
 # The worst case allows this case's gradient nearly anything: exp of thousands.

@@ -23,7 +23,7 @@ def rounded_truth(spec):
         inputs = [np.asarray(array, dtype=np.float64) for array in (*tensors_of(params), x, y)]
         sizes = sizes_of_inputs(inputs)
         _, *tensors = balls.evaluate_certified(traced_derivative(spec, sizes), inputs, sizes, x.dtype)
-        values = [balls.middle(tensor).astype(x.dtype) for tensor in tensors]
+        values = [balls.ball_middle(tensor).astype(x.dtype) for tensor in tensors]
         return [type(params[0])(*pair) for pair in zip(values[::2], values[1::2], strict=True)]
 
     return gradient

@@ -237,7 +237,7 @@ def test_xla_and_certified_balls_lie_within_the_bounds(name, dtype):
         assert value.shape == bound.shape == result.shape == ball.shape
         assert result.dtype == np.dtype(dtype)
         assert np.all(abs(result - value) <= bound)
-        assert np.all(balls.distance(ball, value) <= bound)
+        assert np.all(balls.ball_distance(ball, value) <= bound)
         assert np.all(bound <= np.sqrt(roundoff) * abs(value).max())  # none of them is without a word
 
 

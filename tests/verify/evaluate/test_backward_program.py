@@ -53,7 +53,7 @@ def test_xla_and_certified_balls_lie_within_the_bounds(dtype):
     for (value, bound), ball in zip(
         pairs, balls.evaluate_certified(backward.program, inputs, {}, dtype), strict=True
     ):
-        assert np.all(balls.distance(ball, value) <= bound)
+        assert np.all(balls.ball_distance(ball, value) <= bound)
 
 
 def test_integers_and_truths_have_no_gradient():
@@ -75,7 +75,7 @@ def test_integers_and_truths_have_no_gradient():
     np.testing.assert_allclose(dx, np.where(keep, weighted * 0.5, 0), rtol=1e-14, strict=True)
     np.testing.assert_allclose(dscale, (weighted * np.where(keep, X, 0)).sum(), rtol=1e-13, strict=True)
     certain = balls.evaluate_in_balls(backward.program, inputs, {})
-    assert np.all(balls.distance(certain[2], dx) <= pairs[2][1])
+    assert np.all(balls.ball_distance(certain[2], dx) <= pairs[2][1])
     assert backward.gradient([dx, dscale])[1:3] == (None, None)
 
 

@@ -7,7 +7,7 @@ from jax import lax
 
 from verify.evaluate import windows
 from verify.evaluate.convolution_as_product import (
-    convolution,
+    convolution_as_product,
     convolution_columns,
     convolution_of_product,
     convolution_terms,
@@ -27,7 +27,7 @@ def test_a_convolution_is_jaxs(lhs, rhs, parameters):
     with jax.enable_x64(True):
         numbers = lax.ConvDimensionNumbers(*parameters["dimension_numbers"])
         expected = np.asarray(lax.conv_general_dilated(a, b, **given, dimension_numbers=numbers))
-    np.testing.assert_array_equal(convolution({}, parameters, a, b), expected, strict=True)
+    np.testing.assert_array_equal(convolution_as_product({}, parameters, a, b), expected, strict=True)
 
 
 @pytest.mark.parametrize(("lhs", "rhs", "parameters"), CONVOLUTIONS)

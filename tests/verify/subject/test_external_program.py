@@ -14,8 +14,8 @@ import pytest
 
 import verify
 from verify.reference.spec import Spec
-from verify.subject.call import Failed, NotCalled
 from verify.subject.external_program import PATIENCE, Program
+from verify.subject.failed import Failed, NotCalled
 from verify.subject.target import TargetError
 
 ANSWERING = Path(__file__).with_name("answering.py")

@@ -93,11 +93,11 @@ def _option(value: Any, choice: int, sizes: dict[str, int]) -> Any:
 
 def _possible(reference: Reference, case: LayerCase) -> bool:
     """Tell whether the reference can be called at the sizes and with the options of a case, and gives any number."""
-    return refusal(reference, case.sizes, case.options) is None
+    return layer_case_refusal(reference, case.sizes, case.options) is None
 
 
 @functools.lru_cache(maxsize=4096)
-def refusal(
+def layer_case_refusal(
     reference: Reference, sizes: tuple[tuple[str, int], ...], options: tuple[tuple[str, Any], ...]
 ) -> str | None:
     """Why the reference cannot be called at these sizes and with these options; None where it can."""

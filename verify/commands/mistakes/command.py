@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp_ref.plots import require_file
+from mlp_ref.plots import require_plot_file
 from verify.case.case import REGIMES, Case
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, compatible, wrong_gradient
 from verify.reference.spec import Spec
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
             return 2
     if args.plot:
         try:
-            require_file(args.plot)
+            require_plot_file(args.plot)
         except (ImportError, ValueError) as error:
             print(f"--plot: {error}", file=sys.stderr)
             return 2

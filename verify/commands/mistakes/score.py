@@ -15,7 +15,7 @@ from verify.diagnosis.diagnose import explain
 from verify.diagnosis.mistakes import CATALOGUE, Mistake, wrong_gradient
 from verify.oracle.search import follow_up_of
 from verify.reference.spec import Spec
-from verify.subject.call import Failed
+from verify.subject.failed import Failed
 from verify.subject.target import Target
 
 CONFIGURATIONS = (

@@ -8,10 +8,10 @@ are far narrower than the rounding of the format that is judged.
 from verify.evaluate.balls.ball_arrays import (
     FIRST_PRECISION,
     LAST_PRECISION,
-    distance,
+    ball_distance,
+    ball_middle,
+    ball_radius,
     exact_balls,
-    middle,
-    radius,
 )
 from verify.evaluate.balls.evaluation import (
     RULES,
@@ -25,12 +25,12 @@ __all__ = [
     "FIRST_PRECISION",
     "LAST_PRECISION",
     "RULES",
+    "ball_distance",
     "ball_evaluation_seconds",
-    "distance",
+    "ball_middle",
+    "ball_radius",
     "evaluate_at_precision",
     "evaluate_certified",
     "evaluate_in_balls",
     "exact_balls",
-    "middle",
-    "radius",
 ]

@@ -48,17 +48,17 @@ def exact_balls(array: npt.ArrayLike) -> Array:
     return array.astype(object) if array.dtype in (bool, object) else np.asarray(_ball(array), dtype=object)
 
 
-def middle(tensor: Array) -> npt.NDArray[np.float64]:
+def ball_middle(tensor: Array) -> npt.NDArray[np.float64]:
     """The numbers in the middle of an array of balls, rounded to float64."""
     return np.asarray(_as_float(tensor), dtype=float)
 
 
-def radius(tensor: Array) -> npt.NDArray[np.float64]:
+def ball_radius(tensor: Array) -> npt.NDArray[np.float64]:
     """The radii of an array of balls."""
     return np.asarray(_radius(tensor), dtype=float)
 
 
-def distance(tensor: Array, result: Array) -> npt.NDArray[np.float64]:
+def ball_distance(tensor: Array, result: Array) -> npt.NDArray[np.float64]:
     """An upper bound on the distance between each entry of a result and the true value its ball holds."""
     return np.asarray(_distance(tensor, exact_balls(result)), dtype=float)
 

@@ -19,9 +19,9 @@ from verify.evaluate.balls.ball_arrays import (
     LAST_PRECISION,
     Rule,
     Sizes,
+    ball_middle,
+    ball_radius,
     exact_balls,
-    middle,
-    radius,
 )
 from verify.evaluate.budget import Budget
 from verify.evaluate.formats import Limits, limits
@@ -119,5 +119,5 @@ def ball_evaluation_seconds(sizes: Sizes) -> float:
 
 
 def _narrow(tensor: Array, at: Limits) -> bool:
-    midpoint = middle(tensor)
-    return bool(np.all(1024 * radius(tensor) <= at.eps / 2 * abs(midpoint) + at.tiny))
+    midpoint = ball_middle(tensor)
+    return bool(np.all(1024 * ball_radius(tensor) <= at.eps / 2 * abs(midpoint) + at.tiny))

@@ -10,15 +10,15 @@ import numpy as np
 
 from verify.evaluate import indexing
 from verify.evaluate.array import Array
-from verify.evaluate.balls.ball_arrays import Rule, Sizes, exact_balls, middle, radius
+from verify.evaluate.balls.ball_arrays import Rule, Sizes, ball_middle, ball_radius, exact_balls
 from verify.evaluate.program import program_shape
 
 
 def _whole(indices: Array) -> Array | None:
     """Balls as integers; None where some are not exact."""
-    if np.any(radius(indices) > 0) or not np.all(np.isfinite(middle(indices))):
+    if np.any(ball_radius(indices) > 0) or not np.all(np.isfinite(ball_middle(indices))):
         return None
-    return middle(indices).astype(np.int64)
+    return ball_middle(indices).astype(np.int64)
 
 
 def _unknown(shape: tuple[int, ...]) -> Array:

@@ -13,7 +13,7 @@ from verify.evaluate import windows
 from verify.evaluate.array import Array
 from verify.evaluate.balls.ball_arrays import Rule, Sizes
 from verify.evaluate.balls.ordering_rules import is_largest_ball
-from verify.evaluate.convolution_as_product import convolution
+from verify.evaluate.convolution_as_product import convolution_as_product
 from verify.evaluate.program import program_shape
 
 
@@ -74,7 +74,7 @@ def _add_to_windows(sizes: Sizes, parameters: Mapping[str, Any], source: Array, 
 
 
 def _convolution(sizes: Sizes, parameters: Mapping[str, Any], a: Array, b: Array) -> Array:
-    return convolution(sizes, parameters, a, b)
+    return convolution_as_product(sizes, parameters, a, b)
 
 
 RULES: dict[str, Rule] = {

@@ -10,7 +10,7 @@ import numpy as np
 from verify.evaluate import windows
 from verify.evaluate.array import Array
 from verify.evaluate.bounds import RULES
-from verify.evaluate.convolution_as_product import convolution
+from verify.evaluate.convolution_as_product import convolution_as_product
 from verify.evaluate.program import program_shape
 from verify.evaluate.rounding.deviating import Deviating
 from verify.evaluate.rounding.samplewise import samplewise_in_turn
@@ -84,7 +84,7 @@ def _added(
 
 
 PASSING: dict[str, Passing] = {
-    "conv_general_dilated": samplewise_in_turn(convolution),
+    "conv_general_dilated": samplewise_in_turn(convolution_as_product),
     "reduce_window_sum": samplewise_in_turn(_window_sum),
     "reduce_window_max": _extreme(1),
     "reduce_window_min": _extreme(-1),

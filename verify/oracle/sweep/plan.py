@@ -26,7 +26,7 @@ lost shard too.
 
 @dataclass(frozen=True)
 class Job:
-    """A target and what it is judged as the gradient of.
+    """A job of a sweep's plan: a target and what it is judged as the gradient of.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Shard:
-    """Cases ``[start, stop)`` of the ``drawn`` ones that ``seed`` draws for a job.
+    """A shard of a sweep's plan: cases ``[start, stop)`` of the ``drawn`` ones that ``seed`` draws for a job.
 
     ``options`` are pairs (name, value) of `verify.cases`, and ``checks`` the follow-ups that cases are given.
     """

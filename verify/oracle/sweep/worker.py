@@ -55,7 +55,7 @@ def judge_shard(shard: Shard, environment: dict[str, str]) -> dict[str, Any]:
     """
     from verify.checks.examine import examine_case
     from verify.oracle.search import follow_up_of
-    from verify.subject.call import Failed
+    from verify.subject.failed import Failed
 
     refused = _differences(shard.job, environment)
     if refused:
@@ -124,7 +124,7 @@ def simplest_finding(shard: Shard, choices: str, check: str, verdict: str) -> Fi
     from verify.oracle.check import NetworkTrial
     from verify.oracle.error_histogram import ErrorCounter
     from verify.oracle.search import follow_up_of
-    from verify.subject.call import Failed
+    from verify.subject.failed import Failed
 
     target, spec, _, _ = _prepared(shard)
     simplest: Finding | None = None

@@ -1,4 +1,4 @@
-"""Layers made of products and sums: affine, embedding, residual, dropout, a perceptron of two layers."""
+"""Dense layers: affine, residual, a perceptron of two layers."""
 
 from __future__ import annotations
 
@@ -25,20 +25,9 @@ def with_ones(x: Array) -> Array:
     return jnp.concatenate([x, jnp.ones((x.shape[0], 1), x.dtype)], axis=1)
 
 
-def embedding(table: Array, ids: Array) -> Array:
-    """The rows table[ids]: table (v, d), ids (n, t) from 0 to v - 1; (n, t, d), as a product with one-hot rows."""
-    rows = jnp.arange(table.shape[0])[jnp.newaxis, jnp.newaxis, :]
-    return (ids[:, :, jnp.newaxis] == rows).astype(table.dtype) @ table
-
-
 def residual(x: Array, w: Array, b: Array) -> Array:
     """x + relu(x @ w + b): x (n, d), w (d, d), b (d,)."""
     return x + jnp.maximum(affine(x, w, b), 0.0)
-
-
-def dropout(x: Array, mask: Array, *, p: float) -> Array:
-    """x * mask / (1 - p), the mask given: 1 where an entry is kept, 0 where it is dropped."""
-    return x * mask / (1 - p)
 
 
 def mlp(x: Array, w1: Array, b1: Array, w2: Array, b2: Array) -> Array:

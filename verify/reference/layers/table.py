@@ -17,6 +17,8 @@ from verify.reference.layers import (
     pooling,
     recurrent,
 )
+from verify.reference.layers.dropout import dropout
+from verify.reference.layers.embedding import embedding
 
 EPS = (1e-5, 1e-3, 0.1, 1.0)
 """An epsilon that matters shows where it was put."""
@@ -35,11 +37,9 @@ _ROWS = {"x": "n d"}
 _IMAGES = {"x": "n c h w"}
 
 _enter(dense.affine, {"x": "n d", "w": "d m", "b": "m"})
-_enter(dense.embedding, {"table": "v d", "ids": "n t"}, integers={"ids": "v"})
+_enter(embedding, {"table": "v d", "ids": "n t"}, integers={"ids": "v"})
 _enter(dense.residual, {"x": "n d", "w": "d d", "b": "d"})
-_enter(
-    dense.dropout, {"x": "n d", "mask": "n d"}, choices={"mask": (0.0, 1.0)}, options={"p": (0.5, 0.1, 0.75)}
-)
+_enter(dropout, {"x": "n d", "mask": "n d"}, choices={"mask": (0.0, 1.0)}, options={"p": (0.5, 0.1, 0.75)})
 _enter(dense.mlp, {"x": "n d", "w1": "d h", "b1": "h", "w2": "h m", "b2": "m"})
 
 _enter(activations.relu, _ROWS)

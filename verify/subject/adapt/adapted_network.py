@@ -16,7 +16,8 @@ from verify.subject.adapt import recovery
 from verify.subject.adapt.description import Description
 from verify.subject.adapt.reading import Reading, reading_shapes
 from verify.subject.adapt.slots import Slot, slots
-from verify.subject.call import Failed, Recovered
+from verify.subject.failed import Failed
+from verify.subject.recovered import Recovered
 
 Networks = Callable[[Sequence[Layer]], Any]
 """A source of networks for parameters of given shapes: a new one each time, or one that is kept."""

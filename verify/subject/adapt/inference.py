@@ -36,7 +36,8 @@ from verify.subject.adapt.reading import (
     Reading,
 )
 from verify.subject.adapt.slots import slots
-from verify.subject.call import Failed, widen_by_recovery
+from verify.subject.answered_call import widen_by_recovery
+from verify.subject.failed import Failed
 
 WIDTHS = (8, 5, 3, 12, 14, 17, 20, 23, 26, 29, 32)
 """Widths of the probe: no two equal, nor equal to another plus the one of a folded bias, nor to the batch."""

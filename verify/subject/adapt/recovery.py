@@ -9,7 +9,8 @@ import numpy as np
 from mlp_ref.params import Layer
 from verify.evaluate.array import Array
 from verify.evaluate.formats import is_floating_format, limits
-from verify.subject.call import Failed, Recovered
+from verify.subject.failed import Failed
+from verify.subject.recovered import Recovered
 
 
 def recovered_gradient(

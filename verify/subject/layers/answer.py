@@ -18,14 +18,14 @@ from verify.evaluate.bounds import Pair
 from verify.reference.backward import Reference
 from verify.reference.tensors import Tensor
 from verify.reference.truth import Truth
-from verify.subject.call import Answered, AnsweredCall, call_function
+from verify.subject.answered_call import Answered, AnsweredCall, call_function
 from verify.subject.layers.reading import read_layer_gradient, read_layer_outputs
-from verify.subject.layers.target import LayerTarget, Returned, Run
+from verify.subject.layers.target import LayerTarget, Run, TargetReturned
 
 
 @dataclass(frozen=True, eq=False)
 class LayerAnswer(Answered):
-    """The answer of a backward pass of any kind: see `verify.subject.call.AnsweredCall`.
+    """The answer of a backward pass of any kind: see `verify.subject.answered_call.AnsweredCall`.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class LayerAnswer(Answered):
     call: LayerCall
     arrays: LayerArrays
     gradient: list[Array]
-    returned: Returned
+    returned: TargetReturned
 
     @classmethod
     def of(cls, target: LayerTarget, spec: Reference, function: Run, call: LayerCall) -> LayerAnswer:

@@ -12,7 +12,7 @@ import numpy as np
 from verify.reference.backward import Reference, Setting
 from verify.subject.layers.functions import function_options_passed
 from verify.subject.layers.own_options import options_reaching, require_options_known
-from verify.subject.layers.target import LayerTarget, Returned
+from verify.subject.layers.target import LayerTarget, TargetReturned
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,9 @@ class TorchLayer:
         reached = options_reaching(self.function, passed(reference.options))
         own = require_options_known(reference, [(self.name, reached)])
 
-        def run(inputs: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]) -> Returned:
+        def run(
+            inputs: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]
+        ) -> TargetReturned:
             tensors = {
                 name: jax.tree.map(lambda array, name=name: self._tensor(array, name, reference), tree)
                 for name, tree in inputs.items()
@@ -51,7 +53,7 @@ class TorchLayer:
             gradient = {
                 name: jax.tree.map(lambda _: next(arrays), tensors[name]) for name in reference.differentiated
             }
-            return Returned([output.detach().numpy() for output in found], gradient)
+            return TargetReturned([output.detach().numpy() for output in found], gradient)
 
         return LayerTarget(run, self.name, notes=("differentiated by torch.autograd.grad", *own))
 
@@ -108,7 +110,9 @@ class JaxLayer:
         reached = options_reaching(self.function, passed(reference.options))
         own = require_options_known(reference, [(self.name, reached)])
 
-        def run(inputs: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]) -> Returned:
+        def run(
+            inputs: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]
+        ) -> TargetReturned:
             with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
                 arrays = {name: jax.tree.map(jax.numpy.asarray, tree) for name, tree in inputs.items()}
 
@@ -120,7 +124,7 @@ class JaxLayer:
                 leaves, structure = jax.tree.flatten(result)
                 gradient = pullback(jax.tree.unflatten(structure, [jax.numpy.asarray(c) for c in cotangents]))
                 found = [np.asarray(leaf) for leaf in leaves]
-                return Returned(
+                return TargetReturned(
                     found, jax.tree.map(np.array, dict(zip(reference.differentiated, gradient, strict=True)))
                 )
 

@@ -10,10 +10,11 @@ from typing import Any
 import jax
 
 from verify.reference.backward import Reference, Setting, parameters_of
-from verify.subject.call import Failed
-from verify.subject.layers.own_options import name_of, options_reaching, require_options_known
-from verify.subject.layers.target import LayerTarget, Returned, Run, is_number
-from verify.subject.load import source_of
+from verify.subject.failed import Failed
+from verify.subject.layers.own_options import name_of_function, options_reaching, require_options_known
+from verify.subject.layers.reading import is_number
+from verify.subject.layers.target import LayerTarget, Run, TargetReturned
+from verify.subject.load import source_to_load
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -49,7 +50,7 @@ def _source(function: Any, name: str) -> str:
     if module.startswith("target_"):
         file = inspect.getsourcefile(function)
     if file is None:
-        return source_of(function, name)
+        return source_to_load(function, name)
     return f'from verify.subject.load import load_object\n{name} = load_object("{file}:{name}")'
 
 
@@ -85,7 +86,8 @@ def _require_taken(function: Callable[..., Any], reference: Reference, taken: Se
             and len(values) > 1
         ):
             raise TypeError(
-                f"{name_of(function)} has no parameter for the option {name}, which is drawn from {list(values)}: say "
+                f"{name_of_function(function)} has no parameter for the option {name}, which is drawn from "
+                f"{list(values)}: say "
                 f"which value it uses, as options={{{name!r}: ({values[0]!r},)}}"
             )
 
@@ -118,12 +120,12 @@ def _with_cache(
     _, required = _positional(backward)
     apart = outputs > 1 and required == outputs + 1  # backward(dh, dc, cache)
     reached = [
-        (name_of(forward), options_reaching(forward, passed(reference.options))),
-        (name_of(backward), options_reaching(backward, backward_options(reference.options))),
+        (name_of_function(forward), options_reaching(forward, passed(reference.options))),
+        (name_of_function(backward), options_reaching(backward, backward_options(reference.options))),
     ]
     own = require_options_known(reference, reached)
 
-    def run(inputs: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]) -> Returned:
+    def run(inputs: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]) -> TargetReturned:
         more, keywords = passed(options)
         result = forward(*inputs.values(), *more, **keywords)
         found, cache = _out_and_cache(result, outputs)
@@ -133,7 +135,7 @@ def _with_cache(
             given = cotangents if apart else [setting.cotangent(cotangents)]
             return backward(*given, cache, **keywords)
 
-        return Returned(found, again(), again)
+        return TargetReturned(found, again(), again)
 
     called = f"forward({', '.join(reference.shapes)}) -> (out, cache), backward(dout, cache)"
     return run, (called, *own)
@@ -161,7 +163,7 @@ def _alone(backward: Callable[..., Any], name: str, setting: Setting) -> LayerTa
     reference, outputs, scalar = setting.reference, len(setting.outputs), setting.outputs == [()]
     passed = function_options_passed(backward, reference, "backward")
     own_options = require_options_known(
-        reference, [(name_of(backward), options_reaching(backward, passed(reference.options)))]
+        reference, [(name_of_function(backward), options_reaching(backward, passed(reference.options)))]
     )
     names, required = _positional(backward)
     inputs = list(reference.shapes)
@@ -181,14 +183,14 @@ def _alone(backward: Callable[..., Any], name: str, setting: Setting) -> LayerTa
                 )
             given = rest
 
-    def run(values: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]) -> Returned:
+    def run(values: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]) -> TargetReturned:
         more, keywords = passed(options)
         weights = [] if unit else cotangents if first > 1 else [setting.cotangent(cotangents)]
         result = backward(*weights, *(values[key] for key in given), *more, **keywords)
         if unit and isinstance(result, (tuple, list)) and len(result) > 1 and is_number(result[0]):
             loss, *rest = result
-            return Returned([loss], rest[0] if len(rest) == 1 else tuple(rest))
-        return Returned(None, result)
+            return TargetReturned([loss], rest[0] if len(rest) == 1 else tuple(rest))
+        return TargetReturned(None, result)
 
     called = f"backward({', '.join([*([] if unit else ['dout']), *given])})"
     return LayerTarget(run, name, unit_cotangent=unit, notes=(called, *own_options))

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from verify.case.layers.cases import refusal
+from verify.case.layers.cases import layer_case_refusal
 from verify.reference.backward import Reference, Setting
 from verify.reference.derivative import CALLS_NUMPY
 from verify.reference.layers import reference_in_table
@@ -82,7 +82,7 @@ def as_layer_target(backward: Any, forward: Callable[..., Any] | None, reference
     TypeError, ValueError
         When it cannot be called as the reference's backward pass.
     """
-    setting = smallest(reference)
+    setting = smallest_setting(reference)
     if isinstance(backward, LayerTarget):
         return backward
     if forward is not None and not callable(forward):
@@ -114,7 +114,7 @@ def _of_class(made: type) -> LayerObject | TorchLayer:
     return layer_object(made)
 
 
-def smallest(reference: Reference) -> Setting:
+def smallest_setting(reference: Reference) -> Setting:
     """The reference at the smallest sizes of a few at which it can be called.
 
     Raises
@@ -133,7 +133,7 @@ def smallest(reference: Reference) -> Setting:
                 for name, text in reference.options.items()
                 if isinstance(text, str)
             )
-            said = refusal(reference, sizes, chosen)
+            said = layer_case_refusal(reference, sizes, chosen)
             if said is None:
                 return reference.at(dict(sizes), dict(chosen))
             if said == CALLS_NUMPY:

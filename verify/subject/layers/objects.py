@@ -10,9 +10,10 @@ from typing import Any
 import jax
 
 from verify.reference.backward import Reference, Setting, parameters_of
-from verify.subject.call import Failed
+from verify.subject.failed import Failed
 from verify.subject.layers.own_options import require_options_known
-from verify.subject.layers.target import LayerTarget, Returned, Run, is_number
+from verify.subject.layers.reading import is_number
+from verify.subject.layers.target import LayerTarget, Run, TargetReturned
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ class LayerObject:
         def session() -> Run:
             kept: dict[str, Any] = {}
 
-            def run(inputs: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]) -> Returned:
+            def run(
+                inputs: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]
+            ) -> TargetReturned:
                 if "layer" not in kept:
                     kept["layer"] = self.make(
                         **{given: {**options, **inputs}[name] for name, given in taken.items()}
@@ -70,7 +73,9 @@ class LayerObject:
 
             return run
 
-        def run(inputs: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]) -> Returned:
+        def run(
+            inputs: Mapping[str, Any], options: Mapping[str, Any], cotangents: list[Any]
+        ) -> TargetReturned:
             return session()(inputs, options, cotangents)
 
         name = getattr(self.make, "__name__", "layer")
@@ -118,7 +123,7 @@ class LayerObject:
         unit: bool,
         inputs: Mapping[str, Any],
         cotangents: list[Any],
-    ) -> Returned:
+    ) -> TargetReturned:
         passed = [name for name in setting.reference.shapes if name not in owned]
         wanted = setting.reference.differentiated
         for name in (self.forward, self.backward):
@@ -145,7 +150,7 @@ class LayerObject:
             gradient = dict(zip(differentiated, items, strict=False))
             return gradient | {name: self._read(layer, name) for name in owned if name in wanted}
 
-        return Returned(found, backward(), None)
+        return TargetReturned(found, backward(), None)
 
     def _read(self, layer: Any, name: str) -> Any:
         paths = [self.gradients[name]] if name in self.gradients else _usual(name)

@@ -64,6 +64,6 @@ def options_reaching(
     return {name: name in own and name in keywords for name in names}
 
 
-def name_of(function: Callable[..., Any]) -> str:
+def name_of_function(function: Callable[..., Any]) -> str:
     """The name of a function in messages."""
     return str(getattr(function, "__name__", "the function"))

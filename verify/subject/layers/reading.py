@@ -9,7 +9,7 @@ import numpy as np
 
 from verify.evaluate.array import Array
 from verify.reference.backward import Setting
-from verify.subject.call import Failed
+from verify.subject.failed import Failed
 
 
 def read_layer_gradient(result: Any, setting: Setting, dtype: str) -> list[Array]:
@@ -118,3 +118,14 @@ def read_layer_outputs(found: list[Any], setting: Setting) -> list[Array]:
             raise Failed("forward", "wrong", f"the output has shape {array.shape}; it must have {shape}")
         arrays.append(array.reshape(shape))
     return arrays
+
+
+def is_number(value: Any) -> bool:
+    """Tell if a value is one number: a Python number, or an array of one entry."""
+    if isinstance(value, (bool, str, bytes)) or value is None:
+        return False
+    try:
+        array = np.asarray(value)
+    except Exception:  # an object may raise whatever it likes when made into an array
+        return False
+    return array.dtype.kind in "fiu" and array.size == 1

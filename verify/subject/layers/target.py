@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from verify.evaluate.array import Array
 
 
-class Returned(NamedTuple):
-    """The result of a backward pass.
+class TargetReturned(NamedTuple):
+    """The result that a target returned for a backward pass.
 
     ``outputs`` are the leaves of the forward pass's result, None where there is no forward pass; ``gradient`` is as
     the code returned it; ``again`` runs the backward pass once more on the same cache, where there is one.
@@ -23,7 +21,7 @@ class Returned(NamedTuple):
     again: Callable[[], Any] | None = None
 
 
-Run = Callable[[Mapping[str, Any], Mapping[str, Any], list[Array]], Returned]
+Run = Callable[[Mapping[str, Any], Mapping[str, Any], list[Array]], TargetReturned]
 """``run(inputs, options, cotangents)``: inputs and options by name, a cotangent for each leaf of the outputs."""
 
 
@@ -59,14 +57,3 @@ class LayerTarget:
     unit_cotangent: bool = False
     dtypes: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
-
-
-def is_number(value: Any) -> bool:
-    """Tell if a value is one number: a Python number, or an array of one entry."""
-    if isinstance(value, (bool, str, bytes)) or value is None:
-        return False
-    try:
-        array = np.asarray(value)
-    except Exception:  # an object may raise whatever it likes when made into an array
-        return False
-    return array.dtype.kind in "fiu" and array.size == 1

@@ -1,6 +1,6 @@
 import pytest
 
-from verify.case.layers.cases import layer_cases, refusal
+from verify.case.layers.cases import layer_case_refusal, layer_cases
 from verify.case.layers.values import REGIMES
 from verify.case.runner import drawn_cases
 from verify.reference.backward import Reference
@@ -25,7 +25,7 @@ def test_windows_overlap_and_do_not_divide():
 
 def test_sizes_at_which_the_reference_cannot_be_called_are_not_drawn():
     reference = reference_in_table("max_pool2d")
-    assert "no window of 3 x 3" in refusal(
+    assert "no window of 3 x 3" in layer_case_refusal(
         reference, (("n", 1), ("c", 1), ("h", 2), ("w", 2)), (("size", 3), ("stride", 1))
     )
     for case in drawn_cases(layer_cases(reference), 100, 0):

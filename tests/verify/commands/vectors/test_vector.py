@@ -42,7 +42,7 @@ def test_expected_is_the_exact_gradient_correctly_rounded(case):
     )[1:]
     u = np.finfo(case.dtype).eps / 2
     for tensor, ball in zip(tensors_of(found.layers(found.expected)), certain, strict=True):
-        distance = balls.distance(ball, tensor.astype(np.float64))
+        distance = balls.ball_distance(ball, tensor.astype(np.float64))
         assert (distance <= u * abs(tensor) * (1 + 1e-6) + np.finfo(case.dtype).smallest_subnormal).all()
 
 

@@ -251,7 +251,8 @@ def test_a_long_double_is_exact():
         leading = float(value)
         assert ball - flint.arb(leading) == flint.arb(float(value - leading))
         assert (
-            float(balls.distance(np.array([flint.arb(1) / 3]), np.array([value]))[0]) <= np.finfo(value).eps
+            float(balls.ball_distance(np.array([flint.arb(1) / 3]), np.array([value]))[0])
+            <= np.finfo(value).eps
         )
 
 
@@ -317,7 +318,7 @@ def test_a_larger_network_is_expected_to_take_longer():
 
 @pytest.mark.parametrize(("value", "expected"), [(np.nan, np.nan), (np.inf, np.inf)])
 def test_what_is_no_number_is_at_no_finite_distance(value, expected):
-    distance = balls.distance(np.array([flint.arb(1)]), np.array([value]))
+    distance = balls.ball_distance(np.array([flint.arb(1)]), np.array([value]))
     np.testing.assert_array_equal(distance, [expected])
 
 
@@ -334,8 +335,8 @@ def test_narrow_is_a_1024th_of_a_rounding_or_of_the_smallest_number(middle, dtyp
 def test_distances_are_upper_bounds():
     with flint.ctx.workprec(100):
         ball = flint.arb(1, 0.25)
-        assert balls.distance(np.array([ball]), np.array([1.0]))[0] >= 0.25
-        assert balls.middle(np.array([ball]))[0] == 1
+        assert balls.ball_distance(np.array([ball]), np.array([1.0]))[0] >= 0.25
+        assert balls.ball_middle(np.array([ball]))[0] == 1
 
 
 def test_a_primitive_without_a_rule_is_named():

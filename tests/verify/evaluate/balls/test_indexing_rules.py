@@ -21,7 +21,7 @@ def test_at_exact_indices(name):
     got = balls.RULES[name]({}, parameters, *map(balls.exact_balls, order))
     at = Arithmetic.judging("float64", {})
     expected, _ = bounds.RULES[name](at, parameters, *((array, EXACT) for array in order))
-    np.testing.assert_array_equal(balls.middle(got), expected)
+    np.testing.assert_array_equal(balls.ball_middle(got), expected)
     place = next(i for i, array in enumerate(order) if array is fixed[0])
     wide = [balls.exact_balls(array) for array in order]
     wide[place] = np.asarray(wide[place] + flint.arb(0, 1), dtype=object)

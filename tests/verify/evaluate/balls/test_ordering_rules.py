@@ -35,7 +35,7 @@ def test_balls_that_overlap_may_both_be_the_largest():
 @pytest.mark.parametrize("axis", [0, 1])
 def test_where_the_largest_is(name, axis):
     got = balls.RULES[name](None, {"axes": (axis,)}, balls.exact_balls(NUMBERS))
-    np.testing.assert_array_equal(balls.middle(got), getattr(np, name)(NUMBERS, axis=axis))
+    np.testing.assert_array_equal(balls.ball_middle(got), getattr(np, name)(NUMBERS, axis=axis))
 
 
 def test_where_the_largest_is_may_be_open():
@@ -51,11 +51,11 @@ def test_a_sorted_sequence(which):
     order = np.argsort(NUMBERS, axis=1, kind="stable")
     parameters = {"dimension": 1, "num_keys": 1, "which_result": which}
     got = balls.RULES["sort"](None, parameters, balls.exact_balls(NUMBERS), balls.exact_balls(places))
-    np.testing.assert_array_equal(balls.middle(got), order if which else np.sort(NUMBERS, axis=1))
+    np.testing.assert_array_equal(balls.ball_middle(got), order if which else np.sort(NUMBERS, axis=1))
     descending = np.argsort(-NUMBERS, axis=1, kind="stable")[:, :2]
     got = balls.RULES["top_k"](None, {"axis": 1, "k": 2, "which_result": which}, balls.exact_balls(NUMBERS))
     expected = descending if which else np.take_along_axis(NUMBERS, descending, 1)
-    np.testing.assert_array_equal(balls.middle(got), expected)
+    np.testing.assert_array_equal(balls.ball_middle(got), expected)
 
 
 def test_an_order_that_is_open_gives_balls_that_hold_the_whole_payload():
@@ -70,7 +70,7 @@ def test_an_order_that_is_open_gives_balls_that_hold_the_whole_payload():
 def test_a_cumulative_sum(reverse):
     got = balls.RULES["cumsum"](None, {"axis": 1, "reverse": reverse}, balls.exact_balls(NUMBERS))
     expected = np.flip(np.cumsum(np.flip(NUMBERS, 1), 1), 1) if reverse else np.cumsum(NUMBERS, 1)
-    np.testing.assert_array_equal(balls.middle(got), expected)
+    np.testing.assert_array_equal(balls.ball_middle(got), expected)
 
 
 @pytest.mark.parametrize(("away", "expected"), [(True, [-3, -2, 1, 2, 3]), (False, [-2, -2, 0, 2, 2])])

@@ -1,7 +1,7 @@
 import pytest
 
 from verify.reference.backward import Reference
-from verify.subject.layers.load import as_layer_target, as_reference, smallest
+from verify.subject.layers.load import as_layer_target, as_reference, smallest_setting
 
 
 def test_a_named_reference_with_other_shapes_and_options():
@@ -13,7 +13,7 @@ def test_a_named_reference_with_other_shapes_and_options():
 
 
 def test_the_smallest_sizes_suit_the_reference():
-    assert smallest(as_reference("max_pool2d")).outputs[0][0] == 2
+    assert smallest_setting(as_reference("max_pool2d")).outputs[0][0] == 2
 
 
 def test_a_reference_that_can_never_be_called_is_said():
@@ -21,7 +21,7 @@ def test_a_reference_that_can_never_be_called_is_said():
         raise KeyError("no such thing")
 
     with pytest.raises(ValueError, match="cannot be called at its shapes: KeyError"):
-        smallest(Reference.of(broken, {"x": "n"}))
+        smallest_setting(Reference.of(broken, {"x": "n"}))
 
 
 def test_forward_beside_a_layer_is_refused():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from verify.reference.backward import Reference
-from verify.subject.call import Failed
+from verify.subject.failed import Failed
 from verify.subject.layers.reading import read_layer_gradient
 
 REFERENCE = Reference.of(

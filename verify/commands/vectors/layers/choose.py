@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from verify.case.layers.case import LayerCase
-from verify.case.layers.cases import refusal
+from verify.case.layers.cases import layer_case_refusal
 from verify.case.layers.values import REGIMES
 from verify.commands.vectors.cover import DEPTH, cover
 from verify.commands.vectors.layers.vector import (
@@ -50,7 +50,7 @@ def layer_cases_to_choose_from(reference: Reference, dtype: str, n: int, seed: i
         # Other sizes for the same options, until they can be called so; or else other options.
         case = _setting(reference, dtype, len(found) // len(REGIMES) + drawn // 100, rng)
         drawn += 1
-        if refusal(reference, case.sizes, case.options) is None:
+        if layer_case_refusal(reference, case.sizes, case.options) is None:
             found += [
                 replace(case, regime=regime, seed=int(rng.integers(2**24)))
                 for regime in tuple(REGIMES)[: n - len(found)]

@@ -10,7 +10,12 @@ import jax
 import jax.numpy as jnp
 from jax.lax import stop_gradient
 
-from verify.diagnosis.mistakes.layers.mistake import LayerMistake, Wrong, mistake_of_forward, with_rule
+from verify.diagnosis.mistakes.layers.mistake import (
+    LayerMistake,
+    Wrong,
+    mistake_of_forward,
+    with_mistaken_rule,
+)
 
 ALL = ("attention", "causal_attention", "multi_head_attention")
 ONE = ("attention", "causal_attention")
@@ -20,16 +25,16 @@ def _softmax(s: Any) -> Any:
     return jax.nn.softmax(s, axis=-1)
 
 
-_diagonal = with_rule(_softmax, lambda p, s, d: d * p * (1 - p))
-_unsummed = with_rule(_softmax, lambda p, s, d: p * d)
-_passed = with_rule(_softmax, lambda p, s, d: d)
+_diagonal = with_mistaken_rule(_softmax, lambda p, s, d: d * p * (1 - p))
+_unsummed = with_mistaken_rule(_softmax, lambda p, s, d: p * d)
+_passed = with_mistaken_rule(_softmax, lambda p, s, d: d)
 
 
 def _mean_summed(p: Any, s: Any, d: Any) -> Any:
     return p * (d - jnp.sum(d * p, axis=-1, keepdims=True) / p.shape[-1])
 
 
-_averaged = with_rule(_softmax, _mean_summed)
+_averaged = with_mistaken_rule(_softmax, _mean_summed)
 
 
 def _visible(scores: Any) -> Any:

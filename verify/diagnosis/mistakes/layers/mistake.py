@@ -110,7 +110,7 @@ def mistake_of_change(place: int, change: Callable[..., Any]) -> Wrong:
     return wrong
 
 
-def with_rule(function: Callable[..., Any], rule: Callable[..., Any]) -> Callable[..., Any]:
+def with_mistaken_rule(function: Callable[..., Any], rule: Callable[..., Any]) -> Callable[..., Any]:
     """A function of one array with a wrong rule: ``rule(value, x, dout)`` is taken for its gradient."""
     made = jax.custom_vjp(function)
     made.defvjp(lambda x: (function(x), x), lambda x, dout: (rule(function(x), x, dout),))

@@ -14,7 +14,7 @@ from verify.diagnosis.mistakes.layers.mistake import (
     Wrong,
     mistake_of_change,
     mistake_of_forward,
-    with_rule,
+    with_mistaken_rule,
 )
 from verify.reference.layers.recurrent import gru_step, lstm_step, rnn_step
 
@@ -91,12 +91,14 @@ def _sequences(
     )
 
 
-_tanh_input = with_rule(jnp.tanh, lambda a, x, d: d * (1 - x * x))
-_tanh_half = with_rule(jnp.tanh, lambda a, x, d: d * (1 - a))
-_tanh_none = with_rule(jnp.tanh, lambda a, x, d: d)
-_tanh_again = with_rule(jnp.tanh, lambda a, x, d: d * (1 - jnp.tanh(a) ** 2))
-_sigmoid_again = with_rule(jax.nn.sigmoid, lambda s, x, d: d * jax.nn.sigmoid(s) * (1 - jax.nn.sigmoid(s)))
-_sigmoid_none = with_rule(jax.nn.sigmoid, lambda s, x, d: d)
+_tanh_input = with_mistaken_rule(jnp.tanh, lambda a, x, d: d * (1 - x * x))
+_tanh_half = with_mistaken_rule(jnp.tanh, lambda a, x, d: d * (1 - a))
+_tanh_none = with_mistaken_rule(jnp.tanh, lambda a, x, d: d)
+_tanh_again = with_mistaken_rule(jnp.tanh, lambda a, x, d: d * (1 - jnp.tanh(a) ** 2))
+_sigmoid_again = with_mistaken_rule(
+    jax.nn.sigmoid, lambda s, x, d: d * jax.nn.sigmoid(s) * (1 - jax.nn.sigmoid(s))
+)
+_sigmoid_none = with_mistaken_rule(jax.nn.sigmoid, lambda s, x, d: d)
 
 
 def _pre(x: Any, h: Any, wx: Any, wh: Any, b: Any) -> Any:

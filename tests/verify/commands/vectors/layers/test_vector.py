@@ -33,7 +33,7 @@ def test_expected_is_the_exact_gradient_correctly_rounded(case):
     gradients = truth.chosen(certain)[len(truth.outputs) :]
     u = np.finfo(case.dtype).eps / 2
     for tensor, ball in zip(found.answers[0].expected, gradients, strict=True):
-        distance = balls.distance(ball, tensor.astype(np.float64))
+        distance = balls.ball_distance(ball, tensor.astype(np.float64))
         assert (distance <= u * abs(tensor) * (1 + 1e-6)).all()
 
 

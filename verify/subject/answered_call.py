@@ -18,54 +18,13 @@ from verify.evaluate.array import Array
 from verify.evaluate.bounds import Pair
 from verify.evaluate.formats import is_floating_format, is_numeric_format
 from verify.reference.derivative import loss_function
-from verify.reference.judge import Judgement
 from verify.reference.outputs import truth_of_outputs
 from verify.reference.spec import Spec
 from verify.reference.tensors import LOSS, OUTPUTS, Tensor, tensor_names
 from verify.reference.truth import Gradient, GradientFunction, SpecLike, Truth, tensors_of
+from verify.subject.failed import Failed
+from verify.subject.recovered import Recovered
 from verify.subject.target import Target
-
-
-class Failed(Exception):
-    """A case that a gradient did not pass: the check, a verdict, one sentence, and the numbers if there are any."""
-
-    def __init__(self, check: str, verdict: str, detail: str, judgement: Judgement | None = None) -> None:
-        super().__init__(check, verdict, detail, judgement)
-        self.check, self.verdict, self.detail, self.judgement = check, verdict, detail, judgement
-
-
-class NotCalled(Failed):
-    """A case that was not put to the target, which is called no more: nothing is known of it."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("runs", "crashed", detail)
-
-
-class Recovered(list[Layer]):
-    """A gradient that was not handed over but recovered from a step of the parameters: layers, with an error each.
-
-    Parameters
-    ----------
-    layers
-        (dweight, dbias) of every layer.
-    error
-        What the recovery may have added to each entry, of the shapes of ``layers``: it is added to the bounds.
-    other
-        The gradient recovered from a step with another learning rate, where there was one. An update that is
-        not linear in the rate shows as a difference between the two.
-    rates
-        The learning rates of the two.
-    """
-
-    def __init__(
-        self,
-        layers: Sequence[Layer],
-        error: Sequence[Layer],
-        other: Recovered | None = None,
-        rates: tuple[float, ...] = (),
-    ) -> None:
-        super().__init__(layers)
-        self.error, self.other, self.rates = list(error), other, rates
 
 
 def call_function(function: Callable[..., Any], arrays: Sequence[Any], what: str = "gradient") -> Any:

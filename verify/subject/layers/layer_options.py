@@ -26,12 +26,12 @@ _OF_NETWORKS = (
 )
 
 
-def names_layer(reference: str | None) -> bool:
+def options_name_layer(reference: str | None) -> bool:
     """Tell if ``--reference`` names a layer, and not a function in a file or module."""
     return reference is not None and ":" not in reference
 
 
-def judged_layer(where: str | None, given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+def layer_from_options(where: str | None, given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """The backward pass, and the arguments of `verify.check_backward` that the options ask for.
 
     Raises
@@ -48,7 +48,7 @@ def judged_layer(where: str | None, given: Mapping[str, Any]) -> tuple[Any, dict
     if given["forward_function"] is not None:
         arguments["forward"] = load_object(given["forward_function"])
     if given.get("options"):
-        arguments["options"] = options_in(given["options"])
+        arguments["options"] = options_in_text(given["options"])
     for name, known in (("dtypes", DTYPES), ("regimes", REGIMES)):
         if given[name] is not None:
             items = tuple(item.strip() for item in given[name].split(",") if item.strip())
@@ -61,7 +61,7 @@ def judged_layer(where: str | None, given: Mapping[str, Any]) -> tuple[Any, dict
     return found, arguments
 
 
-def options_in(text: str) -> dict[str, tuple[Any, ...]]:
+def options_in_text(text: str) -> dict[str, tuple[Any, ...]]:
     """The options that ``NAME=VALUE,VALUE NAME=...`` says: numbers and truths as such, anything else as text.
 
     Raises

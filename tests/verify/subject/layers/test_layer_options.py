@@ -3,7 +3,7 @@ import textwrap
 import pytest
 
 from verify.__main__ import main
-from verify.subject.layers.options import judged_layer, names_layer, options_in
+from verify.subject.layers.layer_options import layer_from_options, options_in_text, options_name_layer
 
 GIVEN = {
     "reference": "relu",
@@ -36,9 +36,9 @@ def layers(tmp_path):
 
 
 def test_a_name_without_a_colon_is_a_layers():
-    assert names_layer("relu")
-    assert not names_layer("my_net.py:loss")
-    assert not names_layer(None)
+    assert options_name_layer("relu")
+    assert not options_name_layer("my_net.py:loss")
+    assert not options_name_layer(None)
 
 
 def test_the_command_judges_a_layer(layers, capsys):
@@ -71,11 +71,11 @@ def test_an_unknown_name_cannot_be_used(layers, capsys):
 )
 def test_options_that_cannot_be_used_are_refused(given, where, said):
     with pytest.raises(ValueError, match=said):
-        judged_layer(where, GIVEN | given)
+        layer_from_options(where, GIVEN | given)
 
 
 def test_options_are_numbers_truths_or_text():
-    found = options_in("stride=1,2 mode=train eps=1e-5 causal=True")
+    found = options_in_text("stride=1,2 mode=train eps=1e-5 causal=True")
     assert found == {"stride": (1, 2), "mode": ("train",), "eps": (1e-5,), "causal": (True,)}
 
 
