@@ -105,10 +105,8 @@ class Trial(ABC, Generic[C]):
 
     def settled(self, finding: Finding, budget: Budget | None = None) -> Finding:
         """Return a finding about numbers with "wrong" and "imprecise" told apart by a higher precision."""
-        about_numbers = (
-            CHECKS[finding.check].turn or finding.check == "gradient"
-        )  # "rounding" is settled already
-        if not about_numbers or finding.judgement is None:
+        settling = CHECKS[finding.check].turn or finding.check == "gradient"  # "rounding" is settled already
+        if not settling or finding.judgement is None:
             return finding
         call = call_of(self.target, self.spec, finding.case)
         judgement = adjudicate(self.target, self.spec, call, finding.check, finding.judgement, budget)

@@ -133,7 +133,7 @@ class Truth:
 
     @property
     def within_reach_of_balls(self) -> bool:
-        """Whether certified balls take less than a second."""
+        """Tell whether certified balls take less than a second."""
         if not self.sizes:
             return sum(array.size for array in self.inputs) <= _BALL_ENTRIES
         batch, *widths = self.sizes.values()

@@ -193,7 +193,7 @@ class AnsweredCall(Answered):
 
     @property
     def subjects(self) -> list[str]:
-        """What they are the gradients of, in a sentence."""
+        """The parameters that they are the gradients of, in a sentence."""
         return [f"the {name}" for name in self.names]
 
     @staticmethod

@@ -68,7 +68,7 @@ class LayerAnswer(Answered):
 
     @property
     def subjects(self) -> Sequence[str]:
-        """What they are the gradients of."""
+        """The inputs that they are the gradients of."""
         return self.spec.gradient_names
 
     @staticmethod

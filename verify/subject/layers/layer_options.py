@@ -21,7 +21,6 @@ _OF_NETWORKS = (
     "labels",
     "loss_function",
     "exec",
-    "seconds",
     "timeout",
 )
 

@@ -54,6 +54,14 @@ def test_the_command_judges_a_layer(layers, capsys):
     assert "wrong" in capsys.readouterr().out
 
 
+def test_the_command_ends_a_layers_run_once_its_seconds_are_spent(layers, capsys):
+    shared = ["--reference", "relu", "--forward-function", f"{layers}:forward"]
+    assert main(["check", f"{layers}:backward", *shared, "--seconds", "1e-9"]) == 1
+    assert "1000 of 1000 cases: the time was up" in capsys.readouterr().out
+    assert main(["check", f"{layers}:backward", *shared, "--seconds", "0"]) == 2
+    assert "seconds must be a positive number" in capsys.readouterr().err
+
+
 def test_an_unknown_name_cannot_be_used(layers, capsys):
     assert main(["check", f"{layers}:backward", "--reference", "rellu"]) == 2
     assert "did you mean 'relu'" in capsys.readouterr().err
