@@ -31,7 +31,7 @@ from verify.case.runner import drawn_cases
 from verify.checks.cross_check import worst_xla_error
 from verify.evaluate import balls, bounds, xla
 from verify.reference.derivative import loss_function, traced_derivative
-from verify.reference.judge import judge, ratios, vacuous
+from verify.reference.judge import judge, judged_ratios, vacuous
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
 from verify.reference.truth import Truth, tensors_of
 from verify.subject import mlp_ref_targets
@@ -80,7 +80,7 @@ def by_jax_itself(arguments: argparse.Namespace) -> bool:
                 for a, b, (_, bound) in zip(ours, theirs, pairs, strict=True):
                     with np.errstate(invalid="ignore"):
                         apart = np.where(a == b, 0.0, abs(a.astype(float) - b.astype(float)))
-                    ratio = float(np.max(ratios(apart, 2 * bound), initial=0.0))
+                    ratio = float(np.max(judged_ratios(apart, 2 * bound), initial=0.0))
                     worst = max(worst, ratio)
                     if ratio > 1 or a.shape != b.shape or not np.all(np.isfinite(a) | ~np.isfinite(b)):
                         failed += 1
@@ -272,7 +272,7 @@ def containment(arguments: argparse.Namespace) -> bool:
                     ("the float64 reference, within the judging bound", value, bound),
                 ):
                     error = balls.ball_distance(ball, distance)
-                    ratio = float(np.max(ratios(error, allowed), initial=0.0))
+                    ratio = float(np.max(judged_ratios(error, allowed), initial=0.0))
                     worst[name] = max(worst.get(name, 0.0), ratio)
                     if ratio > 1:
                         print(f"OUTSIDE ({ratio:.3g}): {name}: {case} {spec}")

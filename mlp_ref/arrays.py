@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONSTANTS",
     "DTYPES",
-    "Constants",
+    "ArrayConstants",
     "Floats",
     "Integers",
     "all_finite",
@@ -35,7 +35,7 @@ PAGE = 4096
 """Bytes of a page of memory, or a part of one."""
 
 
-class Constants(NamedTuple):
+class ArrayConstants(NamedTuple):
     """Numbers as zero-dimensional arrays, which a ufunc takes in half the time of a Python float."""
 
     minus_two: Floats
@@ -45,12 +45,12 @@ class Constants(NamedTuple):
     exp_limit: float  # the largest number whose exponential is finite
 
 
-def _constants(dtype: np.dtype[Any]) -> Constants:
+def _constants(dtype: np.dtype[Any]) -> ArrayConstants:
     exp_limit = np.log(np.finfo(dtype).max)
     while np.isinf(np.exp(exp_limit)):
         exp_limit = np.nextafter(exp_limit, dtype.type(0))
     minus_two, zero, one, four = (np.array(number, dtype) for number in (-2, 0, 1, 4))
-    return Constants(minus_two, zero, one, four, float(exp_limit))
+    return ArrayConstants(minus_two, zero, one, four, float(exp_limit))
 
 
 with quiet():

@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from mlp_ref.network import MLP
-from mlp_ref.sklearn_base import VerifiedMLP, trains_on_batches
+from mlp_ref.sklearn_base import VerifiedMLP, has_partial_fit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,7 +132,7 @@ class VerifiedMLPClassifier(ClassifierMixin, VerifiedMLP):  # type: ignore[misc]
         )
         self.class_weight = class_weight
 
-    @available_if(trains_on_batches)  # type: ignore[untyped-decorator]  # scikit-learn has no types
+    @available_if(has_partial_fit)  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def partial_fit(
         self,
         X: ArrayLike,  # noqa: N803
@@ -213,7 +213,7 @@ class VerifiedMLPRegressor(RegressorMixin, VerifiedMLP):  # type: ignore[misc]  
     _loss = "mse"
     _loss_scale = 2.0
 
-    @available_if(trains_on_batches)  # type: ignore[untyped-decorator]  # scikit-learn has no types
+    @available_if(has_partial_fit)  # type: ignore[untyped-decorator]  # scikit-learn has no types
     def partial_fit(
         self,
         X: ArrayLike,  # noqa: N803

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from mlp_ref.history import History
 
-__all__ = ["VerifiedMLP", "trains_on_batches"]
+__all__ = ["VerifiedMLP", "has_partial_fit"]
 
 HIDDEN = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
 SCHEDULES = ("constant", "invscaling", "adaptive", "cosine")
@@ -36,7 +36,7 @@ SOLVERS = ("sgd", "adam", "lbfgs")
 LARGEST_AUTOMATIC_BATCH = 200
 
 
-def trains_on_batches(estimator: Any) -> bool:
+def has_partial_fit(estimator: Any) -> bool:
     """Return True, or raise the AttributeError that says why there is no ``partial_fit``."""
     if estimator.solver == "lbfgs":
         raise AttributeError('partial_fit needs the solver "sgd" or "adam", got "lbfgs"')

@@ -11,7 +11,7 @@ import pytest
 from mlp_ref import MLP, datasets
 from mlp_ref.optimisers import SGD, Adam
 from verify.evaluate import bounds
-from verify.evaluate.flattening import flatten
+from verify.evaluate.flattening import flatten_jaxpr
 
 optax = pytest.importorskip("optax", reason="Optax, whose optimisers are compared with, is not installed")
 
@@ -67,7 +67,7 @@ def in_optax(transformation, flat, gradients):
 
     with jax.enable_x64(True):
         vector = jax.ShapeDtypeStruct(flat.shape, jnp.float64)
-        program = flatten(jax.make_jaxpr(stepped)(*[vector] * (1 + len(gradients))))
+        program = flatten_jaxpr(jax.make_jaxpr(stepped)(*[vector] * (1 + len(gradients))))
     at = bounds.Arithmetic.judging(flat.dtype, {})
     inputs = [array.astype(np.float64) for array in (flat, *gradients)]
     ((value, bound),) = bounds.evaluate_with_bounds(program, inputs, at)

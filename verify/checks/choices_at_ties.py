@@ -74,7 +74,7 @@ def judged_at_ties(
             near = NEARLY, replace(found, verdict="inconclusive", note=NEARLY), None
     if near is not None:
         return near
-    if tie_choices.count_choices(ties) > tie_choices.MOST:
+    if tie_choices.count_tie_choices(ties) > tie_choices.MOST:
         vague = judge(widest, gradient, dtype, names=names)
         return TOO_MANY, replace(vague, verdict="inconclusive", note=TOO_MANY), None
     return None
@@ -103,8 +103,8 @@ class _Search:
 
     def tried(self, gradient: Array) -> Iterator[tie_choices.MeanChoice]:
         """Choices that may give a gradient."""
-        yield from tie_choices.choices_alike(self.ties)
-        if tie_choices.count_choices(self.ties) <= tie_choices.MOST:
+        yield from tie_choices.tie_choices_alike(self.ties)
+        if tie_choices.count_tie_choices(self.ties) <= tie_choices.MOST:
             yield from solve_choice_shares(self.ties, self._evaluate, gradient)
 
     def pairs(self, mean: tie_choices.MeanChoice) -> tuple[list[Pair], Truth | None]:
@@ -127,7 +127,7 @@ class _Search:
         return pairs, None
 
     def _truth(self, choice: tie_choices.Choice, between: bool = False) -> Truth:
-        outcomes = tie_choices.choice_outcomes(self.ties, choice, self.where)
+        outcomes = tie_choices.tie_choice_outcomes(self.ties, choice, self.where)
         decided = decide_ties(self.truth.program, self.where, outcomes, between)
         return self.truth.by(decided, self.truth.dtype)
 

@@ -16,7 +16,7 @@ from verify.evaluate import balls, xla
 from verify.evaluate.array import Array
 from verify.evaluate.budget import Budget
 from verify.reference.derivative import loss_function
-from verify.reference.judge import judge, ratios
+from verify.reference.judge import judge, judged_ratios
 from verify.reference.tensors import Tensor
 from verify.reference.truth import SpecLike, Truth, tensors_of
 
@@ -89,7 +89,7 @@ def worst_certified_error(spec: Any, case: Case | LayerCase) -> float:
     certain = truth.chosen(balls.evaluate_certified(truth.program, truth.inputs, truth.sizes, case.dtype))
     worst = 0.0
     for ball, (value, bound) in zip(certain, truth.pairs, strict=True):
-        worst = max(worst, float(np.max(ratios(balls.ball_distance(ball, value), bound), initial=0.0)))
+        worst = max(worst, float(np.max(judged_ratios(balls.ball_distance(ball, value), bound), initial=0.0)))
     if not worst <= 1:
         raise Disagreement(f"a certified entry lies {worst:.3g} bounds from the NumPy evaluator's on {case}")
     return worst

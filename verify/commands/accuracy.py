@@ -21,7 +21,7 @@ from verify.case.case import DTYPES, REGIMES, Case
 from verify.evaluate import balls, bounds, xla
 from verify.evaluate.array import Array
 from verify.reference.derivative import loss_function, traced_derivative
-from verify.reference.judge import ratios
+from verify.reference.judge import judged_ratios
 from verify.reference.spec import Spec
 from verify.reference.truth import sizes_of_inputs, tensors_of
 from verify.subject import mlp_ref_targets
@@ -61,7 +61,7 @@ def errors_in_bounds(spec: Spec, case: Case, found: dict[str, Implementation]) -
     for name, gradient in found.items():
         results = tensors_of(gradient(*case.arrays()))
         worst[name] = max(
-            float(np.max(ratios(balls.ball_distance(ball, result), bound), initial=0.0))
+            float(np.max(judged_ratios(balls.ball_distance(ball, result), bound), initial=0.0))
             for ball, result, (_, bound) in zip(truth, results, pairs, strict=True)
         )
     return worst

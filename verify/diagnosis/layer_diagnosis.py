@@ -21,7 +21,7 @@ from verify.evaluate.bounds import Arithmetic, Pair, evaluate_with_bounds
 from verify.evaluate.budget import Budget
 from verify.evaluate.program import NoRule
 from verify.reference.backward import Reference
-from verify.reference.judge import judge, ratios
+from verify.reference.judge import judge, judged_ratios
 from verify.subject.failed import Failed
 from verify.subject.layers.answer import LayerAnswer
 from verify.subject.layers.target import LayerTarget
@@ -117,7 +117,7 @@ def _apart(wrong: Sequence[Pair], right: Sequence[Pair]) -> bool:
     """Tell whether some entry cannot be both: the two lie farther apart than their bounds together."""
     for (a, ea), (b, eb) in zip(wrong, right, strict=True):
         with np.errstate(all="ignore"):
-            if np.any(ratios(np.asarray(abs(a - b)), np.asarray(ea + eb)) > 1):
+            if np.any(judged_ratios(np.asarray(abs(a - b)), np.asarray(ea + eb)) > 1):
                 return True
     return False
 

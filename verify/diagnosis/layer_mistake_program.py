@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from verify.diagnosis.mistakes.layers import LayerMistake
-from verify.evaluate.flattening import flatten
+from verify.evaluate.flattening import flatten_jaxpr
 from verify.evaluate.program import Program
 from verify.reference.backward import Setting
 
@@ -25,7 +25,7 @@ def layer_mistake_program(mistake: LayerMistake, setting: Setting) -> Program:
         return mistake.of(setting.reference, dout, tuple(inputs), dict(setting.options))
 
     with jax.enable_x64(True):
-        program = flatten(jax.make_jaxpr(wrong)(*leaves))
+        program = flatten_jaxpr(jax.make_jaxpr(wrong)(*leaves))
         shapes = [tuple(leaf.shape) for leaf in jax.tree.leaves(jax.eval_shape(wrong, *leaves))]
     wanted = [tuple(leaf.shape) for leaf in backward.argument_leaves]
     judged = [wanted[i] for i in backward.differentiated]

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from verify.evaluate.array import Array
-from verify.evaluate.flattening import flatten
+from verify.evaluate.flattening import flatten_jaxpr
 from verify.evaluate.program import Program
 
 
@@ -140,7 +140,7 @@ def traced_backward(function: Callable[..., Any], arguments: Sequence[Any]) -> B
             _, transposed, values = jax.vjp(of_floats, *(given[i] for i in floats), has_aux=True)
             return (*values, *transposed(list(cotangents)))
 
-        program = flatten(jax.make_jaxpr(pullback)(*leaves, *(out_leaves[i] for i in weighted)))
+        program = flatten_jaxpr(jax.make_jaxpr(pullback)(*leaves, *(out_leaves[i] for i in weighted)))
     program = replace(
         program, values=len(out_leaves), differentiated=tuple(program.inputs[i] for i in floats)
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from verify.evaluate.array import Array
-from verify.evaluate.tie_choices import OWN, Choice, MeanChoice, coupled_choices
+from verify.evaluate.tie_choices import OWN, Choice, MeanChoice, coupled_tie_choices
 from verify.evaluate.ties import Tie
 
 
@@ -44,7 +44,7 @@ def solve_choice_shares(
         }
         shares, even = _closest(ties, beside, effects, found - value, bound)
         for found_shares in (_near(shares), shares, even):
-            yield coupled_choices(found_shares)
+            yield coupled_tie_choices(found_shares)
         nearest = tuple(int(np.argmax(of_tie)) for of_tie in shares)
         if nearest == beside:
             return

@@ -26,7 +26,7 @@ def decide_ties(
         Where they tie: `tied_operations`.
     outcomes
         For comparisons, by number, arrays of True, False, and None where nothing is decided: `tie_outcomes_towards`, or
-        `verify.evaluate.tie_choices.choice_outcomes`.
+        `verify.evaluate.tie_choices.tie_choice_outcomes`.
     between
         Whether the bounds are for code that takes a slope between two: with one rounding more wherever a tie selects,
         that of the product with that slope.

@@ -222,7 +222,7 @@ def _sized_all(parameters: dict[str, Any]) -> dict[str, Any]:
     return {key: _sized(value) for key, value in parameters.items()}
 
 
-def flatten(closed_jaxpr: Any) -> Program:
+def flatten_jaxpr(closed_jaxpr: Any) -> Program:
     """The Program of a traced ``value_and_grad``: nested calls inlined, results that nothing uses left out.
 
     Raises

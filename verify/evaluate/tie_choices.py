@@ -32,7 +32,7 @@ _SIGNS |= {"eq": (False, False), "ne": (True, True)}
 """What a comparison of a with b says where a is less, and where it is greater."""
 
 
-def choice_outcomes(ties: Sequence[Tie], choice: Choice, tied: Mapping[int, Array]) -> dict[int, Array]:
+def tie_choice_outcomes(ties: Sequence[Tie], choice: Choice, tied: Mapping[int, Array]) -> dict[int, Array]:
     """The outcomes of comparisons that a choice asks for, for `verify.evaluate.decided_ties.decide_ties`."""
     decided: dict[int, Array] = {}
     for tie, number in zip(ties, choice, strict=True):
@@ -63,14 +63,14 @@ class MeanChoice:
         return " and ".join(told) + (", each tie by itself" if len(told) > 1 else "")
 
 
-def choices_alike(ties: Sequence[Tie]) -> Iterator[MeanChoice]:
+def tie_choices_alike(ties: Sequence[Tie]) -> Iterator[MeanChoice]:
     """Choices that decide all ties of an operation alike, where these are not too many; and the mean of all choices."""
     sites = list(dict.fromkeys(tie.site for tie in ties))
     few = 3 ** len(sites) <= _COMBINATIONS
     for of_site in itertools.product((OWN, 1, -1), repeat=len(sites)) if few else ():
         which = dict(zip(sites, of_site, strict=True))
         yield MeanChoice((1.0,), (tuple(range(len(tie.choices))[which[tie.site]] for tie in ties),))
-    yield coupled_choices(
+    yield coupled_tie_choices(
         [np.array([0.0] + [1 / (len(tie.choices) - 1)] * (len(tie.choices) - 1)) for tie in ties]
     )
 
@@ -81,12 +81,12 @@ MOST = 400
 """Choices at ties, in all, up to which each tie is decided by itself."""
 
 
-def count_choices(ties: Sequence[Tie]) -> int:
+def count_tie_choices(ties: Sequence[Tie]) -> int:
     """The number of choices at ties, one by one."""
     return sum(len(tie.choices) - 1 for tie in ties)
 
 
-def coupled_choices(shares: Sequence[Array]) -> MeanChoice:
+def coupled_tie_choices(shares: Sequence[Array]) -> MeanChoice:
     """A mean of few choices in which each tie's choices have these shares.
 
     All ties are decided by one number between 0 and 1: each choice has an interval as long as its share.

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import export
 
 from mlp_ref.params import Layer
-from verify.evaluate.flattening import flatten
+from verify.evaluate.flattening import flatten_jaxpr
 from verify.evaluate.program import Program
 from verify.reference import network
 from verify.reference.spec import Spec
@@ -39,7 +39,7 @@ def _trace(loss: network.Loss, depth: int, sizes: Mapping[str, Any], weighted: b
 
     with jax.enable_x64(True):
         try:
-            return flatten(jax.make_jaxpr(jax.value_and_grad(scalar_loss))(params, *rows))
+            return flatten_jaxpr(jax.make_jaxpr(jax.value_and_grad(scalar_loss))(params, *rows))
         except jax.errors.TracerArrayConversionError as error:
             name = getattr(loss, "__name__", "the loss")
             raise TypeError(f"spec, which is --reference of the command: {name} {CALLS_NUMPY}") from error

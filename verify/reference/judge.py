@@ -166,7 +166,7 @@ def judge(
     if found.dtype.itemsize == 2:
         found = widened(found)
     error = _distance(found, value)
-    scores = ratios(error, bound)
+    scores = judged_ratios(error, bound)
     of_tensor = list(map(slice, ends, ends[1:]))
     worst = [float(scores[entries].max(initial=0.0)) for entries in of_tensor]
     outside = [i for i, ratio in enumerate(worst) if not ratio <= 1]
@@ -232,7 +232,7 @@ def _joined(tensors: Sequence[Array]) -> Array:
     return np.concatenate([tensor.ravel() for tensor in tensors])
 
 
-def ratios(error: Array, bound: Array) -> Array:
+def judged_ratios(error: Array, bound: Array) -> Array:
     """Errors in units of their bounds; infinite for NaN; 0 where the bound is infinite."""
     with np.errstate(all="ignore"):  # a quotient rounds to at most 1 where error <= bound, and else to more
         score = np.where(error == 0, 0.0, error / bound)

@@ -13,7 +13,7 @@ from jax import export
 
 from mlp_ref.params import Layer
 from verify.evaluate.array import Array
-from verify.evaluate.flattening import flatten
+from verify.evaluate.flattening import flatten_jaxpr
 from verify.evaluate.program import Program
 from verify.reference import network
 from verify.reference.spec import Spec
@@ -52,7 +52,7 @@ def traced_outputs(spec: Spec, depth: int) -> Program:
             Layer(_array(dimensions, f"n{i}", f"n{i + 1}"), _array(dimensions, f"n{i + 1}"))
             for i in range(depth)
         ]
-        return flatten(jax.make_jaxpr(forward)(params, _array(dimensions, "b", "n0")))
+        return flatten_jaxpr(jax.make_jaxpr(forward)(params, _array(dimensions, "b", "n0")))
 
 
 def _array(dimensions: Mapping[str, Any], *names: str) -> Any:

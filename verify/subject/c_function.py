@@ -105,7 +105,7 @@ def _answer(functions: dict[str, CFunction], request: dict[str, Any]) -> dict[st
 
 
 def main(path: str, texts: Sequence[str]) -> int:
-    """Answer calls with the functions of a library, until the input ends."""
+    """Call the C functions of a library for who asks, until the input ends."""
     found = [c_prototype(text) for text in texts]
     try:
         library = ctypes.CDLL(str(Path(path).resolve()))

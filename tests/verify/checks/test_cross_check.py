@@ -11,7 +11,7 @@ from verify.checks import cross_check as witness
 from verify.evaluate import balls, bounds, xla
 from verify.evaluate.bounds.arithmetic import Arithmetic
 from verify.reference.derivative import loss_function, traced_derivative
-from verify.reference.judge import ratios
+from verify.reference.judge import judged_ratios
 from verify.reference.spec import HIDDEN, OUTPUT_LOSSES, REDUCTIONS, Spec
 from verify.reference.truth import Truth
 
@@ -48,7 +48,7 @@ def test_the_truth_lies_within_the_bound_in_every_regime(regime):
             truth, results, bounds.evaluate_with_bounds(program, inputs, alone), strict=True
         ):
             assert result.dtype == np.dtype(case.dtype)
-            assert np.all(ratios(balls.ball_distance(ball, result), bound) <= 1), (spec, case)
+            assert np.all(judged_ratios(balls.ball_distance(ball, result), bound) <= 1), (spec, case)
 
 
 @pytest.mark.parametrize(

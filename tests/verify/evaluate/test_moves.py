@@ -7,7 +7,7 @@ import pytest
 
 from verify.evaluate import bounds, moves
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic
-from verify.evaluate.flattening import flatten
+from verify.evaluate.flattening import flatten_jaxpr
 from verify.evaluate.program import ProgramSize, program_size, run_program
 
 A = np.arange(24.0).reshape(2, 3, 4)
@@ -37,7 +37,7 @@ CASES = {
 def test_values_and_bounds_move_as_in_jax(name):
     function, arrays = CASES[name]
     with jax.enable_x64(True):
-        program = flatten(jax.make_jaxpr(function)(*arrays))
+        program = flatten_jaxpr(jax.make_jaxpr(function)(*arrays))
         expected = np.asarray(function(*arrays))
         moved_errors = np.asarray(function(*(array / 1024 for array in arrays)))
     assert name.split()[0].strip(",") in program.primitives or name == "stop_gradient"

@@ -11,7 +11,7 @@ from mlp_ref.params import Layer
 from verify.case.case import Call, Case
 from verify.checks import adjudicate as adjudicating
 from verify.checks.adjudicate import adjudicate
-from verify.reference.judge import judge, ratios, small, vacuous
+from verify.reference.judge import judge, judged_ratios, small, vacuous
 from verify.reference.spec import Spec
 from verify.reference.tensors import tensor_names
 from verify.reference.truth import Truth, sizes_of_inputs, tensors_of
@@ -166,15 +166,15 @@ def test_errors_in_units_of_bounds():
     error = np.array([0.0, 1.0, 2.0, np.nan, np.nan, 1.0, 0.0, np.inf, 5e-324])
     bound = np.array([0.0, 2.0, 1.0, 1.0, np.inf, np.inf, 1.0, 1.0, 0.0])
     expected = [0.0, 0.5, 2.0, np.inf, 0.0, 0.0, 0.0, np.inf, np.inf]
-    np.testing.assert_array_equal(ratios(error, bound), expected)
+    np.testing.assert_array_equal(judged_ratios(error, bound), expected)
 
 
 @pytest.mark.parametrize("bound", [1.0, 1.5, 1.9999, 3e-310, 5e-324, 1e300])
 def test_one_step_beyond_a_bound_is_more_than_1(bound):
     bound = np.array([bound, np.nextafter(bound, 0), np.nextafter(bound, np.inf)])
-    assert np.all(ratios(bound, bound)[bound > 0] == 1)
-    assert np.all(ratios(np.nextafter(bound, np.inf), bound) > 1)
-    assert np.all(ratios(np.nextafter(bound, 0), bound) <= 1)
+    assert np.all(judged_ratios(bound, bound)[bound > 0] == 1)
+    assert np.all(judged_ratios(np.nextafter(bound, np.inf), bound) > 1)
+    assert np.all(judged_ratios(np.nextafter(bound, 0), bound) <= 1)
 
 
 def test_names_and_sizes():

@@ -30,7 +30,7 @@ from verify.evaluate.bounds.arithmetic import (
     full_errors,
     with_own_rounding,
 )
-from verify.evaluate.bounds.operation_rules import truncate
+from verify.evaluate.bounds.operation_rules import truncate_rule
 from verify.evaluate.bounds.rule_table import Rule
 from verify.evaluate.program import Program, require_rules, run_program
 
@@ -70,7 +70,7 @@ def _convert_element_type(at: Arithmetic, parameters: Mapping[str, Any], a: Pair
     if a[0].dtype == bool:
         return a[0].astype(float), a[1].astype(float)
     if target.kind in "iu":
-        return truncate(*a)
+        return truncate_rule(*a)
     narrower = target.kind == "f" and target.itemsize < a[0].itemsize
     if target.kind != "f" or not (narrower or np.any(abs(a[0]) > 1 / at.u)):
         return a

@@ -78,7 +78,7 @@ def _div(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pai
     """[(ea + |q| eb) / (|b| - eb)], infinite if b may be 0: a'/b' - q = (a' - q b') / b', with q = a/b."""
     quotient = a[0] / b[0]
     if is_integral(parameters):
-        return truncate(quotient, np.where((a[1] > 0) | (b[1] > 0), np.inf, 0.0))
+        return truncate_rule(quotient, np.where((a[1] > 0) | (b[1] > 0), np.inf, 0.0))
     room = abs(b[0]) - with_own_rounding(b[1])
     error = np.where(room > 0, (a[1] + abs(quotient) * b[1]) / room, np.inf)
     return at.rounded(quotient, error)
@@ -194,7 +194,7 @@ def _dot_general(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair
     )
 
 
-def truncate(v: Array, e: Array) -> Pair:
+def truncate_rule(v: Array, e: Array) -> Pair:
     """An integer part, towards 0: off by what lies between the truncated ends."""
     low, high = (np.trunc(end) for end in interval_ends(v, e))
     return np.trunc(v), np.where(low == high, 0.0, high - low)

@@ -249,7 +249,7 @@ def _judge_all(plan: Plan, engine: Engine[Shard], book: Ledger, watch: Watch | N
                 halves += shard.halves()
                 continue
             if isinstance(result, DeadlyWork):
-                result = worker.dead_case(shard)
+                result = worker.case_that_kills_worker(shard)
             elif "refused" in result:
                 raise SweepRefused(f"a worker refused {shard.job.where}: {result['refused']}")
             book.put(shard.name(plan.environment), result)

@@ -94,8 +94,8 @@ def judge_shard(shard: Shard, environment: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def dead_case(shard: Shard) -> dict[str, Any]:
-    """Return the result of a shard of one case that kills the process that runs it."""
+def case_that_kills_worker(shard: Shard) -> dict[str, Any]:
+    """Return the result of a shard of one case that kills the worker that runs it."""
     chooser = _chooser(shard, shard.job.spec)
     (choices,) = chooser.drawn(shard.drawn, shard.seed)[shard.start : shard.stop]
     case = chooser.case(choices)

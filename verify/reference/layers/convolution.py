@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 # Shapes: images x (n, c, h, w), kernels w (f, c / groups, kh, kw), biases b (f,).
 
 
-def places(length: int, kernel: int, stride: int, dilation: int) -> int:
+def convolution_places(length: int, kernel: int, stride: int, dilation: int) -> int:
     """Return how many windows fit: an integer, 0 or less where none does."""
     return (length - dilation * (kernel - 1) - 1) // stride + 1
 
 
-def windows(x: Array, kernel: tuple[int, int], stride: int, dilation: int = 1) -> Array:
+def convolution_windows(x: Array, kernel: tuple[int, int], stride: int, dilation: int = 1) -> Array:
     """Return what each offset in the kernel sees, row by row: (n, c, kh kw, height, width), a place for each window.
 
     Raises
@@ -27,7 +27,7 @@ def windows(x: Array, kernel: tuple[int, int], stride: int, dilation: int = 1) -
         Where no window fits.
     """
     (n, c, h, w), (kh, kw) = x.shape, kernel
-    height, width = places(h, kh, stride, dilation), places(w, kw, stride, dilation)
+    height, width = convolution_places(h, kh, stride, dilation), convolution_places(w, kw, stride, dilation)
     if min(height, width) < 1:
         raise ValueError(f"no window of {kh} x {kw} fits into {h} x {w}")
     across, down = stride * (width - 1) + 1, stride * (height - 1) + 1
@@ -47,7 +47,7 @@ def conv2d(
     One sum, in which the bias is a term like the others.
     """
     f, c, kh, kw = w.shape
-    seen = windows(padded(x, pad), (kh, kw), stride, dilation)
+    seen = convolution_windows(padded_images(x, pad), (kh, kw), stride, dilation)
     n, _, offsets, height, width = seen.shape
     terms = seen.reshape(n, groups, c * offsets, height, width)
     factors = jnp.concatenate([w.reshape(f, c * offsets), b[:, jnp.newaxis]], axis=1)
@@ -60,7 +60,7 @@ def conv2d(
     return out.reshape(n, f, height, width)
 
 
-def padded(x: Array, pad: int, value: float = 0.0) -> Array:
+def padded_images(x: Array, pad: int, value: float = 0.0) -> Array:
     """x (n, c, h, w) with a border of ``pad`` places."""
     edges = ((0, 0, 0), (0, 0, 0), (pad, pad, 0), (pad, pad, 0))
     return lax.pad(x, jnp.full((), value, x.dtype), edges) if pad else x

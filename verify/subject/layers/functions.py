@@ -12,7 +12,7 @@ import jax
 from verify.reference.backward import Reference, Setting, parameters_of
 from verify.subject.failed import Failed
 from verify.subject.layers.own_options import name_of_function, options_reaching, require_options_known
-from verify.subject.layers.reading import is_number
+from verify.subject.layers.reading import is_one_number
 from verify.subject.layers.target import LayerTarget, Run, TargetReturned
 from verify.subject.load import source_to_load
 
@@ -187,7 +187,7 @@ def _alone(backward: Callable[..., Any], name: str, setting: Setting) -> LayerTa
         more, keywords = passed(options)
         weights = [] if unit else cotangents if first > 1 else [setting.cotangent(cotangents)]
         result = backward(*weights, *(values[key] for key in given), *more, **keywords)
-        if unit and isinstance(result, (tuple, list)) and len(result) > 1 and is_number(result[0]):
+        if unit and isinstance(result, (tuple, list)) and len(result) > 1 and is_one_number(result[0]):
             loss, *rest = result
             return TargetReturned([loss], rest[0] if len(rest) == 1 else tuple(rest))
         return TargetReturned(None, result)

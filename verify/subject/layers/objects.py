@@ -12,7 +12,7 @@ import jax
 from verify.reference.backward import Reference, Setting, parameters_of
 from verify.subject.failed import Failed
 from verify.subject.layers.own_options import require_options_known
-from verify.subject.layers.reading import is_number
+from verify.subject.layers.reading import is_one_number
 from verify.subject.layers.target import LayerTarget, Run, TargetReturned
 
 
@@ -137,7 +137,7 @@ class LayerObject:
         def backward() -> Any:
             result = getattr(layer, self.backward)(*([] if unit else [setting.cotangent(cotangents)]))
             differentiated = [name for name in passed if name in wanted]
-            if isinstance(result, (tuple, list)) and unit and len(result) > 1 and is_number(result[0]):
+            if isinstance(result, (tuple, list)) and unit and len(result) > 1 and is_one_number(result[0]):
                 result = result[1:]
             items = list(result) if isinstance(result, (tuple, list)) else [result]
             if len(items) < len(differentiated):

@@ -65,5 +65,5 @@ def options_reaching(
 
 
 def name_of_function(function: Callable[..., Any]) -> str:
-    """The name of a function in messages."""
+    """The name of a function in messages about its options."""
     return str(getattr(function, "__name__", "the function"))

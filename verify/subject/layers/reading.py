@@ -120,8 +120,8 @@ def read_layer_outputs(found: list[Any], setting: Setting) -> list[Array]:
     return arrays
 
 
-def is_number(value: Any) -> bool:
-    """Tell if a value is one number: a Python number, or an array of one entry."""
+def is_one_number(value: Any) -> bool:
+    """Tell if a value in a result is one number: a Python number, or an array of one entry."""
     if isinstance(value, (bool, str, bytes)) or value is None:
         return False
     try:

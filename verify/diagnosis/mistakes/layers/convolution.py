@@ -16,7 +16,13 @@ from verify.diagnosis.mistakes.layers.mistake import (
     mistake_of_change,
     mistake_of_forward,
 )
-from verify.reference.layers.convolution import conv2d, conv_transpose2d, padded, places, windows
+from verify.reference.layers.convolution import (
+    conv2d,
+    conv_transpose2d,
+    convolution_places,
+    convolution_windows,
+    padded_images,
+)
 
 CONVOLUTIONS = ("conv2d", "dilated_conv2d", "grouped_conv2d")
 
@@ -27,7 +33,7 @@ def _flipped(w: Any) -> Any:
 
 def _dpadded(right: Any, dout: Any, x: Any, w: Any, b: Any, **options: Any) -> Any:
     """The gradient of the padded x."""
-    wide = padded(x, options["pad"])
+    wide = padded_images(x, options["pad"])
     _, pullback = jax.vjp(lambda wide: conv2d(wide, w, b, **{**options, "pad": 0}), wide)
     return pullback(dout)[0]
 
@@ -60,7 +66,7 @@ def _assigned(seen: Any, x: Any, size: int, stride: int) -> Any:
 
 def _added(seen: Any, x: Any, size: int, stride: int) -> Any:
     """The same by +=; what lies outside of x is lost."""
-    _, pullback = jax.vjp(lambda x: windows(x, (size, size), stride), x)
+    _, pullback = jax.vjp(lambda x: convolution_windows(x, (size, size), stride), x)
     return pullback(seen)[0]
 
 
@@ -68,7 +74,7 @@ def _max_pool(share: Callable[[Any], Any], put: Callable[..., Any] = _added) -> 
     """dx where each window's gradient goes to its entries by ``share(seen)``."""
 
     def wrong(right: Any, dout: Any, x: Any, *, size: int, stride: int) -> Any:
-        seen = windows(x, (size, size), stride)
+        seen = convolution_windows(x, (size, size), stride)
         return (put(dout[:, :, jnp.newaxis] * share(seen), x, size, stride),)
 
     return wrong
@@ -87,7 +93,7 @@ def _first_largest(seen: Any) -> Any:
 
 def _avg_pool(share: Callable[[int], float], put: Callable[..., Any] = _added) -> Wrong:
     def wrong(right: Any, dout: Any, x: Any, *, size: int, stride: int) -> Any:
-        seen = jnp.ones_like(windows(x, (size, size), stride))
+        seen = jnp.ones_like(convolution_windows(x, (size, size), stride))
         return (put(dout[:, :, jnp.newaxis] * share(size) * seen, x, size, stride),)
 
     return wrong
@@ -102,7 +108,7 @@ def _without_overlap(seen: Any, x: Any, size: int, stride: int) -> Any:
 
 
 def _conv_window_assigned(right: Any, dout: Any, x: Any, w: Any, b: Any, *, stride: int, pad: int) -> Any:
-    wide = jnp.zeros_like(padded(x, pad))
+    wide = jnp.zeros_like(padded_images(x, pad))
     for p in range(dout.shape[2]):
         for q in range(dout.shape[3]):
             window = jnp.einsum("nf,fcij->ncij", dout[:, :, p, q], w)
@@ -114,7 +120,7 @@ def _conv_window_assigned(right: Any, dout: Any, x: Any, w: Any, b: Any, *, stri
 def _unstrided(right: Any, dout: Any, x: Any, w: Any, b: Any, *, stride: int, pad: int) -> Any:
     """Windows put one place apart, whatever the stride."""
     kernel = w.shape[2:]
-    wide = padded(x, pad)
+    wide = padded_images(x, pad)
     height, width = dout.shape[2:]
     part = wide[:, :, : height + kernel[0] - 1, : width + kernel[1] - 1]
     _, pullback = jax.vjp(lambda part: conv2d(part, w, b, stride=1, pad=0), part)
@@ -125,8 +131,11 @@ def _unstrided(right: Any, dout: Any, x: Any, w: Any, b: Any, *, stride: int, pa
 def _last_place(dw: Any, dout: Any, x: Any, w: Any, b: Any, *, stride: int, pad: int) -> Any:
     """dw of the last window alone: = for += in the loop."""
     kernel = w.shape[2:]
-    wide = padded(x, pad)
-    top, left = ((places(n, k, stride, 1) - 1) * stride for n, k in zip(wide.shape[2:], kernel, strict=True))
+    wide = padded_images(x, pad)
+    top, left = (
+        (convolution_places(n, k, stride, 1) - 1) * stride
+        for n, k in zip(wide.shape[2:], kernel, strict=True)
+    )
     window = wide[:, :, top : top + kernel[0], left : left + kernel[1]]
     return jnp.einsum("nf,ncij->fcij", dout[:, :, -1, -1], window)
 
@@ -407,7 +416,7 @@ TABLE: tuple[LayerMistake, ...] = (
 
 
 def _undilated(dout: Any, x: Any, w: Any, b: Any, stride: int, pad: int) -> Any:
-    wide = padded(x, pad)
+    wide = padded_images(x, pad)
     height, width = dout.shape[2:]
     kernel = w.shape[2:]
     part = wide[:, :, : stride * (height - 1) + kernel[0], : stride * (width - 1) + kernel[1]]
