@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from mlp_ref.arrays import CONSTANTS, DTYPES, empty_vector, real_array, require_finite
-from mlp_ref.quiet import quietly
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -44,19 +43,3 @@ def test_the_first_place_that_is_not_finite_is_named(value):
     with pytest.raises(ValueError, match=rf"v must be finite, but v\[1, 0, 2\] is {value}"):
         require_finite(array, "v")
     require_finite(np.full(3, np.finfo(float).max), "v")
-
-
-def test_what_is_called_quietly_neither_warns_nor_raises_nor_changes_how_others_do():
-    big = np.array([1e308, 0.0])
-    before = np.geterr()
-    with np.errstate(all="raise"):
-        np.testing.assert_array_equal(quietly(lambda v: v * v / v, big), [np.inf, np.nan])
-        with pytest.raises(FloatingPointError):
-            big * big
-        with pytest.raises(ZeroDivisionError):
-            quietly(lambda: 1 // 0)
-    assert np.geterr() == before
-
-
-def test_quiet_calls_may_be_nested():
-    assert quietly(quietly, abs, -3) == 3
