@@ -26,7 +26,10 @@ LONG = 32
 """... and its sums no fewer terms than this."""
 
 FEW_ROWS = 64
-"""Rows up to which the gradient of a weight is made of blocks also on processors where nothing else is."""
+"""Rows up to which the gradient of a weight is made of blocks also on processors where wide products are not ..."""
+
+FEW_ROWS_OF_NARROW = {4: 128, 8: 256}
+"""... and those up to which it is where it has no more columns than `VECTOR`, by the bytes of a number."""
 
 LARGE = 65_536
 """Numbers in a matrix from which the order in which BLAS reads it matters."""
@@ -50,14 +53,15 @@ def fastest_product(layer_sizes: Sequence[int], batch: int) -> Multiply:
     a product over that with blocks: 1.10 for layers 784-128-10 at 128 rows, 1.16 for nine layers of 256 at 256 rows,
     1.07 for 784-300-100-10 at 64 rows, 1.02 for 784-512-512-10 at 256 rows. On an Intel Xeon of the fourth generation
     it is 0.99, 0.81, 0.98 and 0.59, and 0.83 for 784-100-10 at 200 rows; there blocks pay only for the gradient of a
-    weight over few rows (1024 x 1024: 1.99 at 16 rows, 1.73 at 32, 0.93 at 64; 784 x 300: 1.78, 1.44, 1.22). With
+    weight over few rows (1024 x 1024: 1.99 at 16 rows, 1.73 at 32, 0.93 at 64; 784 x 300: 1.78, 1.44, 1.22) and for
+    narrow results (1024 x 784 times 784 x 16: 1.12, and 1.66 in float64; of 10 columns 1.34 and 1.93; of 24 0.81). With
     OpenBLAS's kernels for processors without AVX-512 it would be 0.7 of AMD's, so that there every product is one call.
     """
     if not is_large_product(layer_sizes, batch):
         return np.ndarray.dot  # the method: np.dot takes twice as long to look at its arguments
     if not _has_small_kernels():
         return whole_product
-    return product_in_blocks if blas.is_amd_processor() else product_of_few_rows
+    return product_in_blocks if blas.is_amd_processor() else product_of_few_rows_or_columns
 
 
 def is_large_product(layer_sizes: Sequence[int], batch: int) -> bool:
@@ -74,10 +78,17 @@ def whole_product(a: Floats, b: Floats, out: Floats | None) -> Floats:
     return a.dot(b, out)
 
 
-def product_of_few_rows(a: Floats, b: Floats, out: Floats | None) -> Floats:
-    """Multiply in blocks for the gradient of a weight, ``x.T @ dz``, over few rows, and by one call otherwise."""
-    multiply = product_in_blocks if a.shape[1] <= FEW_ROWS and not a.flags.c_contiguous else whole_product
-    return multiply(a, b, out)
+def product_of_few_rows_or_columns(a: Floats, b: Floats, out: Floats | None) -> Floats:
+    """Multiply in blocks for a narrow result, or for the gradient of a weight, ``x.T @ dz``, over few rows of x.
+
+    By one call otherwise.
+    """
+    narrow = b.shape[1] <= VECTOR and b.flags.c_contiguous
+    if a.flags.c_contiguous:
+        in_blocks = narrow
+    else:
+        in_blocks = a.shape[1] <= (FEW_ROWS_OF_NARROW[a.itemsize] if narrow else FEW_ROWS)
+    return product_in_blocks(a, b, out) if in_blocks else whole_product(a, b, out)
 
 
 def product_in_blocks(a: Floats, b: Floats, out: Floats | None) -> Floats:

@@ -6,9 +6,10 @@ from mlp_ref.params import as_layers, flatten, parameter_count
 
 # Large enough for blocks; prime batches and odd widths, which do not divide into any.
 SHAPES = [(256, 256, 256), (32, 1024, 600), (64, 784, 300), (127, 131, 137), (100, 784, 64), (16, 300, 1000)]
+SHAPES += [(128, 784, 16), (256, 784, 10)]  # narrow
 
 
-WAYS = [products.whole_product, products.product_in_blocks, products.product_of_few_rows]
+WAYS = [products.whole_product, products.product_in_blocks, products.product_of_few_rows_or_columns]
 
 
 def operands(shape, kind, dtype=np.float64):
@@ -116,7 +117,7 @@ def test_small_networks_multiply_by_the_plain_method():
         (2, "SkylakeX", True, products.whole_product),
         (1, "Haswell", True, products.whole_product),
         (1, "", True, products.whole_product),
-        (1, "SkylakeX", False, products.product_of_few_rows),
+        (1, "SkylakeX", False, products.product_of_few_rows_or_columns),
         (2, "SkylakeX", False, products.whole_product),
     ],
 )
@@ -147,14 +148,26 @@ def test_the_gradient_is_the_same_up_to_rounding_in_blocks(hidden):
 
 
 @pytest.mark.parametrize(
-    ("rows", "kind", "blocks"),
-    [(64, "weight", True), (65, "weight", False), (64, "forward", False), (64, "input", False)],
+    ("rows", "columns", "kind", "dtype", "blocks"),
+    [
+        (64, 300, "weight", "float32", True),
+        (65, 300, "weight", "float32", False),
+        (64, 300, "forward", "float32", False),
+        (64, 300, "input", "float32", False),
+        (1024, 16, "forward", "float32", True),
+        (1024, 17, "forward", "float32", False),
+        (128, 16, "weight", "float32", True),
+        (129, 16, "weight", "float32", False),
+        (256, 16, "weight", "float64", True),
+        (257, 16, "weight", "float64", False),
+        (1024, 16, "input", "float64", False),
+    ],
 )
-def test_on_other_processors_blocks_are_for_the_gradient_of_a_weight_over_few_rows(
-    monkeypatch, rows, kind, blocks
+def test_on_other_processors_blocks_are_for_narrow_results_and_the_gradient_of_a_weight_over_few_rows(
+    monkeypatch, rows, columns, kind, dtype, blocks
 ):
     used = []
     monkeypatch.setattr(products, "product_in_blocks", lambda *given: used.append(True))
     monkeypatch.setattr(products, "whole_product", lambda *given: used.append(False))
-    products.product_of_few_rows(*operands((rows, 784, 300), kind), None)
+    products.product_of_few_rows_or_columns(*operands((rows, 784, columns), kind, dtype), None)
     assert used == [blocks]
