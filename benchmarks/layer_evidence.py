@@ -32,8 +32,8 @@ from verify.diagnosis.layer_diagnosis import explain_layer  # noqa: E402
 from verify.diagnosis.layer_mistake_program import layer_mistake_program  # noqa: E402
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE, LayerMistake  # noqa: E402
 from verify.evaluate.bounds import Arithmetic, evaluate_with_bounds  # noqa: E402
-from verify.reference.backward import Reference  # noqa: E402
 from verify.reference.layers import NAMES, reference_in_table  # noqa: E402
+from verify.reference.reference import Reference  # noqa: E402
 from verify.subject.layers.target import LayerTarget, TargetReturned  # noqa: E402
 
 

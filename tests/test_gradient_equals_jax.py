@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import mlp_ref
 import verify
 from verify.reference.judge import judge
-from verify.reference.network import loss_of
+from verify.reference.network import network_loss_of
 from verify.reference.truth import Truth, tensors_of
 from verify.subject import mlp_ref_targets
 
@@ -31,7 +31,7 @@ def test_loss_and_gradient_equal_jax_value_and_grad(data, network):
 
     loss, grads = mlp_ref.loss_and_gradient(params, x, y, hidden, loss_name)
     with jax.enable_x64(True):
-        jax_loss, jax_grads = jax.value_and_grad(loss_of(spec))(params, x, y)
+        jax_loss, jax_grads = jax.value_and_grad(network_loss_of(spec))(params, x, y)
 
     bounds = Truth.of(spec, case.inputs(), case.dtype)
     results = [np.asarray(loss), *tensors_of(grads)]

@@ -91,7 +91,7 @@ def test_fused_cross_entropy_gradient_equals_the_composition_through_the_jacobia
 
 
 def jax_steps(params, batches, spec, learning_rate):
-    gradient = jax.jit(jax.grad(network.loss_of(spec)))
+    gradient = jax.jit(jax.grad(network.network_loss_of(spec)))
     for x, y in batches:
         grads = gradient(params, x, y)
         params = [

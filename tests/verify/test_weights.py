@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import mlp_ref
 import verify
 from verify.case.case import Call
-from verify.reference.network import loss_of
+from verify.reference.network import network_loss_of
 from verify.reference.spec import Spec
 from verify.reference.truth import Truth, tensors_of
 from verify.subject import mlp_ref_targets
@@ -57,7 +57,7 @@ def test_a_weighted_loss_is_the_weighted_mean_of_the_rows_losses(case):
 def test_normalised_weights_are_those_divided_by_their_mean():
     case = verify.Case((3, 4, 2), 5, weights=True)
     params, x, y, sample_weight = case.arrays()
-    one, other = (loss_of(Spec(weights=weights)) for weights in ("rows", "normalised"))
+    one, other = (network_loss_of(Spec(weights=weights)) for weights in ("rows", "normalised"))
     with jax.enable_x64(True):
         rows = one(params, x, y, sample_weight / sample_weight.mean())
         assert float(other(params, x, y, sample_weight)) == pytest.approx(float(rows), rel=1e-14)

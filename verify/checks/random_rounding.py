@@ -20,7 +20,7 @@ from verify.checks.questions import beside_truth
 from verify.evaluate import rounding
 from verify.evaluate.bounds import Arithmetic
 from verify.evaluate.program import NoRule
-from verify.reference.judge import Banded, Judgement, judge, roots
+from verify.reference.judge import BandedJudgement, Judgement, judge, roots
 from verify.reference.truth import Truth
 from verify.subject.answered_call import widen_by_recovery
 from verify.subject.failed import Failed
@@ -67,7 +67,7 @@ class RandomRounding:
         vague = case.regime == PRACTICAL or not max(judgement.allows, default=0.0) <= roots(case.dtype)[0]
         return (vague and case.dtype != "float64") or case.seed % SPOT_CHECK == 0
 
-    def beside(self, answer: Answer, truth: Truth | None = None) -> Banded:
+    def beside(self, answer: Answer, truth: Truth | None = None) -> BandedJudgement:
         """An answer beside its band: of its own truth, or of another one.
 
         A choice in doubt, such as the side of relu's kink, is taken as the reference takes it; an answer that is
@@ -78,7 +78,7 @@ class RandomRounding:
         quantile, samples = self.quantile(sum(tensor.size for tensor in answer.tensors))
         least = roots(np.dtype(answer.dtype))[1]
 
-        def beside(either: bool) -> Banded:
+        def beside(either: bool) -> BandedJudgement:
             found = rounding.evaluate_under_rounding(program, truth.inputs, at, quantile, samples, either)
             if truth.judged is not None:
                 found = [found[i] for i in truth.judged]
@@ -91,7 +91,7 @@ class RandomRounding:
                 float(band.max(initial=0.0)) / max(float(abs(value).max(initial=0.0)), least)
                 for value, band in pairs
             )
-            return Banded(verdict, worst.tensor, worst.index, sigmas, quantile, widths)
+            return BandedJudgement(verdict, worst.tensor, worst.index, sigmas, quantile, widths)
 
         as_reference = beside(either=False)
         return as_reference if as_reference.verdict == "within" else beside(either=True)
@@ -143,7 +143,7 @@ def examine_with_random_rounding(
     raise Failed("rounding", "wrong", detail, found)
 
 
-def _entry(banded: Banded, answer: Answer, truth: Truth) -> Judgement:
+def _entry(banded: BandedJudgement, answer: Answer, truth: Truth) -> Judgement:
     """The entry that is beyond its band, with its bound in the worst case."""
     i = list(answer.names).index(banded.tensor)
     (value, bound), tensor = widen_by_recovery(truth.tensors, answer.gradient)[i], answer.tensors[i]

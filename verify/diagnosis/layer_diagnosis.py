@@ -20,8 +20,8 @@ from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE, LayerMistake
 from verify.evaluate.bounds import Arithmetic, Pair, evaluate_with_bounds
 from verify.evaluate.budget import Budget
 from verify.evaluate.program import NoRule
-from verify.reference.backward import Reference
 from verify.reference.judge import judge, judged_ratios
+from verify.reference.reference import Reference
 from verify.subject.failed import Failed
 from verify.subject.layers.answer import LayerAnswer
 from verify.subject.layers.target import LayerTarget

@@ -10,7 +10,7 @@ import jax
 from verify.diagnosis.mistakes.layers import LayerMistake
 from verify.evaluate.flattening import flatten_jaxpr
 from verify.evaluate.program import Program
-from verify.reference.backward import Setting
+from verify.reference.reference import Setting
 
 
 @functools.lru_cache(maxsize=4096)

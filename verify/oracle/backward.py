@@ -22,9 +22,9 @@ from verify.evaluate.budget import Budget
 from verify.oracle.report import Report
 from verify.oracle.search import Progress
 from verify.oracle.trial import Trial
-from verify.reference.backward import Reference
 from verify.reference.judge import Judgement
 from verify.reference.layers import NAMES
+from verify.reference.reference import Reference
 from verify.subject.layers.load import as_layer_target, as_reference
 from verify.subject.layers.target import LayerTarget
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from verify.oracle.precision import Precision, ShownPrecision, precision_lines
-from verify.reference.judge import Banded
+from verify.reference.judge import BandedJudgement
 from verify.reference.tensors import Tensor
 
 
@@ -63,7 +63,7 @@ class RandomRoundingCounter:
         self.sigmas = self.quantile = 0.0
         self._widths = Precision()
 
-    def add(self, dtype: str, banded: Banded, tensors: Sequence[Tensor] | None = None) -> None:
+    def add(self, dtype: str, banded: BandedJudgement, tensors: Sequence[Tensor] | None = None) -> None:
         """Count a case. ``tensors`` as for `Precision.add`."""
         self.verdicts[banded.verdict] += 1
         if banded.verdict == "within":

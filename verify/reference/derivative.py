@@ -68,7 +68,7 @@ def _traced_concretely(loss: network.Loss, dimensions: tuple[tuple[str, int], ..
 
 @functools.cache
 def _spec_loss(spec: Spec) -> network.Loss:
-    return network.loss_of(spec)
+    return network.network_loss_of(spec)
 
 
 def loss_function(spec: Spec | network.Loss) -> network.Loss:

@@ -42,7 +42,7 @@ class JudgedEntries(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Banded:
+class BandedJudgement:
     """The place of an answer in its band under random rounding: see `verify.checks.random_rounding`.
 
     Attributes
@@ -114,7 +114,7 @@ class Judgement:
     scale: float = math.nan
     entries: JudgedEntries | None = field(default=None, repr=False, compare=False)
     allows: tuple[float, ...] = ()
-    banded: Banded | None = None
+    banded: BandedJudgement | None = None
     note: str = ""
     choice: str = ""
     left: str = ""

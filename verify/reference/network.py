@@ -32,7 +32,7 @@ HIDDEN: dict[str, Callable[[jax.Array], jax.Array]] = {
 }
 
 
-def forward(params: Params, x: jax.Array, hidden: str = "sigmoid", biases: bool = True) -> jax.Array:
+def network_forward(params: Params, x: jax.Array, hidden: str = "sigmoid", biases: bool = True) -> jax.Array:
     """The logits (b, n_out) of a batch x (b, n_in): affine layers, or linear ones, an activation between them."""
     a = x
     *inner, last = params
@@ -48,12 +48,12 @@ def _squared_error(p: jax.Array, y: jax.Array) -> jax.Array:
     return jnp.sum((p - y) ** 2, axis=1)
 
 
-def cross_entropy(logits: jax.Array, y: jax.Array) -> jax.Array:
+def network_cross_entropy(logits: jax.Array, y: jax.Array) -> jax.Array:
     """The cross-entropy of softmax(logits) with the distribution y, each row, (b,), in natural units."""
     return -jnp.sum(y * jax.nn.log_softmax(logits, axis=1), axis=1)
 
 
-def binary_cross_entropy(logits: jax.Array, y: jax.Array) -> jax.Array:
+def network_binary_cross_entropy(logits: jax.Array, y: jax.Array) -> jax.Array:
     """The cross-entropy of sigmoid(logits) with the probabilities y, summed over each row, (b,).
 
     It is log(1 + exp(z)) - y z. The logarithm is that of a sum of exponentials, shifted by the larger of the
@@ -65,9 +65,9 @@ def binary_cross_entropy(logits: jax.Array, y: jax.Array) -> jax.Array:
 
 
 ROW_LOSS: dict[tuple[str, str], Callable[[jax.Array, jax.Array], jax.Array]] = {
-    ("softmax", "cross_entropy"): cross_entropy,
+    ("softmax", "cross_entropy"): network_cross_entropy,
     ("softmax", "squared_error"): lambda z, y: _squared_error(jax.nn.softmax(z, axis=1), y),
-    ("sigmoid", "binary_cross_entropy"): binary_cross_entropy,
+    ("sigmoid", "binary_cross_entropy"): network_binary_cross_entropy,
     ("sigmoid", "squared_error"): lambda z, y: _squared_error(jax.nn.sigmoid(z), y),
     ("tanh", "squared_error"): lambda z, y: _squared_error(jnp.tanh(z), y),
     ("identity", "squared_error"): _squared_error,
@@ -93,7 +93,7 @@ def _weighted_losses(row_losses: jax.Array, sample_weight: jax.Array, weights: s
     return sample_weight * row_losses
 
 
-def loss_of(spec: Spec) -> Loss:
+def network_loss_of(spec: Spec) -> Loss:
     """The function ``loss(params, x, y) -> scalar`` that a Spec names; y is (b, n_out).
 
     With weights, it is ``loss(params, x, y, sample_weight)``; sample_weight is (b,).
@@ -101,7 +101,7 @@ def loss_of(spec: Spec) -> Loss:
     row_loss = ROW_LOSS[spec.output, spec.loss]
 
     def loss(params: Params, x: jax.Array, y: jax.Array, *sample_weight: jax.Array) -> jax.Array:
-        logits = forward(params, x, spec.hidden, spec.biases)
+        logits = network_forward(params, x, spec.hidden, spec.biases)
         row_losses = row_loss(logits, y)
         if spec.weighted:
             row_losses = _weighted_losses(row_losses, sample_weight[0], spec.weights)

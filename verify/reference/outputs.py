@@ -44,7 +44,7 @@ def traced_outputs(spec: Spec, depth: int) -> Program:
     names = ["b", *(f"n{i}" for i in range(depth + 1))]
 
     def forward(params: network.Params, x: jax.Array) -> jax.Array:
-        return OUTPUT[spec.output](network.forward(params, x, spec.hidden, spec.biases))
+        return OUTPUT[spec.output](network.network_forward(params, x, spec.hidden, spec.biases))
 
     with jax.enable_x64(True):
         dimensions = dict(zip(names, export.symbolic_shape(",".join(names)), strict=True))

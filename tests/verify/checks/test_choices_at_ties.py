@@ -7,7 +7,7 @@ import pytest
 
 import verify
 from verify.checks.choices_at_ties import NEARLY, TOO_MANY, judged_at_ties
-from verify.reference.backward import Reference
+from verify.reference.reference import Reference
 from verify.reference.tensors import Tensor
 
 ONE, TWO = {"x": "n d"}, {"a": "n d", "b": "n d"}

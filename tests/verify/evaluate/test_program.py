@@ -19,7 +19,7 @@ SMALL, LARGE = Case((4, 5, 3), 6, seed=3), Case((2, 7, 2), 3, seed=1)
 
 
 def logits(params, x):
-    return network.forward(params, x, "tanh")
+    return network.network_forward(params, x, "tanh")
 
 
 def mean_of(function):

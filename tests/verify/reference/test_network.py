@@ -38,7 +38,7 @@ def written_out(spec, params, x, y):
 
 def value(spec, case):
     with jax.enable_x64(True):
-        return float(network.loss_of(spec)(*case.arrays()))
+        return float(network.network_loss_of(spec)(*case.arrays()))
 
 
 SPECS = [Spec(hidden) for hidden in HIDDEN]
@@ -57,7 +57,7 @@ def test_a_penalty_leaves_the_biases_alone():
     case = Case((4, 3), 5, labels="one_hot", seed=1)
     with jax.enable_x64(True):
         plain, penalised = (
-            jax.grad(network.loss_of(spec))(*case.arrays()) for spec in (Spec(), Spec(l2=0.5))
+            jax.grad(network.network_loss_of(spec))(*case.arrays()) for spec in (Spec(), Spec(l2=0.5))
         )
     weight = case.arrays().params[0].weight
     np.testing.assert_allclose(penalised[0].weight - plain[0].weight, 0.5 * weight, rtol=1e-12, strict=True)
@@ -67,7 +67,7 @@ def test_a_penalty_leaves_the_biases_alone():
 def test_biases_that_are_not_used_have_no_gradient():
     case = Case((4, 5, 3), 5)
     with jax.enable_x64(True):
-        gradient = jax.grad(network.loss_of(Spec(biases=False)))(*case.arrays())
+        gradient = jax.grad(network.network_loss_of(Spec(biases=False)))(*case.arrays())
     for weight, bias in gradient:
         assert not np.asarray(bias).any()
         assert np.asarray(weight).all()
@@ -82,7 +82,7 @@ def test_the_slope_at_a_kink(hidden, slope):
 @pytest.mark.parametrize("target", [0.0, 0.25, 1.0])
 def test_binary_cross_entropy_is_finite_and_smooth_everywhere(logit, target):
     def loss(z):
-        return network.binary_cross_entropy(z[None, None], jnp.full((1, 1), target))[0]
+        return network.network_binary_cross_entropy(z[None, None], jnp.full((1, 1), target))[0]
 
     with jax.enable_x64(True):
         got, slope = jax.value_and_grad(loss)(jnp.asarray(logit))
@@ -94,5 +94,5 @@ def test_binary_cross_entropy_is_finite_and_smooth_everywhere(logit, target):
 
 def test_cross_entropy_of_extreme_logits():
     with jax.enable_x64(True):
-        loss = network.cross_entropy(jnp.array([[0.0, 2000.0]]), jnp.array([[1.0, 0.0]]))
+        loss = network.network_cross_entropy(jnp.array([[0.0, 2000.0]]), jnp.array([[1.0, 0.0]]))
     np.testing.assert_array_equal(loss, [2000.0])

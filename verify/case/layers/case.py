@@ -12,7 +12,7 @@ import numpy.typing as npt
 from verify.case.arrays import array_in_layout
 from verify.case.layers.values import LayerArrays, fill_layer_values
 from verify.evaluate.array import Array
-from verify.reference.backward import Reference, Setting
+from verify.reference.reference import Reference, Setting
 
 
 @dataclass(frozen=True)

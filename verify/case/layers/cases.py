@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from verify.case.case import DTYPES, LAYOUTS
 from verify.case.layers.case import LayerCase
 from verify.case.layers.values import REGIMES
-from verify.reference.backward import Reference
 from verify.reference.derivative import CALLS_NUMPY
+from verify.reference.reference import Reference
 from verify.reference.shapes import Shape, shape_leaves
 
 _SIZES = (1, 2, 3, 4, 5, 3, 4, 2, 6, 7)

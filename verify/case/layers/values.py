@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from verify.evaluate.array import Array
-from verify.reference.backward import Setting
+from verify.reference.reference import Setting
 from verify.reference.shapes import Shape
 
 REGIMES = {

@@ -117,12 +117,12 @@ def true_result_of(task: Task) -> TrueResult | TrueClasses:
 def _classes(task: Task) -> TrueClasses:
     import jax
 
-    from verify.reference.network import forward
+    from verify.reference.network import network_forward
 
     params, x, _ = task.arrays()
     with jax.enable_x64(True):
         wide = [Layer(*(np.asarray(tensor, np.float64) for tensor in layer)) for layer in params]
-        logits = jax.jit(forward, static_argnames="hidden")(
+        logits = jax.jit(network_forward, static_argnames="hidden")(
             wide, np.asarray(x, np.float64), hidden=task.hidden
         )
         return TrueClasses(np.asarray(logits))
@@ -146,9 +146,9 @@ def _bounded(task: Task, params: list[Layer], x: Array, y: Array) -> TrueResult 
 
 def _scaled(task: Task, params: list[Layer], x: Array, y: Array) -> TrueResult:
     from verify.evaluate import xla
-    from verify.reference.network import loss_of
+    from verify.reference.network import network_loss_of
 
-    loss, layers = xla.evaluate_by_xla(loss_of(Spec(hidden=task.hidden)), params, x, y)
+    loss, layers = xla.evaluate_by_xla(network_loss_of(Spec(hidden=task.hidden)), params, x, y)
     tensors = [tensor for layer in layers for tensor in layer]
     allowed = [np.full_like(tensor, _sqrt_u(task.dtype) * abs(tensor).max()) for tensor in tensors]
     return TrueResult(float(loss), tensors, allowed, SCALED)

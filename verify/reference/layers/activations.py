@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def relu(x: Array) -> Array:
-    """max(x, 0)."""
+    """max(x, 0), in JAX."""
     return jnp.maximum(x, 0.0)
 
 
@@ -29,12 +29,12 @@ def elu(x: Array, *, alpha: float) -> Array:
 
 
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)), in JAX."""
     return jax.nn.sigmoid(x)
 
 
 def tanh(x: Array) -> Array:
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent, in JAX."""
     return jnp.tanh(x)
 
 
@@ -54,7 +54,7 @@ def gelu_tanh(x: Array) -> Array:
 
 
 def softmax(x: Array) -> Array:
-    """exp(x) over its sum along the last axis."""
+    """exp(x) over its sum along the last axis, in JAX."""
     return jax.nn.softmax(x, axis=-1)
 
 

@@ -19,7 +19,7 @@ def _chosen(scores: Array, labels: Array) -> Array:
 
 
 def cross_entropy(logits: Array, labels: Array) -> Array:
-    """The mean over the rows of -log(softmax(logits)[label])."""
+    """The mean over the rows of -log(softmax(logits)[label]), in JAX."""
     terms = jnp.where(_chosen(logits, labels), -jax.nn.log_softmax(logits, axis=1), 0.0)
     return jnp.sum(terms) / logits.shape[0]
 
@@ -33,5 +33,5 @@ def hinge(scores: Array, labels: Array, *, margin: float) -> Array:
 
 
 def mse(prediction: Array, target: Array) -> Array:
-    """The mean over all entries of (prediction - target)**2."""
+    """The mean over all entries of (prediction - target)**2, in JAX."""
     return jnp.sum((prediction - target) ** 2) / prediction.size

@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Callable
 from typing import Any
 
-from verify.reference.backward import Reference
 from verify.reference.layers import (
     activations,
     attention,
@@ -19,6 +18,7 @@ from verify.reference.layers import (
 )
 from verify.reference.layers.dropout import dropout
 from verify.reference.layers.embedding import embedding
+from verify.reference.reference import Reference
 
 EPS = (1e-5, 1e-3, 0.1, 1.0)
 """An epsilon that matters shows where it was put."""

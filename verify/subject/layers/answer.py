@@ -15,7 +15,7 @@ from verify.case.layers.values import LayerArrays
 from verify.evaluate import xla
 from verify.evaluate.array import Array
 from verify.evaluate.bounds import Pair
-from verify.reference.backward import Reference
+from verify.reference.reference import Reference
 from verify.reference.tensors import Tensor
 from verify.reference.truth import Truth
 from verify.subject.answered_call import Answered, AnsweredCall, call_function

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from verify.reference.backward import Reference, Setting
+from verify.reference.reference import Reference, Setting
 from verify.subject.layers.functions import function_options_passed
 from verify.subject.layers.own_options import options_reaching, require_options_known
 from verify.subject.layers.target import LayerTarget, TargetReturned

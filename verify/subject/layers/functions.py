@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from verify.reference.backward import Reference, Setting, parameters_of
+from verify.reference.reference import Reference, Setting, parameters_of_function
 from verify.subject.failed import Failed
 from verify.subject.layers.own_options import name_of_function, options_reaching, require_options_known
 from verify.subject.layers.reading import is_one_number
@@ -61,7 +61,7 @@ Options = Callable[[Mapping[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]
 def function_options_passed(function: Callable[..., Any], reference: Reference, what: str) -> Options:
     """Return how a function takes the options: by name, or as one dictionary after the inputs, or not at all."""
     names = list(reference.options)
-    parameters = parameters_of(function)
+    parameters = parameters_of_function(function)
     if not parameters or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
         return lambda options: ((), dict(options))
     taken = [
@@ -107,7 +107,7 @@ class _Options(dict[str, Any]):
 
 def _positional(function: Callable[..., Any]) -> tuple[list[str], int]:
     """The names of the positional parameters, and how many of them have no default."""
-    positional = [p for p in parameters_of(function) if p.kind in _POSITIONAL]
+    positional = [p for p in parameters_of_function(function) if p.kind in _POSITIONAL]
     return [p.name for p in positional], sum(p.default is inspect.Parameter.empty for p in positional)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import jax
 
 from verify.case.layers.cases import layer_case_refusal
-from verify.reference.backward import Reference, Setting
 from verify.reference.derivative import CALLS_NUMPY
 from verify.reference.layers import reference_in_table
+from verify.reference.reference import Reference, Setting
 from verify.reference.shapes import Shape
 from verify.subject.layers.frameworks import JaxLayer, TorchLayer, jax_layer, torch_layer
 from verify.subject.layers.functions import target_of_functions

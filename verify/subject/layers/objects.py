@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from verify.reference.backward import Reference, Setting, parameters_of
+from verify.reference.reference import Reference, Setting, parameters_of_function
 from verify.subject.failed import Failed
 from verify.subject.layers.own_options import require_options_known
 from verify.subject.layers.reading import is_one_number
@@ -87,7 +87,9 @@ class LayerObject:
 
     def _taken(self, reference: Reference) -> dict[str, str]:
         """The inputs and options that ``make`` has parameters for, with the names that they have there."""
-        own = {p.name for p in parameters_of(self.make) if p.kind is not inspect.Parameter.VAR_KEYWORD}
+        own = {
+            p.name for p in parameters_of_function(self.make) if p.kind is not inspect.Parameter.VAR_KEYWORD
+        }
         lowered = {name.lower(): name for name in own}
         known = [*reference.shapes, *reference.options]
         found = {}
@@ -97,7 +99,7 @@ class LayerObject:
                 found[name] = given
         required = {
             p.name
-            for p in parameters_of(self.make)
+            for p in parameters_of_function(self.make)
             if p.default is inspect.Parameter.empty
             and p.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         }
@@ -113,7 +115,7 @@ class LayerObject:
         method = getattr(self.make, self.backward, None)
         if method is None:
             return False
-        return all(p.default is not inspect.Parameter.empty for p in parameters_of(method)[1:])
+        return all(p.default is not inspect.Parameter.empty for p in parameters_of_function(method)[1:])
 
     def _run(
         self,

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from verify.reference.backward import Reference, parameters_of
+from verify.reference.reference import Reference, parameters_of_function
 
 _NO_OPTION = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -37,7 +37,7 @@ def require_options_known(
         reference's.
     """
     notes = []
-    known = [p.name for p in parameters_of(reference.function) if p.kind not in _NO_OPTION]
+    known = [p.name for p in parameters_of_function(reference.function) if p.kind not in _NO_OPTION]
     known = known[len(reference.shapes) :]
     for option in reference.options:
         if option in reference.options_taken:
@@ -59,7 +59,7 @@ def options_reaching(
 ) -> dict[str, bool]:
     """Tell which options reach a function that is passed these arguments, and if it has a parameter for each."""
     dictionaries, keywords = passed
-    own = {p.name for p in parameters_of(function) if p.kind not in _NO_OPTION}
+    own = {p.name for p in parameters_of_function(function) if p.kind not in _NO_OPTION}
     names = [name for given in (keywords, *dictionaries) for name in given]
     return {name: name in own and name in keywords for name in names}
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from verify.evaluate.array import Array
-from verify.reference.backward import Setting
+from verify.reference.reference import Setting
 from verify.subject.failed import Failed
 
 

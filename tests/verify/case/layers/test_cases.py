@@ -3,8 +3,8 @@ import pytest
 from verify.case.layers.cases import layer_case_refusal, layer_cases
 from verify.case.layers.values import REGIMES
 from verify.case.runner import drawn_cases
-from verify.reference.backward import Reference
 from verify.reference.layers import reference_in_table
+from verify.reference.reference import Reference
 
 
 def test_every_regime_dtype_layout_and_option_is_drawn():

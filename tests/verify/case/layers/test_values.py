@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from verify.case.layers.values import REGIMES, fill_layer_values
-from verify.reference.backward import Reference
 from verify.reference.layers import reference_in_table
+from verify.reference.reference import Reference
 
 AFFINE = reference_in_table("affine")
 

@@ -1,6 +1,6 @@
 import pytest
 
-from verify.reference.backward import Reference
+from verify.reference.reference import Reference
 from verify.subject.layers.load import as_layer_target, as_reference, smallest_setting
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from verify.reference.backward import Reference
+from verify.reference.reference import Reference
 from verify.subject.failed import Failed
 from verify.subject.layers.reading import read_layer_gradient
 

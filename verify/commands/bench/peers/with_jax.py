@@ -16,12 +16,12 @@ import numpy as np
 
 from verify.commands.bench.peers.peer import Step
 from verify.commands.bench.task import Task
-from verify.reference.network import forward, loss_of
+from verify.reference.network import network_forward, network_loss_of
 from verify.reference.spec import Spec
 
 
 def _value_and_grad(task: Task) -> Callable[..., Any]:
-    reference = loss_of(Spec(hidden=task.hidden))
+    reference = network_loss_of(Spec(hidden=task.hidden))
 
     # Labels as integers and the rows made inside: as fast as rows made outside, and as fast as taking
     # the labels' entries of log_softmax.
@@ -78,7 +78,7 @@ def gradient_numpy_with_jax(task: Task) -> Step:
 
 
 def _classes(task: Task) -> Callable[..., Any]:
-    return jax.jit(lambda params, x: jnp.argmax(forward(params, x, task.hidden), axis=1))
+    return jax.jit(lambda params, x: jnp.argmax(network_forward(params, x, task.hidden), axis=1))
 
 
 def prediction_with_jax(task: Task) -> Step:

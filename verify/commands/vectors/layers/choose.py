@@ -25,7 +25,7 @@ from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE, LayerMistake
 from verify.evaluate.array import Array
 from verify.evaluate.bounds import Arithmetic, evaluate_with_bounds
 from verify.evaluate.program import NoRule
-from verify.reference.backward import Reference
+from verify.reference.reference import Reference
 from verify.reference.shapes import Shape
 
 _SIZES = (1, 2, 2, 3, 3, 4)

@@ -22,7 +22,7 @@ from verify.commands.vectors.files import (
     memory_file_lines,
     notes_in_file,
 )
-from verify.commands.vectors.layers.vector import LayerAnswer, LayerVector
+from verify.commands.vectors.layers.vector import LayerVector, LayerVectorAnswer
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE
 from verify.evaluate.array import Array
 
@@ -115,7 +115,9 @@ def layer_vectors_from_json(text: str) -> list[LayerVector]:
                     _arrays(test["inputs"], dtype),
                     _arrays(test["cotangents"], dtype),
                     tuple(
-                        LayerAnswer(**{part: _arrays(tensors, dtype) for part, tensors in answer.items()})
+                        LayerVectorAnswer(
+                            **{part: _arrays(tensors, dtype) for part, tensors in answer.items()}
+                        )
                         for answer in test["answers"]
                     ),
                     comment=test["comment"].partition(":")[0],

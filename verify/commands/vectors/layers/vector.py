@@ -15,12 +15,12 @@ from verify.evaluate.array import Array
 from verify.evaluate.balls.correct_rounding import correctly_rounded_tensors
 from verify.evaluate.decided_ties import decide_ties
 from verify.evaluate.ties import tie_directions, tie_outcomes_towards, tied_operations
-from verify.reference.backward import Reference
 from verify.reference.layers import reference_in_table
+from verify.reference.reference import Reference
 from verify.reference.truth import Truth
 
 
-class LayerAnswer(NamedTuple):
+class LayerVectorAnswer(NamedTuple):
     """The gradients of the differentiated inputs, in order, and the bound of every entry."""
 
     expected: tuple[Array, ...]
@@ -72,7 +72,7 @@ class LayerVector:
     options: tuple[tuple[str, Any], ...]
     inputs: tuple[Array, ...]
     cotangents: tuple[Array, ...]
-    answers: tuple[LayerAnswer, ...]
+    answers: tuple[LayerVectorAnswer, ...]
     comment: str = ""
     flags: tuple[str, ...] = ()
 
@@ -172,17 +172,17 @@ def _made(
     )
 
 
-def _merged(answers: Sequence[tuple[Truth, Sequence[Array]]]) -> tuple[LayerAnswer, ...]:
+def _merged(answers: Sequence[tuple[Truth, Sequence[Array]]]) -> tuple[LayerVectorAnswer, ...]:
     """The answers, those of the same values as one, with the larger of their bounds."""
-    found: list[LayerAnswer] = []
+    found: list[LayerVectorAnswer] = []
     for truth, expected in answers:
         bound = [answer_bounds(near, *pair) for near, pair in zip(expected, truth.tensors, strict=True)]
         for i, known in enumerate(found):
             if all(np.array_equal(a, b) for a, b in zip(known.expected, expected, strict=True)):
-                found[i] = LayerAnswer(known.expected, tuple(map(np.maximum, known.bound, bound)))
+                found[i] = LayerVectorAnswer(known.expected, tuple(map(np.maximum, known.bound, bound)))
                 break
         else:
-            found.append(LayerAnswer(tuple(expected), tuple(bound)))
+            found.append(LayerVectorAnswer(tuple(expected), tuple(bound)))
     return tuple(found)
 
 

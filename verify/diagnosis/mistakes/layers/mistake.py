@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from verify.reference.backward import Reference
+from verify.reference.reference import Reference
 
 Wrong = Callable[..., Any]
 """``wrong(right, dout, *inputs, **options)``, in JAX: the gradients of the differentiated inputs, in order.

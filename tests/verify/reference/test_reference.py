@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from verify.reference.backward import Reference
+from verify.reference.reference import Reference
 
 
 def double(x, *, scale):

@@ -140,7 +140,7 @@ class Reference:
     @functools.cached_property
     def options_taken(self) -> tuple[str, ...]:
         """The options that the function has a parameter for; the others are for the backward pass alone."""
-        parameters = parameters_of(self.function)
+        parameters = parameters_of_function(self.function)
         if not parameters or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
             return tuple(self.options)
         return tuple(name for name in self.options if name in {p.name for p in parameters})
@@ -250,7 +250,7 @@ def _sized(tree: Tree, sizes: Mapping[str, int]) -> Any:
     return type(tree)(_sized(item, sizes) for item in tree)
 
 
-def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+def parameters_of_function(function: Callable[..., Any]) -> list[inspect.Parameter]:
     """The parameters of a function's signature; none where it has no signature."""
     try:
         return list(inspect.signature(function).parameters.values())
