@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 from hypothesis import strategies as st
@@ -26,7 +25,6 @@ from verify.reference.judge import Judgement
 from verify.reference.layers import NAMES
 from verify.reference.reference import Reference
 from verify.subject.layers.load import as_layer_target, as_reference
-from verify.subject.layers.target import LayerTarget
 
 
 def check_backward(
@@ -163,30 +161,20 @@ def examine_backward(
 
 
 class LayerTrial(Trial[LayerCase]):
-    """A backward pass of any kind, and the reference that it is judged against.
-
-    Parameters
-    ----------
-    target, reference
-        The target and its reference.
-    drawn
-        What is drawn: arguments of `verify.case.layers.cases.layer_cases`.
-    seed
-        The same seed draws the same cases.
-    """
+    """A backward pass of any kind, and the reference that it is judged against."""
 
     follow_ups = LAYER_FOLLOW_UPS
     regimes = tuple(REGIMES)
 
-    def __init__(
-        self,
-        target: LayerTarget,
-        reference: Reference,
-        drawn: Mapping[str, Any] = MappingProxyType({}),
-        seed: int = 0,
-    ) -> None:
-        self.target, self.spec, self.drawn, self.seed = target, reference, dict(drawn), seed
-        self.judged_as, self.options = reference.name, reference.options
+    @property
+    def judged_as(self) -> str:
+        """The name of the reference."""
+        return str(self.spec.name)
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The options of the reference."""
+        return dict(self.spec.options)
 
     def draw(self, regimes: Sequence[str]) -> st.SearchStrategy[LayerCase]:
         """Return the strategy that draws the cases of some regimes."""

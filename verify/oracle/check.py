@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 from hypothesis import strategies as st
@@ -30,7 +29,6 @@ from verify.reference.spec import Spec
 from verify.reference.truth import SpecLike
 from verify.subject.failed import Failed, NotCalled
 from verify.subject.load import Judged, as_target
-from verify.subject.target import Target
 
 __all__ = ["Progress", "check", "examine"]
 
@@ -119,7 +117,7 @@ def check(
         "layers": target.layers,
         "layouts": layouts,
     }
-    return NetworkTrial(target, spec, drawn, labels, seed).report(
+    return NetworkTrial(target, spec, drawn, seed).report(
         cases=cases,
         regimes=regimes,
         checks=checks,
@@ -158,34 +156,17 @@ def examine(
 
 
 class NetworkTrial(Trial[Case]):
-    """A gradient of a network's loss, and what it is judged as the gradient of.
-
-    Parameters
-    ----------
-    target, spec
-        The target, and what it is judged as the gradient of.
-    drawn
-        What is drawn: arguments of `verify.cases`.
-    labels
-        What the caller said of the labels, if anything.
-    seed
-        The same seed draws the same cases.
-    """
+    """A gradient of a network's loss, and what it is judged as the gradient of."""
 
     follow_ups = FOLLOW_UPS
     regimes = tuple(REGIMES)
 
-    def __init__(
-        self,
-        target: Target,
-        spec: SpecLike,
-        drawn: Mapping[str, Any] = MappingProxyType({}),
-        labels: str | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.target, self.spec, self.drawn, self.labels = target, spec, dict(drawn), labels
-        self.seed = seed
-        self.judged_as = str(spec) if isinstance(spec, Spec) else getattr(spec, "__name__", repr(spec))
+    @property
+    def judged_as(self) -> str:
+        """The Spec, or the name of the user's loss."""
+        return (
+            str(self.spec) if isinstance(self.spec, Spec) else getattr(self.spec, "__name__", repr(self.spec))
+        )
 
     def draw(self, regimes: Sequence[str]) -> st.SearchStrategy[Case]:
         """Return the strategy that draws the cases of some regimes: see `verify.cases`."""
@@ -231,7 +212,7 @@ class NetworkTrial(Trial[Case]):
         """Return the findings with what they recognise, and with the mistakes that explain the worst of them."""
         findings = with_recognition(findings, self.target, self.spec, budget and budget.stage(RECOGNISING))
         diagnosing = budget and budget.stage(DIAGNOSING)
-        return with_diagnosis(findings, self.target, self.spec, self.labels, diagnosing)
+        return with_diagnosis(findings, self.target, self.spec, self.drawn.get("labels"), diagnosing)
 
     def reproduction(self, finding: Finding) -> str:
         """Return the lines of Python that show a finding once more."""

@@ -45,29 +45,36 @@ SURVEY = 15
 class Trial(ABC, Generic[C]):
     """A target, and what it is judged against: what a run needs to know of their kind.
 
-    Attributes
+    Parameters
     ----------
     target, spec
         What is judged, and as the gradient of what: the Spec or JAX loss of a network, or the Reference of a layer.
-    judged_as
-        The latter in the words of a report.
+    drawn
+        What is drawn beside the regimes: arguments of the strategy of cases.
     seed
         The same seed draws the same cases.
-    follow_ups
-        The checks that need a call of their own.
-    regimes
-        Every regime that is drawn, in the order of a report.
-    options
-        What is drawn beside sizes and numbers, for each name the values to choose from.
     """
 
-    target: Any
-    spec: Any
-    judged_as: str
-    seed: int
     follow_ups: Sequence[str]
+    """The checks that need a call of their own."""
+
     regimes: Sequence[str]
-    options: Mapping[str, Any] = MappingProxyType({})
+    """Every regime that is drawn, in the order of a report."""
+
+    def __init__(
+        self, target: Any, spec: Any, drawn: Mapping[str, Any] = MappingProxyType({}), seed: int = 0
+    ) -> None:
+        self.target, self.spec, self.drawn, self.seed = target, spec, dict(drawn), seed
+
+    @property
+    @abstractmethod
+    def judged_as(self) -> str:
+        """The words of a report for what it is judged as the gradient of."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The options that are drawn beside sizes and numbers: for each name the values to choose from."""
+        return {}
 
     @abstractmethod
     def draw(self, regimes: Sequence[str]) -> st.SearchStrategy[C]:
@@ -209,9 +216,8 @@ class Trial(ABC, Generic[C]):
                 settling = after.stage(SETTLING)
                 findings = [self.settled(finding, settling) for finding in self.causes(search.findings)]
                 completing = after.stage(COMPLETING)
-                for i, finding in enumerate(
-                    findings
-                ):  # the first one's fresh cases are counted with the others
+                for i, finding in enumerate(findings):
+                    # The first one's fresh cases are counted with the others.
                     errors = ErrorCounter() if i else search.errors
                     findings[i] = self.completed(finding, regimes, errors, completing)
                 if diagnose:
@@ -227,7 +233,7 @@ class Trial(ABC, Generic[C]):
                     findings = [Finding("crashed", "runs", detail, search.at_work)]
             elif findings and not interrupted:
                 left.append("what explains the failure: the time was up")
-        if search.judged.total() < cases and not (findings or interrupted):
+        if search.judged.total() < cases and search.budget.spent and not (findings or interrupted):
             left.append(f"{cases - search.judged.total()} of {cases} cases: the time was up")
         return Report(
             target=self.target.name,

@@ -145,7 +145,7 @@ def simplest_finding(shard: Shard, choices: str, check: str, verdict: str) -> Fi
     if simplest is None:
         return None
     regimes = options.pop("regimes", tuple(REGIMES))
-    trial = NetworkTrial(target, spec, options, options.get("labels"), shard.seed)
+    trial = NetworkTrial(target, spec, options, shard.seed)
     return trial.explained([trial.completed(trial.settled(simplest), regimes, ErrorCounter())])[0]
 
 
