@@ -17,6 +17,7 @@ from verify.case.layers.case import LayerCase
 from verify.checks.adjudicate import error_shrinks
 from verify.checks.examine import AnyTarget, answer_case, examine_case
 from verify.checks.questions import beside_truth
+from verify.checks.table import CHECKS
 from verify.evaluate import rounding
 from verify.evaluate.bounds import Arithmetic
 from verify.evaluate.program import NoRule
@@ -120,7 +121,11 @@ def examine_with_random_rounding(
     if tier is None or judgement.note or not tier.asks(case, judgement):
         return judgement
     answer = answer_case(target, spec, case)
-    truth = beside_truth("repeat", answer)[1]
+    try:
+        truth = beside_truth("repeat", answer)[1]
+    except Failed as failure:
+        failure.detail = failure.detail or CHECKS["repeat"].question
+        raise
     if truth is None:
         return judgement
     try:

@@ -22,7 +22,7 @@ from verify.oracle.report import Report
 from verify.oracle.search import Progress
 from verify.oracle.trial import Trial
 from verify.reference.judge import Judgement
-from verify.reference.layers import NAMES
+from verify.reference.layers import NAMES, reference_in_table
 from verify.reference.reference import Reference
 from verify.subject.layers.load import as_layer_target, as_reference
 
@@ -194,10 +194,13 @@ class LayerTrial(Trial[LayerCase]):
         """Return the lines of Python that show a finding once more."""
         lines = ["import verify", *self.target.source.splitlines()]
         lines.append(f"case = verify.{finding.case!r}")
-        of_reference = f"reference={self.spec.name!r}"
-        if self.spec.name not in NAMES:
-            lines.append("# with the reference, the shapes and the options that you passed")
-            of_reference = "reference=reference, shapes=shapes"
+        known = self.spec.name in NAMES
+        of_reference = f"reference={self.spec.name!r}" if known else "reference=reference"
+        if not known or repr(self.spec.shapes) != repr(reference_in_table(self.spec.name).shapes):
+            lines.append(
+                f"# with the {'' if known else 'reference, the '}shapes and the options that you passed"
+            )
+            of_reference += ", shapes=shapes"
         parts = (self.target.name, "case", self.target.arguments, of_reference, f"check={finding.check!r}")
         arguments = ", ".join(part for part in parts if part)
         return "\n".join([*lines, f"print(verify.examine_backward({arguments}))"])

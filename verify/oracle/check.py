@@ -201,7 +201,7 @@ class NetworkTrial(Trial[Case]):
         assert isinstance(finding.case, Case)
         alike = replace(finding.case, layer_sizes=(12,) * depth, batch=6, regime="ordinary")
         try:
-            self.examine(tier_of(finding.check), alike, self.follow_up_of(finding.check))
+            self.examine(tier_of(finding.check), alike, self.follow_up_for(finding.check, alike))
         except NotCalled:
             return None
         except Failed as failure:

@@ -23,6 +23,7 @@ from verify.oracle.precision import Precision
 from verify.oracle.random_rounding_summary import RandomRoundingCounter
 from verify.oracle.time_alarm import TimeUp, alarm
 from verify.reference.judge import Judgement
+from verify.subject.answered_call import CALL_TIMES
 from verify.subject.failed import Failed, NotCalled
 
 C = TypeVar("C", Case, LayerCase)
@@ -34,6 +35,9 @@ Progress = Callable[[int, int], None]
 
 SHRINKING = 4.0
 """Seconds, from the first failure, to search for more and to simplify them."""
+
+HANGING = 10
+"""A call that is broken off seems to hang once it took so many times as long as any before; slow is not wrong."""
 
 
 class Search(Generic[C]):
@@ -66,7 +70,7 @@ class Search(Generic[C]):
     ) -> None:
         self.budget = budget or Budget()
         self.at_work: C | None = None
-        self.began = 0.0
+        CALL_TIMES.began, CALL_TIMES.longest = None, 0.0
         self.examine: Callable[[C, str], Judgement] = examine
         self.cases, self.progress = cases, progress
         self.follow_ups = tuple(follow_ups)
@@ -142,9 +146,23 @@ class Search(Generic[C]):
 
     def run_also(self, cases: Sequence[C]) -> None:
         """Judge these cases too, up to the first that fails; it is not simplified."""
-        with contextlib.suppress(Failed, TimeUp), self._alarm():
-            for case in cases:
-                self.judge(case)
+        try:
+            with contextlib.suppress(Failed), self._alarm():
+                for case in cases:
+                    self.judge(case)
+        except TimeUp:
+            if self.at_work is not None:  # a call was broken off
+                raise
+
+    def waited(self) -> tuple[float, bool]:
+        """Return for how many seconds the call that was broken off was waited for, and whether it seems to hang.
+
+        No seconds where the search was not in a call.
+        """
+        if CALL_TIMES.began is None:
+            return 0.0, False
+        seconds = time.perf_counter() - CALL_TIMES.began
+        return seconds, seconds > HANGING * CALL_TIMES.longest
 
     def _alarm(self) -> contextlib.AbstractContextManager[None]:
         """Breaks off a call that goes on after the budget is spent, and a quarter of it more."""
@@ -154,7 +172,7 @@ class Search(Generic[C]):
         """Judge one case; raise Failed, of a type of its own for each kind of failure, where it fails."""
         if self.budget.spent:
             raise TimeUp
-        self.at_work, self.began = case, time.perf_counter()
+        self.at_work = case
         try:
             judgement = self.examine(case, follow_up)
         except NotCalled:

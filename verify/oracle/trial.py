@@ -27,7 +27,7 @@ from verify.evaluate.budget import Budget
 from verify.oracle.arguments import require_checks, require_counts, require_false_alarm, require_seconds
 from verify.oracle.error_histogram import ErrorCounter
 from verify.oracle.report import Report
-from verify.oracle.search import C, Progress, Search
+from verify.oracle.search import C, Progress, Search, follow_up_of
 from verify.oracle.time_alarm import TimeUp, alarm
 from verify.reference.judge import VERDICTS, Judgement
 from verify.subject.failed import Failed, NotCalled
@@ -139,7 +139,7 @@ class Trial(ABC, Generic[C]):
     def examined(self, case: C, check: str) -> Finding | Judgement:
         """Put one case to the target for a check: what failed, its verdict settled; or the judgement."""
         try:
-            return self.examine(tier_of(check), case, self.follow_up_of(check))
+            return self.examine(tier_of(check), case, self.follow_up_for(check, case))
         except Failed as failure:
             return self.settled(as_finding(failure, case))
 
@@ -155,7 +155,8 @@ class Trial(ABC, Generic[C]):
         failing, larger = {}, None
         for regime in self.suitable(regimes):
             fresh: Search[C] = Search(put, SURVEY, errors=errors, budget=budget)
-            tried, failed = fresh.survey(self.draw([regime]), self.seed, self.follow_up_of(finding.check))
+            follow_up = self.follow_up_for(finding.check, finding.case)
+            tried, failed = fresh.survey(self.draw([regime]), self.seed, follow_up)
             failing[regime] = (failed, tried)
             larger = larger or fresh.largest
         finding = replace(
@@ -166,9 +167,11 @@ class Trial(ABC, Generic[C]):
         )
         return finding if budget.spent else self.illustrated(finding)
 
-    def follow_up_of(self, check: str) -> str:
-        """Return the follow-up in whose turn a check is made."""
-        return check if check in self.follow_ups else "gradient"
+    def follow_up_for(self, check: str, case: Any) -> str:
+        """Return the follow-up in whose turn a case fails a check: what fails at any call may need the case's own."""
+        if check in self.follow_ups:
+            return check
+        return "gradient" if check == "rounding" else follow_up_of(case, self.follow_ups)
 
     def report(
         self,
@@ -226,15 +229,20 @@ class Trial(ABC, Generic[C]):
             interrupted = isinstance(stop, KeyboardInterrupt)
             findings = findings or search.findings
             if search.at_work is not None:
-                waited = time.perf_counter() - search.began
-                left.append(f"a call that had not returned after {waited:.1f} s, on {search.at_work}")
-                if not interrupted and not findings:
+                waited, hangs = search.waited()
+                what = f"a call that had not returned after {waited:.1f} s" if waited else "what was at work"
+                left.append(f"{what}, on {search.at_work}")
+                if hangs and not interrupted and not findings:
                     detail = f"the call did not return within {waited:.1f} s"
                     findings = [Finding("crashed", "runs", detail, search.at_work)]
             elif findings and not interrupted:
                 left.append("what explains the failure: the time was up")
-        if search.judged.total() < cases and search.budget.spent and not (findings or interrupted):
-            left.append(f"{cases - search.judged.total()} of {cases} cases: the time was up")
+        if search.budget.spent and not (findings or interrupted):
+            practical_left = len(practical) - search.judged[PRACTICAL]
+            if search.judged.total() < cases:
+                left.append(f"{cases - search.judged.total()} of {cases} cases: the time was up")
+            elif practical_left:
+                left.append(f"{practical_left} of {len(practical)} cases of practical size: the time was up")
         return Report(
             target=self.target.name,
             spec=self.judged_as,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -27,14 +29,32 @@ from verify.subject.recovered import Recovered
 from verify.subject.target import Target
 
 
+class CallTimes(threading.local):
+    """The times of a thread's calls of user's functions, in seconds.
+
+    ``began``: when the call that is under way began; None where none is. ``longest``: the longest that returned.
+    """
+
+    began: float | None = None
+    longest: float = 0.0
+
+
+CALL_TIMES = CallTimes()
+
+
 def call_function(function: Callable[..., Any], arrays: Sequence[Any], what: str = "gradient") -> Any:
     """The result of a user's function; what it raises becomes a Failed with verdict ``crashed``."""
+    CALL_TIMES.began = began = time.perf_counter()
     try:
         with np.errstate(all="ignore"):
-            return function(*arrays)
+            result = function(*arrays)
+        CALL_TIMES.began, CALL_TIMES.longest = None, max(CALL_TIMES.longest, time.perf_counter() - began)
+        return result
     except Failed:  # an adapter's finding
+        CALL_TIMES.began = None
         raise
     except (Exception, SystemExit) as error:  # an exit would end the run as if all were well
+        CALL_TIMES.began = None
         detail = f"the {what} raised {type(error).__name__}: {_first_line(error)}{_place(error)}"
         raise Failed("runs", "crashed", detail) from error
 

@@ -141,3 +141,56 @@ def test_no_case_is_judged_once_the_seconds_are_spent():
 def test_arguments_that_cannot_be_used_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         verify.check_backward(RIGHT["affine"], **arguments)
+
+
+def reciprocal(x):
+    """1/n for the columns of x, rounded, in its dtype."""
+    return x.dtype.type(1) / x.dtype.type(x.shape[1])
+
+
+def test_a_mean_by_a_reciprocal_is_right():
+    """Two roundings: of the reciprocal, and of the product; also where the sum has none, of one number and zeros."""
+    report = verify.check_backward(
+        lambda dout, x: (dout * reciprocal(x))[:, np.newaxis] * (x > 0),
+        forward=lambda x: (np.maximum(x, 0).sum(axis=1) * reciprocal(x), x),
+        reference=lambda x: jnp.mean(jax.nn.relu(x), axis=1),
+        shapes={"x": "n d"},
+        cases=150,
+    )
+    assert report.ok, str(report)
+
+
+def test_a_further_call_of_random_rounding_that_fails_has_its_question():
+    calls = 0
+
+    def backward(dout, x):
+        nonlocal calls
+        calls += 1
+        return np.where(x > 0, dout, 0) * (1 if calls == 1 else 1.5)
+
+    case = verify.LayerCase((("n", 2), ("d", 3)), seed=0)
+    found = verify.examine_backward(backward, case, reference="relu", check="rounding")
+    assert (found.check, found.detail) == ("repeat", "answers the same call again with the same gradient")
+
+
+def test_the_lines_reproduce_what_only_a_further_call_shows():
+    def backward(dout, cache):
+        return np.where(cache.pop("x") > 0, dout, 0)
+
+    def forward(x):
+        return np.maximum(x, 0), {"x": x}
+
+    report = verify.check_backward(backward, forward=forward, reference="relu", **FEW)
+    [finding] = report.findings
+    assert (finding.check, finding.verdict) == ("runs", "crashed")
+    again = verify.examine_backward(backward, finding.case, forward=forward, reference="relu", check="runs")
+    assert (again.check, again.detail) == ("runs", finding.detail)
+    assert all(failed for failed, _ in finding.regimes.values())
+
+
+def test_the_lines_that_reproduce_ask_for_own_shapes_of_a_known_reference():
+    report = verify.check_backward(
+        lambda dout, x: 2 * dout * (x > 0), reference="relu", shapes={"x": "rows units"}, **FEW
+    )
+    assert "# with the shapes and the options that you passed" in report.findings[0].reproduce
+    assert "reference='relu', shapes=shapes" in report.findings[0].reproduce

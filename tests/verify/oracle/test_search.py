@@ -1,7 +1,10 @@
 """The search judges every case once, gives each a follow-up, and keeps the simplest failure of each kind."""
 
+import time
 from collections import Counter
 from functools import partial
+
+import pytest
 
 from mlp_ref import loss_and_gradient
 from verify.case.case import Case
@@ -10,7 +13,9 @@ from verify.checks.examine import examine_case
 from verify.checks.table import FOLLOW_UPS
 from verify.evaluate.budget import Budget
 from verify.oracle.search import Search, follow_up_of
+from verify.oracle.time_alarm import TimeUp
 from verify.reference.spec import Spec
+from verify.subject.answered_call import CALL_TIMES
 from verify.subject.target import Target
 
 
@@ -116,3 +121,28 @@ def test_several_kinds_are_kept_when_the_budget_ends_as_they_are_repeated():
     needed = found(10_000)
     for missing in (1, 2):  # in the end, Hypothesis repeats the simplest case of each kind
         found(needed - missing)
+
+
+def test_a_call_hangs_that_takes_many_times_as_long_as_any_before():
+    search = Search(partial(examine_case, Target(right), Spec()), 1)
+    assert search.waited() == (0.0, False)  # it is in no call
+    for ago, longest, hangs in ((100.0, 50.0, False), (100.0, 0.1, True), (100.0, 0.0, True)):
+        CALL_TIMES.began, CALL_TIMES.longest = time.perf_counter() - ago, longest
+        seconds, found = search.waited()
+        assert seconds >= ago
+        assert found == hangs
+    Search(partial(examine_case, Target(right), Spec()), 1)
+    assert (CALL_TIMES.began, CALL_TIMES.longest) == (None, 0.0)
+
+
+def test_a_call_that_is_broken_off_in_a_case_of_practical_size_is_told():
+    def broken_off(case, follow_up):
+        raise TimeUp
+
+    search = Search(broken_off, 1)
+    with pytest.raises(TimeUp):
+        search.run_also([Case((2, 2), 2)])
+    assert search.at_work == Case((2, 2), 2)
+    spent = Search(broken_off, 1, budget=Budget(0))
+    spent.run_also([Case((2, 2), 2)])  # none is begun
+    assert spent.at_work is None

@@ -75,13 +75,21 @@ def _weighed(at: Arithmetic, _: Any, a: Pair, where: Pair) -> Pair:
 
 @rule("div")
 def _div(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair) -> Pair:
-    """[(ea + |q| eb) / (|b| - eb)], infinite if b may be 0: a'/b' - q = (a' - q b') / b', with q = a/b."""
-    quotient = a[0] / b[0]
+    """[(ea + |q| eb) / (|b| - eb)], infinite if b may be 0: a'/b' - q = (a' - q b') / b', with q = a/b.
+
+    Then two roundings: XLA and people multiply with a reciprocal that is rounded itself, such as 1/n for a mean. Where
+    that underflows, the numerator magnifies it.
+    """
+    v, e = _quotient(a, b)
     if is_integral(parameters):
-        return truncate_rule(quotient, np.where((a[1] > 0) | (b[1] > 0), np.inf, 0.0))
+        return truncate_rule(v, np.where((a[1] > 0) | (b[1] > 0), np.inf, 0.0))
+    return at.rounded(v, e + at.eta * (abs(a[0]) + a[1]), ulps=1)
+
+
+def _quotient(a: Pair, b: Pair) -> Pair:
+    quotient = a[0] / b[0]
     room = abs(b[0]) - with_own_rounding(b[1])
-    error = np.where(room > 0, (a[1] + abs(quotient) * b[1]) / room, np.inf)
-    return at.rounded(quotient, error)
+    return quotient, np.where(room > 0, (a[1] + abs(quotient) * b[1]) / room, np.inf)
 
 
 @rule("neg")
@@ -128,7 +136,7 @@ def _integer_pow(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair
         error += at.share(large_powers[n], float(np.expm1((n - 1) * np.log1p(at.u))))
         error += at.eta * sum(large_powers[: n - 1])
     if exponent < 0:
-        return _div(at, {}, (np.ones(()), EXACT), (power, error))
+        return at.rounded(*_quotient((np.ones(()), EXACT), (power, error)))
     return power, error
 
 

@@ -60,3 +60,13 @@ def test_a_sum_of_one_number_and_zeros_does_not_round():
     assert (e > 0).all()
     _, e = RULES["reduce_sum"](at("float32"), {"axes": (1,)}, (1e-38 * one_hot, EXACT))
     np.testing.assert_array_equal(e > 0, [True, True, False])  # subnormal numbers may be flushed to 0
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_quotient_may_be_a_product_with_a_reciprocal(dtype):
+    rng = np.random.default_rng(0)
+    a, b = (rng.uniform(1, 2, 2000).astype(dtype) for _ in range(2))
+    v, e = RULES["div"](at(dtype), {}, (a.astype(float), EXACT), (b.astype(float), EXACT))
+    off = abs(a * (1 / b) - v)
+    assert (off <= e).all()
+    assert (off > 0.4 * e).any()  # in float64, the bound holds the roundings of both quotients

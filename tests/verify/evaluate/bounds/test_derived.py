@@ -117,12 +117,16 @@ def test_two_operands(name, exact, at):
         "add_any": (a + b, ea + eb),
         "sub": (a - b, ea + eb),
         "mul": (a * b, abs(a) * eb + ea * abs(b) + ea * eb),
-        "div": (a / b, (ea + abs(a / b) * eb) / (abs(b) - eb * (1 + flint.arb(2) ** -30))),
+        "div": (
+            a / b,
+            (ea + abs(a / b) * eb) / (abs(b) - eb * (1 + flint.arb(2) ** -30)) + at.eta * (abs(a) + ea),
+        ),
     }[name]
     pair = bounds.RULES[name](at, {}, *pairs)
     # A sum that cancels keeps few digits of its value; its error is what it was.
     v = exact_balls(pair[0]) if name in ("add", "add_any", "sub") else value
-    assert_is(pair, v, rounded(at, value, error))
+    # A quotient may be a product with a reciprocal: two roundings.
+    assert_is(pair, v, rounded(at, value, error, 1.0 if name == "div" else 0.5))
 
 
 @pytest.mark.parametrize("name", ["neg", "abs", "copy", "stop_gradient"])
