@@ -268,8 +268,6 @@ def deadly(arguments: argparse.Namespace) -> bool:
 WRITER = """
 import sys
 from verify.oracle.sweep.ledger import FILE, Ledger
-from verify.oracle.sweep.engine import Engine
-from verify.oracle.sweep.plan import SHARD, Job, Plan, Shard, digest_of
 book = Ledger(sys.argv[1])
 log = book.path.with_name(FILE + "-wal")
 for i in range(100_000):
