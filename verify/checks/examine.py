@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from verify.case.case import Call, Case
@@ -45,15 +46,22 @@ def examine_case(
     """
     answer = answer_case(target, spec, case, follow_up)
     judgement: Judgement | None = None
-    for check in asked(answer, follow_up):
-        assert check.ask is not None
-        try:
+    with failures_say_the_question():
+        for check in asked(answer, follow_up):
+            assert check.ask is not None
             judgement = check.ask(answer) or judgement
-        except Failed as failure:
-            failure.detail = failure.detail or CHECKS[failure.check].question
-            raise
     assert judgement is not None  # of the check called gradient
     return judgement
+
+
+@contextlib.contextmanager
+def failures_say_the_question() -> Iterator[None]:
+    """Give a failure that has no detail the question of its check."""
+    try:
+        yield
+    except Failed as failure:
+        failure.detail = failure.detail or CHECKS[failure.check].question
+        raise
 
 
 def asked(answer: Answer, follow_up: str) -> list[Check]:

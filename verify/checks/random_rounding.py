@@ -15,9 +15,8 @@ import numpy as np
 from verify.case.case import PRACTICAL, Case
 from verify.case.layers.case import LayerCase
 from verify.checks.adjudicate import error_shrinks
-from verify.checks.examine import AnyTarget, answer_case, examine_case
+from verify.checks.examine import AnyTarget, answer_case, examine_case, failures_say_the_question
 from verify.checks.questions import beside_truth
-from verify.checks.table import CHECKS
 from verify.evaluate import rounding
 from verify.evaluate.bounds import Arithmetic
 from verify.evaluate.program import NoRule
@@ -121,11 +120,8 @@ def examine_with_random_rounding(
     if tier is None or judgement.note or not tier.asks(case, judgement):
         return judgement
     answer = answer_case(target, spec, case)
-    try:
+    with failures_say_the_question():
         truth = beside_truth("repeat", answer)[1]
-    except Failed as failure:
-        failure.detail = failure.detail or CHECKS["repeat"].question
-        raise
     if truth is None:
         return judgement
     try:
