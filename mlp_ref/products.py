@@ -28,7 +28,7 @@ LONG = 32
 FEW_ROWS = 64
 """Rows up to which the gradient of a weight is made of blocks also on processors where wide products are not ..."""
 
-FEW_ROWS_OF_NARROW = {4: 128, 8: 256}
+FEW_ROWS_OF_NARROW = {4: 256, 8: 1024}
 """... and those up to which it is where it has no more columns than `VECTOR`, by the bytes of a number."""
 
 LARGE = 65_536
@@ -54,7 +54,8 @@ def fastest_product(layer_sizes: Sequence[int], batch: int) -> Multiply:
     1.07 for 784-300-100-10 at 64 rows, 1.02 for 784-512-512-10 at 256 rows. On an Intel Xeon of the fourth generation
     it is 0.99, 0.81, 0.98 and 0.59, and 0.83 for 784-100-10 at 200 rows; there blocks pay only for the gradient of a
     weight over few rows (1024 x 1024: 1.99 at 16 rows, 1.73 at 32, 0.93 at 64; 784 x 300: 1.78, 1.44, 1.22) and for
-    narrow results (1024 x 784 times 784 x 16: 1.12, and 1.66 in float64; of 10 columns 1.34 and 1.93; of 24 0.81). With
+    narrow results (1024 x 784 times 784 x 16: 1.12, and 1.66 in float64; of 10 columns 1.34 and 1.93; of 24 0.81; the
+    gradient of that weight: 1.23 over 128 rows, 1.07 over 256, 0.90 over 512, and 1.72, 1.52 and 1.23 in float64). With
     OpenBLAS's kernels for processors without AVX-512 it would be 0.7 of AMD's, so that there every product is one call.
     """
     if not is_large_product(layer_sizes, batch):
