@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from verify.commands.bench.peers import FLOOR, GRADIENTS
+from verify.commands.bench.peers import GRADIENTS, PRODUCTS
 from verify.commands.bench.rows import BenchRow
 
 TWICE = 4.0
@@ -26,7 +26,7 @@ def plot_ratios(rows: list[BenchRow], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     panels = [(key, list(group)) for key, group in groupby(rows, key=lambda row: (row.threads, row.dtype))]
-    names = [name for name in GRADIENTS if name != FLOOR and any(name in row.ratios for row in rows)]
+    names = [name for name in GRADIENTS if name not in PRODUCTS and any(name in row.ratios for row in rows)]
     tallest = max(len(group) for _, group in panels)
     figure, axes = plt.subplots(
         1,

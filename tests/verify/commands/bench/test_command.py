@@ -111,7 +111,7 @@ def run(*arguments):
         (["--seconds", "nan"], "error: --seconds must be positive, got nan"),
         (
             ["--peers", "tensorflow"],
-            "error: peers must be of mlp_ref, mlp_ref_call, workspace, products, jax_jit",
+            "error: peers must be of mlp_ref, mlp_ref_call, workspace, products, torch_products",
         ),
         (["--plot", "picture.txt"], "error: --plot must end in .png, .svg or .pdf, got picture.txt"),
         (["--json", "no/such/directory/x.json"], "error: no/such/directory/x.json: there is no directory"),

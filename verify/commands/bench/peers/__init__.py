@@ -12,14 +12,16 @@ from __future__ import annotations
 from verify.commands.bench.peers.peer import Peer
 
 OURS = "mlp_ref"
-FLOOR = "products"
+PRODUCTS = ("products", "torch_products")
+"""The matrix products of one gradient, with nothing between them: ours, and PyTorch's."""
 
 
 GRADIENTS = {
     OURS: Peer("net.loss_and_gradient", "numpy", "manual:manual_gradient_of_network"),
     "mlp_ref_call": Peer("the function", "numpy", "manual:manual_gradient_call"),
     "workspace": Peer("in a workspace", "numpy", "manual:manual_gradient"),
-    FLOOR: Peer("matrix products alone", "numpy", "manual:manual_products"),
+    "products": Peer("matrix products alone", "numpy", "manual:manual_products"),
+    "torch_products": Peer("PyTorch's products alone", "torch", "with_torch:products_with_torch", "torch"),
     "jax_jit": Peer("JAX jit", "jax", "with_jax:gradient_with_jax"),
     "jax_sync": Peer("JAX jit, synchronous", "jax", "with_jax:gradient_synchronous_with_jax"),
     "jax_aot": Peer("JAX ahead of time", "jax", "with_jax:gradient_ahead_of_time_with_jax"),

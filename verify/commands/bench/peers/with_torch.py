@@ -55,6 +55,25 @@ def gradient_with_torch(task: Task) -> Step:
     return step
 
 
+def products_with_torch(task: Task) -> Step:
+    """The matrix products of one gradient, each into memory that is there, with nothing between them."""
+    params, x, _ = task.arrays()
+    weights, inputs = [torch.tensor(weight) for weight, _ in params], torch.tensor(x)
+    a = [inputs, *(torch.ones(len(x), weight.shape[1], dtype=inputs.dtype) for weight in weights)]
+    results = [torch.empty_like(array) for array in (*a, *weights)]
+    z, dx, dweights = results[1 : len(a)], results[: len(a)], results[len(a) :]
+
+    def step() -> None:
+        for i, weight in enumerate(weights):
+            torch.mm(a[i], weight, out=z[i])
+        for i in range(len(weights) - 1, -1, -1):
+            torch.mm(a[i].T, a[i + 1], out=dweights[i])
+            if i:
+                torch.mm(a[i + 1], weights[i].T, out=dx[i])
+
+    return step
+
+
 def prediction_with_torch(task: Task) -> Step:
     """The most probable classes, in `torch.inference_mode`."""
     leaves, x, _ = _start(task)
