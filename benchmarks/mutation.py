@@ -29,9 +29,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("mlp_ref", "verify")
-TIME_LIMIT = 300
-"""Seconds. A mutant that loops for ever has been noticed."""
-
 FILES = (
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "verify" / "evaluate").rglob("*.py")),
     "verify/reference/derivative.py",
@@ -156,8 +153,8 @@ def _unread(node: ast.AST) -> Iterator[ast.AST]:
         yield node
 
 
-def noticed(path: str, source: str) -> bool:
-    """Whether the tests fail on a copy of the packages in which one file is changed."""
+def noticed(path: str, source: str, limit: float) -> bool:
+    """Whether the tests fail on a copy of the packages in which one file is changed, or take longer than the limit."""
     with tempfile.TemporaryDirectory() as folder:
         for package in (*PACKAGES, "tests"):
             shutil.copytree(
@@ -169,7 +166,7 @@ def noticed(path: str, source: str) -> bool:
         own_first = sorted(TESTS, key=lambda test: Path(path).stem not in test)
         process = multiprocessing.get_context("forkserver").Process(target=test, args=(folder, own_first))
         process.start()
-        process.join(TIME_LIMIT)
+        process.join(limit)
         process.kill()  # if it still runs
         process.join()
         return process.exitcode != 0
@@ -201,6 +198,13 @@ def main() -> int:
     parser.add_argument("--sample", type=int, metavar="N", help="N of the mutants, at random")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
+    parser.add_argument(
+        "--limit",
+        type=float,
+        default=300,
+        metavar="SECONDS",
+        help="a mutant whose tests take longer loops for ever: it has been noticed (default: %(default)s)",
+    )
     parser.add_argument("--list", action="store_true", help="name the mutants and run none")
     args = parser.parse_args()
     files = [path for path in FILES if not args.only or Path(path).name in args.only]
@@ -214,11 +218,11 @@ def main() -> int:
     runpy.run_path(str(ROOT / "tests" / "conftest.py"))  # the environment in which JAX is to be loaded
     os.environ["OMP_NUM_THREADS"] = "1"
     multiprocessing.get_context("forkserver").set_forkserver_preload(LIBRARIES)
-    if noticed(FILES[0], (ROOT / FILES[0]).read_text(encoding="utf-8")):
+    if noticed(FILES[0], (ROOT / FILES[0]).read_text(encoding="utf-8"), args.limit):
         print("the tests fail without any change", file=sys.stderr)
         return 2
     with ThreadPoolExecutor(args.jobs) as pool:
-        outcomes = pool.map(lambda mutant: noticed(mutant[0], mutant[2]), found)
+        outcomes = pool.map(lambda mutant: noticed(mutant[0], mutant[2], args.limit), found)
         for number, ((_, where, _), seen) in enumerate(zip(found, outcomes, strict=True), start=1):
             if not seen:
                 survivors += 1
