@@ -7,8 +7,9 @@ operation, that gives these primitives a meaning: floats with error bounds (`bou
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ __all__ = [
     "ProgramSize",
     "program_shape",
     "program_size",
+    "rename_sizes",
     "require_rules",
     "run_program",
 ]
@@ -29,7 +31,15 @@ class ProgramSize:
 
     def __init__(self, dimension: Any) -> None:
         self.text = str(dimension)
-        self.code: CodeType = compile(self.text, "<size>", "eval")
+
+    @functools.cached_property
+    def code(self) -> CodeType:
+        """The expression, compiled."""
+        return compile(self.text, "<size>", "eval")
+
+    def renamed(self, names: Mapping[str, str]) -> ProgramSize:
+        """The same size by other names of what it depends on."""
+        return ProgramSize(re.sub(r"\w+", lambda word: names.get(word[0], word[0]), self.text))
 
     def __repr__(self) -> str:
         return self.text
@@ -86,6 +96,21 @@ class Program:
     def primitives(self) -> tuple[str, ...]:
         """The names of the primitives, each once, in the order of first use."""
         return tuple(dict.fromkeys(operation.name for operation in self.operations))
+
+
+def rename_sizes(program: Program, names: Mapping[str, str]) -> Program:
+    """The same program by other names of what its sizes depend on."""
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(renamed, value))
+        return value.renamed(names) if isinstance(value, ProgramSize) else value
+
+    operations = (
+        operation._replace(parameters={key: renamed(value) for key, value in operation.parameters.items()})
+        for operation in program.operations
+    )
+    return replace(program, operations=tuple(operations))
 
 
 class NoRule(TypeError):

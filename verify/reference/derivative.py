@@ -13,7 +13,7 @@ from jax import export
 
 from mlp_ref.params import Layer
 from verify.evaluate.flattening import flatten_jaxpr
-from verify.evaluate.program import Program
+from verify.evaluate.program import Program, rename_sizes
 from verify.reference import network
 from verify.reference.spec import Spec
 
@@ -45,19 +45,26 @@ def _trace(loss: network.Loss, depth: int, sizes: Mapping[str, Any], weighted: b
             raise TypeError(f"spec, which is --reference of the command: {name} {CALLS_NUMPY}") from error
 
 
+_SIZES = export.SymbolicScope()
+"""The one scope of symbolic sizes: in it, what JAX has traced of one depth serves another."""
+
+
 @functools.lru_cache(maxsize=256)
 def _traced_symbolically(spec: Spec | network.Loss, depth: int) -> Program | None:
     """The Program for all sizes at once; None for a user's function that cannot be traced so."""
     of_spec = isinstance(spec, Spec)
     weighted = isinstance(spec, Spec) and spec.weighted
     names = ["b", *(f"n{i}" for i in range(depth + 1))]
-    dimensions = export.symbolic_shape(",".join(names))
+    # The widths are counted from the output: of a network with one layer more, the last ones are those of this one.
+    from_output = ["b", *(f"from_output_{depth - i}" for i in range(depth + 1))]
+    dimensions = export.symbolic_shape(",".join(from_output), scope=_SIZES)
     try:
         program = _trace(loss_function(spec), depth, dict(zip(names, dimensions, strict=True)), weighted)
     except Exception:  # the concrete trace succeeds, or raises what is really wrong
         if of_spec:
             raise
         return None
+    program = rename_sizes(program, dict(zip(from_output, names, strict=True)))
     return replace(program, shifts_cancel=of_spec)
 
 

@@ -31,6 +31,24 @@ def mean_of(function):
     return loss
 
 
+@pytest.mark.parametrize("depth", [3, 1, 2])
+def test_sizes_are_named_from_the_input_on_whatever_depth_was_traced_before(depth):
+    program = traced_derivative(
+        Spec(loss="squared_error", reduction="mean_all"), Case((2,) * (depth + 1), 2).sizes
+    )
+    shapes = {name: set() for name in program.primitives}
+    for operation in program.operations:
+        shapes[operation.name].add(str(operation.parameters.get("out_shape")))
+    weights = {f"(n{i}, n{i + 1})" for i in range(depth)}
+    assert shapes["transpose"] == weights
+    assert {f"(b, n{i + 1})" for i in range(depth)} <= shapes["dot_general"]
+    assert f"b*n{depth}" in {
+        repr(operation.parameters["dim"])
+        for operation in program.operations
+        if operation.name == "dim_as_value"
+    }
+
+
 def test_one_trace_serves_every_size_of_a_depth():
     calls = []
 
