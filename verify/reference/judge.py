@@ -167,8 +167,7 @@ def judge(
         found = widened(found)
     error = _distance(found, value)
     scores = judged_ratios(error, bound)
-    of_tensor = list(map(slice, ends, ends[1:]))
-    worst = [float(scores[entries].max(initial=0.0)) for entries in of_tensor]
+    worst = _largest_of_each(scores, ends)
     outside = [i for i, ratio in enumerate(worst) if not ratio <= 1]
     right_to: tuple[float, ...] = ()
     allows: tuple[float, ...] = ()
@@ -176,10 +175,12 @@ def judge(
         verdict, i = "wrong", min(outside, key=lambda i: _from_output(names[i]))
     else:
         own = bound if reference is None else _joined(reference.own)
-        farthest = [float((error[entries] + own[entries]).max(initial=0.0)) for entries in of_tensor]
-        vague, right_to, allows = _shown(truth, tensors, dtype, farthest, reference)
+        farthest, magnitudes, widths = (
+            _largest_of_each(entries, ends) for entries in (error + own, abs(value), bound)
+        )
+        vague, right_to, allows = _shown(tensors, dtype, farthest, magnitudes, widths, reference)
         verdict, i = "inconclusive" if vague else "verified", worst.index(max(worst))
-    index = np.unravel_index(int(np.argmax(scores[of_tensor[i]])), tensors[i].shape)
+    index = np.unravel_index(int(np.argmax(scores[ends[i] : ends[i + 1]])), tensors[i].shape)
     got, expected, allowed = (float(part[index]) for part in (tensors[i], *truth[i]))
     entries = JudgedEntries(names, [tensor.shape for tensor in tensors], found, value, bound, scores)
     return Judgement(
@@ -199,22 +200,24 @@ def judge(
 
 
 def _shown(
-    truth: list[bounds.Pair],
     tensors: list[Array],
     dtype: npt.DTypeLike,
     farthest: list[float],
+    magnitudes: list[float],
+    widths: list[float],
     reference: _Exact | None,
 ) -> tuple[bool, tuple[float, ...], tuple[float, ...]]:
     """Tell whether results within their bounds show nothing; to what precision each tensor was shown right;
     what is allowed.
 
-    ``farthest``: how far each may lie from the exact one, as far as the reference knows. Where that is too far, the
-    certified balls are the truth.
+    ``farthest``: how far each may lie from the exact one, as far as the reference knows; ``magnitudes`` and
+    ``widths``: the largest value and the largest bound of each. Where the first is too far, the certified balls are
+    the truth.
     """
     share, least_scale = roots(np.dtype(dtype))
-    scales = [max(float(abs(value).max(initial=0.0)), least_scale) for value, _ in truth]
+    scales = [max(magnitude, least_scale) for magnitude in magnitudes]
     shown = [far / scale if np.isfinite(far) else np.inf for far, scale in zip(farthest, scales, strict=True)]
-    allows = [float(bound.max(initial=0.0)) / scale for (_, bound), scale in zip(truth, scales, strict=True)]
+    allows = [width / scale for width, scale in zip(widths, scales, strict=True)]
     vague = [
         not precision <= share and not allowed <= share
         for precision, allowed in zip(shown, allows, strict=True)
@@ -226,6 +229,14 @@ def _shown(
             shown = [c if v and u else s for c, s, v, u in zip(certain, shown, vague, unsure, strict=True)]
             vague = [v and not precision <= share for v, precision in zip(vague, shown, strict=True)]
     return any(vague), tuple(shown), tuple(allows)
+
+
+def _largest_of_each(entries: Array, ends: Sequence[int]) -> list[float]:
+    """Return the largest entry of each tensor, of entries that are not negative; 0 where a tensor has none."""
+    if all(map(operator.lt, ends, ends[1:])):  # each has some: all of them in one operation of NumPy
+        largest: list[float] = np.maximum.reduceat(entries, ends[:-1]).tolist()
+        return largest
+    return [float(entries[start:end].max(initial=0.0)) for start, end in itertools.pairwise(ends)]
 
 
 def _joined(tensors: Sequence[Array]) -> Array:

@@ -466,3 +466,19 @@ def test_an_infinity_at_every_precision_is_no_rounding(case):
         return grads
 
     assert settle(infinite, case) == "wrong"
+
+
+@pytest.mark.parametrize("empty", [0, 1, 2])
+def test_a_tensor_without_entries_is_shown_right_and_leaves_the_others_to_themselves(empty):
+    values = [np.array([1.0, 4.0]), np.array([[2.0], [0.5]])]
+    values.insert(empty, np.zeros((3, 0)))
+    pairs = [(value, np.full(value.shape, 1e-9)) for value in values]
+    results = [value + 5e-10 for value in values]
+    names = tensor_names(2)[:3]
+    judgement = judge(pairs, results, "float64", names=names)
+    assert judgement.verdict == "verified"
+    full = [place for place in range(3) if place != empty]
+    assert judgement.tensor in (names[place] for place in full)
+    np.testing.assert_allclose(judgement.right_to[full[0]], 1.5e-9 / 4, rtol=1e-6)
+    np.testing.assert_allclose(judgement.right_to[full[1]], 1.5e-9 / 2, rtol=1e-6)
+    assert judgement.right_to[empty] == judgement.allows[empty] == 0

@@ -201,7 +201,7 @@ def evaluate_with_bounds(program: Program, inputs: list[Array], at: Arithmetic) 
 
 def rules_of_evaluation(program: Program, inputs: list[Array]) -> dict[str, Rule]:
     """The table that a program is carried out with: whether its shifts cancel, and whether there are infinities."""
-    infinities = _has_infinities(program) or any(np.isinf(array).any() for array in inputs)
+    infinities = _has_infinities(program) or bool(np.isinf(np.concatenate([a.ravel() for a in inputs])).any())
     return _TABLES[program.shifts_cancel, infinities]
 
 

@@ -25,6 +25,7 @@ positive and of the negative terms together, ``M = (sum abs(t) + abs(sum t)) / 2
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -234,7 +235,7 @@ def _own(
         n = pairs[0][0].size // max(value.size, 1) - 1
     elif name == "dot_general":
         (inner, _), _ = parameters["dimension_numbers"]
-        n = int(np.prod([pairs[0][0].shape[axis] for axis in inner]))
+        n = math.prod([pairs[0][0].shape[axis] for axis in inner])
     elif name == "conv_general_dilated":
         (lhs, _), (rhs, _) = pairs
         rows = convolution_terms(at.sizes, parameters, lhs.shape, rhs.shape)
@@ -243,7 +244,7 @@ def _own(
             at.sizes, parameters, np.broadcast_to(rows, (len(columns), len(rows), columns.shape[2]))
         )
         n = np.maximum(n, 1)
-    if np.max(n, initial=0) <= 1:
+    if (n if isinstance(n, int) else n.max(initial=0)) <= 1:
         return error
     terms = error / n  # the sum of their magnitudes
     return np.asarray(np.minimum(np.sqrt(n) * terms, np.sqrt(n + 1) * (terms + abs(value)) / 2))

@@ -84,11 +84,18 @@ class Sampling:
         return self.generator.random((self.samples, *shape), dtype=np.float32) < 0.5
 
 
+@functools.cache
+def _range_of_squares(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Between these, no square has underflowed by a digit, and none has overflowed."""
+    info = np.finfo(dtype)
+    return float(info.tiny) / float(info.eps), float(info.max)
+
+
 def root_mean_square_of_samples(samples: Array) -> Array:
     """The root of the mean over the samples of their squares, float64; no square underflows or overflows."""
     squares = np.asarray(np.einsum("k...,k...->...", samples, samples))
-    info = np.finfo(squares.dtype)
-    safe = (squares > float(info.tiny) / float(info.eps)) & (squares < float(info.max))
+    least, largest_square = _range_of_squares(squares.dtype)
+    safe = (squares > least) & (squares < largest_square)
     root = np.sqrt(squares.astype(float) / len(samples))
     if not safe.all():
         few = samples[:, ~safe].astype(float)
