@@ -1,4 +1,4 @@
-"""Cases: recipes for parameters and batches, the arrays they stand for, and the strategy that draws them.
+"""Cases: recipes for parameters and batches, the arrays they stand for, and what draws them.
 
 May import: evaluate, reference.
 """

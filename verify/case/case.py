@@ -1,6 +1,6 @@
 """The recipe of a case: the sizes, dtype, regime, labels, layout and seed of one call of a gradient.
 
-Hypothesis draws the recipe (`verify.case.cases`). A seeded generator fills the arrays from it,
+A string of bytes chooses the recipe (`verify.case.cases`). A seeded generator fills the arrays from it,
 since floats drawn one by one are slow and come out mostly equal. A recipe gives the same bits every time.
 """
 

@@ -1,16 +1,15 @@
-"""The Hypothesis strategy that draws cases, and simplifies those that fail."""
+"""The case that a string of bytes chooses, and the Hypothesis strategy of cases."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from hypothesis import strategies as st
 
 from verify.case.case import DTYPES, FORMATS, LAYOUTS, REGIMES, Case, labels_of_case
+from verify.case.chooser import CaseChooser
 from verify.reference.spec import Spec
 
 _SIZES = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)
@@ -82,35 +81,6 @@ def _one_of(options: Sequence[Any], choice: int) -> Any:
     return options[choice % len(options)]
 
 
-@dataclass(frozen=True)
-class CaseChooser:
-    """Strings of bytes, and the case that each stands for: zeros for the simplest.
-
-    Parameters
-    ----------
-    length
-        The bytes of a string.
-    case
-        The case that a string chooses.
-    """
-
-    length: int
-    case: Callable[[bytes], Case]
-
-    @property
-    def strategy(self) -> st.SearchStrategy[Case]:
-        """Return the strategy with which Hypothesis draws, and simplifies."""
-        # One string of bytes, not a draw for each choice: it takes Hypothesis a third of the time, it is simplified
-        # byte by byte all the same, and Hypothesis copies no part of it onto another, as it would with draws of a kind
-        # in five of six cases. Twenty bytes would be too many: it gives up before it has tried to lower each of them.
-        return st.binary(min_size=self.length, max_size=self.length).map(self.case)
-
-    def drawn(self, n: int, seed: int) -> list[bytes]:
-        """Return n strings that a seed draws, without Hypothesis: it takes a millisecond a case to plan its search."""
-        drawn = np.random.default_rng(seed).bytes(n * self.length)
-        return [drawn[i : i + self.length] for i in range(0, len(drawn), self.length)]
-
-
 def cases(
     spec: Spec | Callable[..., Any] | None = None,
     *,
@@ -152,7 +122,7 @@ def case_chooser(
     layouts: Sequence[str] = LAYOUTS,
     labels: str = "rows",
     layers: int | None = None,
-) -> CaseChooser:
+) -> CaseChooser[Case]:
     """Return what chooses the cases: see `cases`, whose arguments and errors these are."""
     for name, given, known in (
         ("regimes", regimes, REGIMES),

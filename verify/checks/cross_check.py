@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from verify.evaluate.array import Array
 from verify.evaluate.budget import Budget
 from verify.reference.derivative import loss_function
 from verify.reference.judge import judge, judged_ratios
+from verify.reference.spec import Spec
 from verify.reference.tensors import Tensor
 from verify.reference.truth import SpecLike, Truth, tensors_of
 
@@ -25,15 +27,55 @@ class Disagreement(AssertionError):
     """Two evaluators of the same derivative differ by more than the bound: a defect of the oracle itself."""
 
 
+class XlaAhead:
+    """XLA at work in a thread of its own beside a search: Python's lock is free while it compiles.
+
+    Parameters
+    ----------
+    spec
+        That of networks, or the Reference of a layer.
+    """
+
+    def __init__(self, spec: Any) -> None:
+        self.spec = spec
+        self._thread = ThreadPoolExecutor(1, "verify-xla")
+        self._begun: dict[Case | LayerCase, Future[list[Array]]] = {}
+
+    def begin(self, cases: Sequence[Case | LayerCase]) -> None:
+        """Carry out those of some cases that were not begun before; none of a user's loss: it need not bear two
+        threads.
+        """
+        for case in cases if isinstance(self.spec, Spec) else ():
+            if case not in self._begun:
+                self._begun[case] = self._thread.submit(_results_by_xla, self.spec, case)
+
+    def results(self, case: Case | LayerCase) -> list[Array]:
+        """Return what XLA gives for a case, once it does; carried out here where it was not begun."""
+        begun = self._begun.get(case)
+        return _results_by_xla(self.spec, case) if begun is None else begun.result()
+
+    def end(self) -> None:
+        """End the thread, after the case that is at work there."""
+        self._thread.shutdown(cancel_futures=True)
+
+
+def _results_by_xla(spec: Any, case: Case | LayerCase) -> list[Array]:
+    call = call_of(None, spec, case)
+    results: list[Array] = kind_of(call).evaluated_by_xla(spec, call)
+    return results
+
+
 def cross_check(
     spec: Any,
     by_xla: Sequence[Case | LayerCase],
     by_balls: Sequence[Case | LayerCase],
     budget: Budget | None = None,
+    ahead: XlaAhead | None = None,
 ) -> dict[str, int]:
     """Let XLA carry out some cases, and certified balls others; returns how many each ran.
 
-    Cases for which a budget leaves no time are not run. ``spec`` is that of networks, or the Reference of a layer.
+    Cases for which a budget leaves no time are not run. ``spec`` is that of networks, or the Reference of a layer;
+    ``ahead`` has begun some of XLA's.
 
     Raises
     ------
@@ -44,7 +86,7 @@ def cross_check(
     ran = {"XLA": 0, "certified balls": 0}
     for case in by_xla:
         if not budget.spent:
-            worst_xla_error(spec, case)
+            worst_xla_error(spec, case, ahead)
             ran["XLA"] += 1
     for case in by_balls:
         seconds = balls.ball_evaluation_seconds(case.sizes) if isinstance(case, Case) else 0.0
@@ -54,12 +96,12 @@ def cross_check(
     return ran
 
 
-def worst_xla_error(spec: Any, case: Case | LayerCase) -> float:
+def worst_xla_error(spec: Any, case: Case | LayerCase, ahead: XlaAhead | None = None) -> float:
     """Run JAX's derivative through XLA in the case's dtype; its worst error in units of the bound."""
     call = call_of(None, spec, case)
     kind = kind_of(call)
     truth = kind.truth_of(spec, call)
-    found = truth.chosen(kind.evaluated_by_xla(spec, call))
+    found = truth.chosen(ahead.results(case) if ahead else _results_by_xla(spec, case))
     return _require_agreement(truth, found, case.dtype, kind.names_of(call), f" on {case}")
 
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
 from verify.case.case import DTYPES, LAYOUTS, REGIMES, Case
-from verify.case.cases import cases as drawn_cases
-from verify.case.cases import suitable_regimes
+from verify.case.cases import case_chooser, suitable_regimes
+from verify.case.chooser import CaseChooser
 from verify.case.practical import practical_cases
 from verify.checks.finding import Finding, FindingExample
 from verify.checks.random_rounding import FALSE_ALARM
@@ -168,9 +167,9 @@ class NetworkTrial(Trial[Case]):
             str(self.spec) if isinstance(self.spec, Spec) else getattr(self.spec, "__name__", repr(self.spec))
         )
 
-    def draw(self, regimes: Sequence[str]) -> st.SearchStrategy[Case]:
-        """Return the strategy that draws the cases of some regimes: see `verify.cases`."""
-        return drawn_cases(self.spec, regimes=regimes, **self.drawn)
+    def draw(self, regimes: Sequence[str]) -> CaseChooser[Case]:
+        """Return what chooses the cases of some regimes: see `verify.cases`."""
+        return case_chooser(self.spec, regimes=regimes, **self.drawn)
 
     def practical(self) -> list[Case]:
         """Return networks of practical size."""

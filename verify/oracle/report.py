@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -221,3 +222,19 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:  # run from a checkout
         return "not installed"
+
+
+def options_drawn(options: Mapping[str, Any], cases: Iterable[Any]) -> tuple[str, ...]:
+    """The line of a report that says the options of the cases that were put: names and values."""
+    drawn: dict[str, set[Any]] = {}
+    for case in cases if options else ():
+        for name, value in case.options:
+            drawn.setdefault(name, set()).add(value)
+    parts = []
+    for name, values in drawn.items():
+        choice = options[name]
+        declared = sorted(values) if isinstance(choice, (str, int)) else choice
+        ordered = [value for value in declared if value in values]
+        shown = [*(repr(value) for value in ordered[:8]), *["..."] * (len(ordered) > 8)]
+        parts.append(f"{name} {', '.join(shown)}")
+    return (f"options drawn: {'; '.join(parts)}",) if parts else ()

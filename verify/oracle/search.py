@@ -1,4 +1,4 @@
-"""Hypothesis at work: cases drawn, judged, and simplified where they fail."""
+"""A search at work: cases drawn, judged, and simplified by Hypothesis where they fail."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
 from verify.case.case import LAYOUTS, PRACTICAL, REGIMES, Case
+from verify.case.chooser import CaseChooser
 from verify.case.layers.case import LayerCase
-from verify.case.runner import drawn_cases, run_cases
+from verify.case.runner import CaseSource, drawn_cases, search_cases
 from verify.checks.finding import Finding, as_finding
 from verify.checks.table import FOLLOW_UPS
 from verify.evaluate.budget import Budget
@@ -29,6 +29,8 @@ from verify.subject.failed import Failed, NotCalled
 C = TypeVar("C", Case, LayerCase)
 """The kind of the cases that are drawn."""
 
+T = TypeVar("T")
+
 Progress = Callable[[int, int], None]
 """``progress(judged, cases)``, called after each case."""
 
@@ -41,7 +43,7 @@ HANGING = 10
 
 
 class Search(Generic[C]):
-    """A search: Hypothesis at work on one target: what it judged, and the simplest failing case of each kind.
+    """A search for cases that one target fails: what it judged, and the simplest failing case of each kind.
 
     Parameters
     ----------
@@ -102,9 +104,15 @@ class Search(Generic[C]):
 
     def sample(self, n: int) -> list[C]:
         """Some of the judged cases: n, evenly spaced."""
-        return self.seen[:: max(1, len(self.seen) // n)][:n] if n else []
+        return _evenly_spaced(self.seen, n)
 
-    def run(self, strategy: st.SearchStrategy[C], seed: int, database: ExampleDatabase | None = None) -> None:
+    def expected_sample(self, source: CaseSource[C], seed: int, n: int) -> list[C]:
+        """The sample of a search in which no case fails; empty where Hypothesis draws the cases as it goes."""
+        if not isinstance(source, CaseChooser):
+            return []
+        return [source.case(choices) for choices in _evenly_spaced(source.first(self.cases, seed), n)]
+
+    def run(self, source: CaseSource[C], seed: int, database: ExampleDatabase | None = None) -> None:
         """Search, and shrink what fails."""
 
         def judge(case: C) -> None:
@@ -113,7 +121,7 @@ class Search(Generic[C]):
         try:
             # Hypothesis ends on the simplest case of each kind: a failure, or several in a group.
             with contextlib.suppress(Failed, ExceptionGroup), self._alarm():
-                run_cases(strategy, judge, cases=self.cases, seed=seed, simplify=True, database=database)
+                search_cases(source, judge, cases=self.cases, seed=seed, database=database)
         except (TimeUp, BaseExceptionGroup) as stop:
             if not isinstance(stop, TimeUp) and stop.subgroup(TimeUp) is None:
                 raise
@@ -123,10 +131,10 @@ class Search(Generic[C]):
                 kind: found[min(found, key=_simplicity)] for kind, found in self._failures.items()
             }
 
-    def survey(self, strategy: st.SearchStrategy[C], seed: int, follow_up: str) -> tuple[int, int]:
+    def survey(self, source: CaseSource[C], seed: int, follow_up: str) -> tuple[int, int]:
         """Try fresh cases without searching on: how many were tried, and how many failed."""
         tried = failed = 0
-        for case in drawn_cases(strategy, self.cases, seed):
+        for case in drawn_cases(source, self.cases, seed):
             if self.budget.spent:
                 break
             try:
@@ -211,6 +219,11 @@ class Search(Generic[C]):
             self.seen.append(case)
         if self.progress is not None:
             self.progress(min(self.judged.total(), self.cases), self.cases)
+
+
+def _evenly_spaced(items: Sequence[T], n: int) -> list[T]:
+    """Return n of some items, or all of them where there are fewer."""
+    return list(items[:: max(1, len(items) // n)][:n]) if n else []
 
 
 def _simplicity(case: Case | LayerCase) -> tuple[int, ...]:

@@ -11,12 +11,12 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Generic
 
-from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
 from verify.case.case import PRACTICAL
+from verify.case.runner import CaseSource
 from verify.checks.adjudicate import adjudicate
-from verify.checks.cross_check import cross_check
+from verify.checks.cross_check import XlaAhead, cross_check
 from verify.checks.examine import answer_call, call_of
 from verify.checks.finding import Finding, FindingExample, as_finding
 from verify.checks.further_calls import FURTHER_CALLS
@@ -26,7 +26,7 @@ from verify.checks.table import CHECKS
 from verify.evaluate.budget import Budget
 from verify.oracle.arguments import require_checks, require_counts, require_false_alarm, require_seconds
 from verify.oracle.error_histogram import ErrorCounter
-from verify.oracle.report import Report
+from verify.oracle.report import Report, options_drawn
 from verify.oracle.search import C, Progress, Search, follow_up_of
 from verify.oracle.time_alarm import TimeUp, alarm
 from verify.reference.judge import VERDICTS, Judgement
@@ -37,6 +37,9 @@ WITNESSING, COMPLETING, SETTLING, EXPLAINING = 2.0, 6.0, 4.0, 16.0
 
 SEARCHING = 0.6
 """The part for the search, of the seconds that a run may take."""
+
+PASSED_FIRST = 0.25
+"""The part of the cases that pass before XLA is set to work beside the search: what fails mostly fails before."""
 
 SURVEY = 15
 """Fresh cases a regime, in which what fails is tried once more."""
@@ -77,8 +80,8 @@ class Trial(ABC, Generic[C]):
         return {}
 
     @abstractmethod
-    def draw(self, regimes: Sequence[str]) -> st.SearchStrategy[C]:
-        """Return the strategy that draws the cases of some regimes.
+    def draw(self, regimes: Sequence[str]) -> CaseSource[C]:
+        """Return what the cases of some regimes are drawn from.
 
         Raises
         ------
@@ -192,29 +195,40 @@ class Trial(ABC, Generic[C]):
         require_false_alarm(false_alarm)
         require_seconds(seconds)
         require_checks(checks, self.follow_ups)
-        strategy = self.draw(regimes)
+        source = self.draw(regimes)
         start = time.perf_counter()
         practical = self.practical() if false_alarm and set(regimes) == set(self.regimes) else []
         tier = RandomRounding(false_alarm, cases + len(practical)) if false_alarm else None
         run = Budget(math.inf if seconds is None else seconds)
+        ahead = XlaAhead(self.spec)
+
+        def progressed(judged: int, of: int) -> None:
+            if judged >= PASSED_FIRST * of and not search.findings:
+                ahead.begin(expected)
+            if progress is not None:
+                progress(judged, of)
+
         search: Search[C] = Search(
             functools.partial(self.examine, tier),
             cases,
-            progress,
+            progressed,
             checks,
             budget=run.stage(SEARCHING * run.left),
         )
+        expected: list[C] = search.expected_sample(source, self.seed, xla)
         findings: list[Finding] = []
         witnesses: dict[str, int] = {}
         left: list[str] = []
         interrupted = False
         try:
-            search.run(strategy, self.seed, database)
+            search.run(source, self.seed, database)
             if not search.findings:
                 search.run_also(practical)
             after = run.stage(EXPLAINING) if search.findings else run
             witnessing = after.stage(WITNESSING) if search.findings else run
-            witnesses = cross_check(self.spec, search.sample(xla), search.sample(certified), witnessing)
+            witnesses = cross_check(
+                self.spec, search.sample(xla), search.sample(certified), witnessing, ahead
+            )
             with alarm(run.left):
                 settling = after.stage(SETTLING)
                 findings = [self.settled(finding, settling) for finding in self.causes(search.findings)]
@@ -237,6 +251,8 @@ class Trial(ABC, Generic[C]):
                     findings = [Finding("crashed", "runs", detail, search.at_work)]
             elif findings and not interrupted:
                 left.append("what explains the failure: the time was up")
+        finally:
+            ahead.end()
         if search.budget.spent and not (findings or interrupted):
             practical_left = len(practical) - search.judged[PRACTICAL]
             if search.judged.total() < cases:
@@ -259,7 +275,7 @@ class Trial(ABC, Generic[C]):
             interrupted=interrupted,
             notes=(
                 *self.target.notes,
-                *_options_drawn(self.options, search.put),
+                *options_drawn(self.options, search.put),
                 *(f"at ties or kinks: {name} ({n} cases)" for name, n in search.choices.most_common()),
             ),
             left=(*sorted(search.left), *left),
@@ -277,19 +293,3 @@ def _worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings from the worst on, one of each check and verdict."""
     ordered = sorted(findings, key=lambda finding: -VERDICTS.index(finding.verdict))
     return tuple({(finding.check, finding.verdict): finding for finding in reversed(ordered)}.values())[::-1]
-
-
-def _options_drawn(options: Mapping[str, Any], cases: Iterable[Any]) -> tuple[str, ...]:
-    """The line of a report that says the options of the cases that were put: names and values."""
-    drawn: dict[str, set[Any]] = {}
-    for case in cases if options else ():
-        for name, value in case.options:
-            drawn.setdefault(name, set()).add(value)
-    parts = []
-    for name, values in drawn.items():
-        choice = options[name]
-        declared = sorted(values) if isinstance(choice, (str, int)) else choice
-        ordered = [value for value in declared if value in values]
-        shown = [*(repr(value) for value in ordered[:8]), *["..."] * (len(ordered) > 8)]
-        parts.append(f"{name} {', '.join(shown)}")
-    return (f"options drawn: {'; '.join(parts)}",) if parts else ()

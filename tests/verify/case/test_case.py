@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mlp_ref.params import Layer
 from verify.case.case import DTYPES, LABELS, REGIMES, SUITED, Case, labels_of_case
-from verify.case.cases import case_chooser, cases, suitable_regimes
+from verify.case.cases import cases, suitable_regimes
 from verify.case.runner import drawn_cases
 from verify.reference.spec import Spec
 
@@ -207,14 +207,3 @@ def test_class_labels_are_drawn_for_sigmoids_and_are_the_rows_that_the_reference
     for case in drawn[:20]:
         *_, y = case.inputs()
         np.testing.assert_array_equal(y, np.eye(case.layer_sizes[-1])[case.arrays().y], strict=True)
-
-
-def test_a_seed_draws_the_strings_that_choose_cases():
-    chosen = case_chooser(Spec("relu"), dtypes=("float32",))
-    first, again, other = (chosen.drawn(50, seed) for seed in (1, 1, 2))
-    assert first == again != other
-    drawn = [chosen.case(string) for string in first]
-    assert len(set(drawn)) == 50
-    assert {case.dtype for case in drawn} == {"float32"}
-    assert len({case.regime for case in drawn}) > 5
-    assert chosen.case(bytes(chosen.length)) == Case((2, 2), 2, "float32")

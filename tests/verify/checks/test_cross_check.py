@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -99,3 +100,55 @@ def test_a_bound_that_does_not_hold_is_a_defect_of_the_oracle(which, monkeypatch
     monkeypatch.setattr(witness.Truth, "of", too_narrow)
     with pytest.raises(witness.Disagreement, match="NumPy evaluator"):
         getattr(witness, which)(Spec(), a_case(Spec(), "ordinary", "float64"))
+
+
+def test_xla_is_at_work_in_a_thread_of_its_own_until_it_is_told_to_end(monkeypatch):
+    cases = [a_case(Spec(), "ordinary", "float64", seed) for seed in range(4)]
+    release, threads = threading.Event(), []
+
+    def results(spec, case):
+        release.wait(60)
+        threads.append(threading.current_thread())
+        if case is cases[1]:
+            raise ValueError("of XLA")
+        return case
+
+    monkeypatch.setattr(witness, "_results_by_xla", results)
+    ahead = witness.XlaAhead(Spec())
+    ahead.begin(cases[:3])
+    ahead.begin(cases[:3])
+    release.set()
+    assert ahead.results(cases[0]) is cases[0]
+    with pytest.raises(ValueError, match=r"^of XLA$"):
+        ahead.results(cases[1])
+    assert ahead.results(cases[3]) is cases[3]
+    ahead.end()
+    beside = [thread for thread in threads if thread is not threading.current_thread()]
+    assert len(set(beside)) == 1
+    assert not beside[0].is_alive()
+    assert len(threads) - len(beside) == 1  # the one that was not begun
+    assert len(beside) <= 3  # each once; the last may not have been begun yet
+
+
+def test_what_xla_gives_ahead_is_judged_as_what_it_gives_at_once():
+    spec, case = Spec(), a_case(Spec(), "ordinary", "float32")
+    ahead = witness.XlaAhead(spec)
+    ahead.begin([case])
+    assert witness.worst_xla_error(spec, case, ahead) == witness.worst_xla_error(spec, case)
+    assert witness.cross_check(spec, [case], [], ahead=ahead) == {"XLA": 1, "certified balls": 0}
+    ahead.end()
+
+
+def test_a_loss_of_the_users_is_called_in_one_thread_alone():
+    threads = set()
+
+    def loss(params, x, y):
+        threads.add(threading.current_thread())
+        return loss_function(Spec())(params, x, y)
+
+    case = a_case(Spec(), "ordinary", "float64")
+    ahead = witness.XlaAhead(loss)
+    ahead.begin([case])
+    assert witness.worst_xla_error(loss, case, ahead) < 1
+    ahead.end()
+    assert threads == {threading.current_thread()}

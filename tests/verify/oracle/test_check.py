@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,9 @@ import pytest
 import verify
 from mlp_ref import loss_and_gradient
 from mlp_ref.params import Layer
+from verify.checks.cross_check import XlaAhead
 from verify.evaluate.program import NoRule
+from verify.oracle import trial
 from verify.subject.load import load
 
 QUICK = {"cases": 40, "xla": 0, "certified": 0, "regimes": ["ordinary"], "diagnose": False}
@@ -38,6 +41,34 @@ def test_a_right_gradient_is_verified_by_every_evaluator():
     assert 0 < max(report.closest.values()) < 1
     assert {"ordinary", "saturated", "ties"} <= set(report.judged)
     assert "regimes          ordinary " in str(report)
+
+
+def test_xla_is_set_to_work_once_a_quarter_has_passed_and_ends_before_the_report(monkeypatch):
+    begun = []
+
+    class Ahead(XlaAhead):
+        def begin(self, cases):
+            begun.append((calls[0], len(cases)))
+            super().begin(cases)
+
+    monkeypatch.setattr(trial, "XlaAhead", Ahead)
+
+    def gradient(params, x, y):
+        calls[0] += 1
+        (dw, db), *rest = right(params, x, y)
+        return [(dw, db + (calls[0] > passing)), *rest]
+
+    calls, passing = [0], 1000
+    report = checked(gradient, xla=2, checks=["gradient"], false_alarm=0)
+    assert report.ok
+    assert report.evaluators["XLA"] == 2
+    assert begun[0] == (10, 2)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("verify-xla")]
+
+    begun.clear()
+    calls, passing = [0], 9
+    assert not checked(gradient, xla=2, checks=["gradient"], false_alarm=0).ok
+    assert begun == []
 
 
 @pytest.mark.parametrize("hidden", ["tanh", "relu"])

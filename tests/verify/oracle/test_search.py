@@ -8,7 +8,7 @@ import pytest
 
 from mlp_ref import loss_and_gradient
 from verify.case.case import Case
-from verify.case.cases import cases
+from verify.case.cases import case_chooser
 from verify.checks.examine import examine_case
 from verify.checks.table import FOLLOW_UPS
 from verify.evaluate.budget import Budget
@@ -26,7 +26,7 @@ def right(params, x, y):
 
 def test_each_case_has_one_follow_up_and_each_follow_up_its_share():
     search = Search(partial(examine_case, Target(right), Spec()), 200)
-    search.run(cases(), 0)
+    search.run(case_chooser(), 0)
     assert len(search.seen) == search.judged.total() == 200
     assert len(set(search.seen)) == 200
     shares = Counter(follow_up_of(case) for case in search.seen)
@@ -42,7 +42,7 @@ def test_failures_of_different_kinds_are_simplified_apart():
         return [(dw, -db) for dw, db in right(params, x, y)]
 
     search = Search(partial(examine_case, Target(gradient), Spec()), 200)
-    search.run(cases(regimes=["ordinary", "saturated"]), 0)
+    search.run(case_chooser(regimes=["ordinary", "saturated"]), 0)
     simplest = {finding.check: finding.case for finding in search.findings}
     assert simplest["gradient"] == Case((2, 2), 2)
     assert simplest["runs"] == Case((2, 2, 2, 2), 2)
@@ -50,17 +50,27 @@ def test_failures_of_different_kinds_are_simplified_apart():
 
 def test_a_sample_is_spread_over_what_was_judged():
     search = Search(partial(examine_case, Target(right), Spec()), 30)
-    search.run(cases(regimes=["no_hidden"]), 0)
+    search.run(case_chooser(regimes=["no_hidden"]), 0)
     assert search.sample(3) == search.seen[::10]
     assert search.sample(0) == []
 
 
+def test_the_sample_of_a_search_without_failures_is_known_before_it():
+    chooser = case_chooser(regimes=["no_hidden"])
+    search = Search(partial(examine_case, Target(right), Spec()), 30)
+    expected = [search.expected_sample(chooser, 4, n) for n in (0, 2, 30)]
+    assert search.expected_sample(chooser.strategy, 4, 2) == []
+    search.run(chooser, 4)
+    assert expected == [search.sample(n) for n in (0, 2, 30)]
+    assert [len(sample) for sample in expected] == [0, 2, 30]
+
+
 def test_nothing_is_judged_once_the_budget_is_spent():
     search = Search(partial(examine_case, Target(right), Spec()), 30, budget=Budget(0))
-    search.run(cases(), 0)
+    search.run(case_chooser(), 0)
     assert search.judged.total() == 0
     assert search.findings == []
-    assert search.survey(cases(), 0, "gradient") == (0, 0)
+    assert search.survey(case_chooser(), 0, "gradient") == (0, 0)
 
 
 def test_the_simplest_case_known_is_kept_when_the_budget_ends_the_search():
@@ -84,7 +94,7 @@ def test_the_simplest_case_known_is_kept_when_the_budget_ends_the_search():
         return [(2 * dw, 2 * db) for dw, db in right(params, x, y)]
 
     search = Search(partial(examine_case, Target(doubled), Spec()), 1000, budget=Calls())
-    search.run(cases(regimes=["ordinary"]), 0)
+    search.run(case_chooser(regimes=["ordinary"]), 0)
     [finding] = search.findings
     assert len(seen) == 12
     sizes = finding.case.layer_sizes
@@ -115,7 +125,7 @@ def test_several_kinds_are_kept_when_the_budget_ends_as_they_are_repeated():
     def found(most):
         budget = Calls(most)
         search = Search(partial(examine_case, Target(gradient), Spec()), 200, budget=budget)
-        search.run(cases(regimes=["ordinary", "saturated"]), 0)
+        search.run(case_chooser(regimes=["ordinary", "saturated"]), 0)
         assert {finding.check for finding in search.findings} == {"gradient", "runs"}
         return budget.calls
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from verify.case.case import Case
-    from verify.case.cases import CaseChooser
+    from verify.case.chooser import CaseChooser
     from verify.checks.finding import Finding
     from verify.oracle.sweep.plan import Job, Shard
 
@@ -163,7 +163,7 @@ def _prepared(shard: Shard) -> tuple[Any, Any, list[bytes], Callable[[bytes], Ca
     return target, spec, chooser.drawn(shard.drawn, shard.seed)[shard.start : shard.stop], chooser.case
 
 
-def _chooser(shard: Shard, spec: Any) -> CaseChooser:
+def _chooser(shard: Shard, spec: Any) -> CaseChooser[Case]:
     from verify.case.cases import case_chooser
 
     return case_chooser(spec, **dict(shard.options))
