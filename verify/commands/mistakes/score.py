@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import dataclass
 
 from verify.case.case import Case
-from verify.case.cases import cases as drawn_from
-from verify.case.runner import run_cases
+from verify.case.cases import case_chooser
+from verify.case.runner import drawn_cases
 from verify.checks.random_rounding import RandomRounding, examine_with_random_rounding
 from verify.commands.mistakes.certified_equal import certified_equal, small_cases
 from verify.diagnosis.diagnose import explain
@@ -93,10 +92,6 @@ def score_mistake(spec: Spec, *mistakes: Mistake, cases: int = 1000, seed: int =
     return Score(names, str(spec), after, regime, check, found.mistakes, found.alternatives, same, seconds)
 
 
-class _Caught(Exception):
-    """Ends the search."""
-
-
 def cases_until_caught(
     spec: Spec, *mistakes: Mistake, cases: int = 1000, seed: int = 0
 ) -> tuple[int, Case | None, str]:
@@ -106,20 +101,9 @@ def cases_until_caught(
     """
     target = Target(wrong_gradient(spec, *mistakes))
     tier = RandomRounding(cases=cases)
-    tried = 0
-    found: tuple[int, Case | None, str] = (0, None, "")
-
-    def judge(case: Case) -> None:
-        nonlocal tried, found
-        if found[0]:
-            raise _Caught  # Hypothesis repeats a case that fails; what draws at random may answer rightly then
-        tried += 1
+    for tried, case in enumerate(drawn_cases(case_chooser(spec), cases, seed), start=1):
         try:
             examine_with_random_rounding(tier, target, spec, case, follow_up_of(case))
         except Failed as failure:
-            found = tried, case, failure.check
-            raise _Caught from failure
-
-    with contextlib.suppress(_Caught):
-        run_cases(drawn_from(spec), judge, cases=cases, seed=seed)
-    return found
+            return tried, case, failure.check
+    return 0, None, ""
