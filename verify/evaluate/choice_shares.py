@@ -15,7 +15,8 @@ from verify.evaluate.ties import Tie
 def solve_choice_shares(
     ties: Sequence[Tie], evaluate: Callable[[Choice], tuple[Array, Array]], found: Array
 ) -> Iterator[MeanChoice]:
-    """Solve for the shares of choices that come close to a gradient: the closest mean, and what it is near to.
+    """Solve for the shares of choices that come close to a gradient: the closest choice, the closest mean, and what
+    that is near to.
 
     Parameters
     ----------
@@ -43,9 +44,10 @@ def solve_choice_shares(
             if number != beside[t]
         }
         shares, even = _closest(ties, beside, effects, found - value, bound)
+        nearest = tuple(int(np.argmax(of_tie)) for of_tie in shares)
+        yield MeanChoice((1.0,), (nearest,))  # one choice says more than a mean
         for found_shares in (_near(shares), shares, even):
             yield coupled_tie_choices(found_shares)
-        nearest = tuple(int(np.argmax(of_tie)) for of_tie in shares)
         if nearest == beside:
             return
         beside = nearest

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jax import export
 
+from verify.evaluate.merged_sums import with_merged_sums
 from verify.evaluate.program import NoRule, Operation, Program, ProgramSize
 from verify.evaluate.simplify import with_direct_comparisons, without_idle_operations
 
@@ -86,6 +87,10 @@ class _Flattener:
             return self.both_branches(equation, inputs)
         if name == "split":
             return self.parts(equation, inputs[0])
+        if name == "unstack":
+            return self.unstacked(equation, inputs[0])
+        if name == "stack":
+            return [self.stacked(inputs, equation.outvars[0].aval, parameters["axis"])]
         if name == "optimization_barrier":
             return inputs
         if name == "reshape" and parameters["dimensions"] is not None:
@@ -151,12 +156,20 @@ class _Flattener:
         row = self.sliced(slot, array, entry.update(shape=(1, *entry.shape)), 0, step)
         return self.operation("reshape", [row], entry)
 
-    def stacked(self, slots: list[int], stack: Any) -> int:
+    def stacked(self, slots: list[int], stack: Any, axis: int = 0) -> int:
         if not slots:
             return self.constant(np.zeros(stack.shape, stack.dtype))
-        row = stack.update(shape=(1, *stack.shape[1:]))
+        row = stack.update(shape=(*stack.shape[:axis], 1, *stack.shape[axis + 1 :]))
         rows = [self.operation("reshape", [slot], row) for slot in slots]
-        return rows[0] if len(rows) == 1 else self.operation("concatenate", rows, stack, dimension=0)
+        return rows[0] if len(rows) == 1 else self.operation("concatenate", rows, stack, dimension=axis)
+
+    def unstacked(self, equation: Any, slot: int) -> list[int]:
+        [array], axis = (v.aval for v in equation.invars), equation.params["axis"]
+        row = array.update(shape=(*array.shape[:axis], 1, *array.shape[axis + 1 :]))
+        rows = [self.sliced(slot, array, row, axis, i) for i in range(len(equation.outvars))]
+        return [
+            self.operation("reshape", [row], v.aval) for row, v in zip(rows, equation.outvars, strict=True)
+        ]
 
     def sliced(self, slot: int, array: Any, part: Any, axis: int, start: int) -> int:
         """The part of an array that begins at ``start`` along an axis."""
@@ -244,4 +257,5 @@ def flatten_jaxpr(closed_jaxpr: Any) -> Program:
             needed.update(operation.operands)
             kept.append(operation)
     constants = tuple((slot, value) for slot, value in flattener.constants if slot in needed)
-    return Program(tuple(reversed(kept)), constants, tuple(inputs), tuple(outputs), flattener.slots)
+    merged, slots = with_merged_sums(kept[::-1], outputs, flattener.slots)
+    return Program(tuple(merged), constants, tuple(inputs), tuple(outputs), slots)

@@ -102,6 +102,22 @@ def test_parts_of_an_array_are_slices():
     np.testing.assert_allclose(pairs[-1][0], expected, rtol=1e-14, strict=True)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_stacks_are_concatenated_and_taken_apart_as_slices(axis):
+    def function(a, b):
+        one, other = jnp.unstack(jnp.stack([a, b], axis) * 3.0, axis=axis)
+        return one * other
+
+    a, b = RNG.standard_normal((2, 2, 3))
+    backward = traced_backward(function, (a, b))
+    assert not {"stack", "unstack"} & {*backward.program.primitives}
+    pairs = bounds.evaluate_with_bounds(
+        backward.program, backward.inputs((a, b), np.ones((2, 3))), Arithmetic.judging("float64", {})
+    )
+    for (value, _), expected in zip(pairs, [9 * a * b, 9 * b, 9 * a], strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-14, strict=True)
+
+
 def test_what_nothing_uses_is_left_out_of_a_loop_too():
     def function(x):
         def step(c, row):

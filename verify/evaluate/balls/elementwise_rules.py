@@ -11,6 +11,7 @@ import numpy as np
 from verify.evaluate import moves
 from verify.evaluate.array import Array
 from verify.evaluate.balls.ball_arrays import Rule, Sizes, exact_balls, for_each_ball
+from verify.evaluate.merged_sums import MERGED_SUM
 
 # A comparison is True, False, or None where the balls overlap and it cannot be known.
 
@@ -201,4 +202,5 @@ RULES: dict[str, Rule] = {
     "reduce_min": _reduction(_smaller),
     "cumsum": _cumsum,
     "dot_general": _dot_general,
+    MERGED_SUM: lambda sizes, parameters, total, *_: total,
 }

@@ -17,6 +17,7 @@ from verify.evaluate.bounds import (
     comparison_rules,
     function_rules,
     indexing_rules,
+    merged_sum_rules,
     operation_rules,
     ordering_rules,
     window_rules,
@@ -85,6 +86,7 @@ RULES: dict[str, Rule] = {
     **ordering_rules.RULES,
     **window_rules.RULES,
     **indexing_rules.RULES,
+    **merged_sum_rules.RULES,
     **{name: _moved(move) for name, move in moves.MOVES.items()},
     "convert_element_type": _convert_element_type,
 }

@@ -16,6 +16,7 @@ import numpy as np
 from verify.evaluate import moves
 from verify.evaluate.array import Array
 from verify.evaluate.bounds import RULES
+from verify.evaluate.merged_sums import MERGED_SUM
 from verify.evaluate.program import NoRule
 from verify.evaluate.rounding import indexing_rules, window_rules
 from verify.evaluate.rounding.deviating import Deviating
@@ -247,6 +248,11 @@ def _integer_power(
         return linear_slope(lambda r, a: y * a ** float(y - 1))(sampling, parameters, result, operands)
 
 
+def _merged_sum(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
+    """The samples of the sum: the roundings of its additions are drawn already, in the order of the derivative."""
+    return operands[0].drawn(sampling)
+
+
 PASSING: dict[str, Passing] = {
     "add": _sum_of_two(1.0),
     "add_any": _sum_of_two(1.0),
@@ -293,5 +299,6 @@ PASSING: dict[str, Passing] = {
     "convert_element_type": _converted,
     "sign": slope_of_jump("sign"),
     "is_finite": _exact,
+    MERGED_SUM: _merged_sum,
     **{name: _moved(name) for name in moves.MOVES},
 }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from verify.evaluate import bounds, moves
 from verify.evaluate.balls import exact_balls
-from verify.evaluate.bounds import evaluation, indexing_rules, ordering_rules, window_rules
+from verify.evaluate.bounds import evaluation, indexing_rules, merged_sum_rules, ordering_rules, window_rules
 from verify.evaluate.bounds.arithmetic import EXACT, LIBRARY_ULPS, SIGMOID_ULPS, Arithmetic
 
 # A rule's own arithmetic may round 64 times; `bounds.evaluate_with_bounds` adds this slack once for the whole program.
@@ -80,6 +80,7 @@ WITH_TESTS_OF_THEIR_OWN = {
     *ordering_rules.RULES,
     *window_rules.RULES,
     *indexing_rules.RULES,
+    *merged_sum_rules.RULES,
 }
 
 

@@ -55,7 +55,7 @@ OTHERS = {
         "is_finite",
         "convert_element_type",
     ),
-    *("reduce_sum", "reduce_max", "reduce_min", "dot_general", "integer_pow"),
+    *("reduce_sum", "reduce_max", "reduce_min", "dot_general", "integer_pow", "merged_sum"),
     *window_rules.PASSING,
     *indexing_rules.PASSING,
 }

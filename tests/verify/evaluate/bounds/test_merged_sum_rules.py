@@ -1,0 +1,140 @@
+"""Whatever the order of all their terms, sums of sums are within their bound."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from verify.evaluate.bounds import Arithmetic, evaluate_with_bounds
+from verify.evaluate.flattening import flatten_jaxpr
+from verify.evaluate.formats import limits
+from verify.evaluate.merged_sums import MERGED_SUM
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def traced(function, *arrays, last=MERGED_SUM):
+    with jax.enable_x64(True):
+        program = flatten_jaxpr(jax.make_jaxpr(function)(*arrays))
+    assert program.primitives[-1] == last
+    return program
+
+
+def summed(rng, products, dtype):
+    """The sum of products and numbers in an order of chance, every result rounded to the dtype."""
+    total = np.zeros((), dtype)
+    for i in rng.permutation(len(products)):
+        term = np.multiply(*(np.asarray(factor, dtype) for factor in products[i]), dtype=dtype)
+        total = np.add(total, term, dtype=dtype)
+    return float(total)
+
+
+def numbers(rng, *shape):
+    """Numbers of float32 over some magnitudes, of which some cancel and some are 0."""
+    drawn = rng.standard_normal(shape) * 10.0 ** rng.integers(-3, 3, shape) * (rng.random(shape) < 0.9)
+    return drawn.astype(np.float32).astype(float)
+
+
+@given(SEEDS)
+def test_products_and_a_number_in_any_order(seed):
+    rng = np.random.default_rng(seed)
+    n, m = rng.integers(1, 9, 2)
+    x, w, h, u, b = (numbers(rng, *shape) for shape in ((1, n), (n, 1), (1, m), (m, 1), (1, 1)))
+    two = traced(lambda x, w, b: x @ w + b, x, w, b)
+    three = traced(lambda x, w, h, u, b: x @ w + h @ u + b, x, w, h, u, b)
+    first, second = ([*zip(*pair, strict=True)] for pair in ((x[0], w[:, 0]), (h[0], u[:, 0])))
+    at = Arithmetic.judging("float32", {})
+    for program, inputs, terms in ((two, (x, w, b), first), (three, (x, w, h, u, b), first + second)):
+        [(value, bound)] = evaluate_with_bounds(program, list(inputs), at)
+        exact = math.fsum(a * c for a, c in terms) + b[0, 0]
+        magnitude = sum(abs(a * c) for a, c in terms) + abs(b[0, 0])
+        for _ in range(20):
+            found = summed(rng, [*terms, (b[0, 0], 1.0)], np.float32)
+            assert abs(found - value[0, 0]) <= bound[0, 0]
+        assert abs(value[0, 0] - exact) <= 1e-12 * magnitude
+        # It is no larger than all roundings of all terms can make it, but for 1 / n of a product's.
+        assert bound[0, 0] <= (len(terms) + 1) * at.u * magnitude * (1 + 1 / n) + 100 * at.eta
+
+
+@given(SEEDS)
+def test_windows_that_overlap_in_any_order_and_padding_is_no_term(seed):
+    rng = np.random.default_rng(seed)
+    length, taps, channels = rng.integers(3, 7), 3, rng.integers(1, 4)
+    w, dout = numbers(rng, channels, taps), numbers(rng, channels, length)
+
+    def gradient(w, dout):
+        columns = jnp.tensordot(w, dout, ((0,), (0,)))  # (taps, length)
+        x = jnp.zeros(length + taps - 1)
+
+        def windows(x):
+            return jnp.stack([x[k : k + length] for k in range(taps)])
+
+        return jax.vjp(windows, x)[1](columns)[0]
+
+    at = Arithmetic.judging("float32", {})
+    [(value, bound)] = evaluate_with_bounds(traced(gradient, w, dout), [w, dout], at)
+    for place in range(length + taps - 1):
+        terms = [
+            (w[c, k], dout[c, place - k])
+            for k in range(taps)
+            for c in range(channels)
+            if 0 <= place - k < length
+        ]
+        for _ in range(5):
+            assert abs(summed(rng, terms, np.float32) - value[place]) <= bound[place]
+        magnitude = sum(abs(a * b) for a, b in terms)
+        assert bound[place] <= len(terms) * at.u * magnitude * (1 + 1e-6) + 100 * at.eta
+
+
+def test_sums_over_rows_are_merged_by_their_rows():
+    rng = np.random.default_rng(0)
+    a, b = numbers(rng, 6, 1), numbers(rng, 4, 1)
+    at = Arithmetic.judging("float32", {})
+    [(_, bound)] = evaluate_with_bounds(traced(lambda a, b: a.sum(0) + b.sum(0), a, b), [a, b], at)
+    assert bound == pytest.approx(at.u * 9 * (abs(a).sum() + abs(b).sum()), rel=1e-5)
+
+
+def test_small_multiples_of_a_quarter_are_added_exactly():
+    def gradient(a, b, c):
+        return jax.vjp(lambda x: (x, x, x), a)[1]((a, b, c))[0]
+
+    parts = [np.array([0.25, -3.0]), np.array([1.0, 2.5]), np.array([-1.25, 0.5])]
+    [(value, bound)] = evaluate_with_bounds(
+        traced(gradient, *parts), parts, Arithmetic.judging("float32", {})
+    )
+    np.testing.assert_array_equal(value, sum(parts))
+    np.testing.assert_array_equal(bound, 0)
+    [(_, bound)] = evaluate_with_bounds(
+        traced(gradient, *parts), [part / 3 for part in parts], Arithmetic.judging("float32", {})
+    )
+    assert (bound > 0).all()
+
+
+@pytest.mark.parametrize("large", ["product", "number"])
+def test_a_partial_sum_beyond_the_format_says_nothing(large):
+    most = limits("float32").max
+    x, w, b = np.full((1, 2), 0.75), np.full((2, 1), most if large == "product" else 1.0), np.zeros((1, 1))
+    w[1] *= -1
+    b += 0.0 if large == "product" else -2.0 * most
+    [(_, bound)] = evaluate_with_bounds(
+        traced(lambda x, w, b: x @ w + b, x, w, b), [x, w, b], Arithmetic.judging("float32", {})
+    )
+    assert np.isinf(bound).all()
+
+
+def test_what_a_mask_removes_stays_exactly_infinite():
+    x, w = np.ones((2, 3)), np.full((3, 2), 0.3)
+    mask = np.array([[0.0, -np.inf], [0.0, 0.0]])
+    [(value, bound)] = evaluate_with_bounds(
+        traced(lambda x, w, mask: x @ w + mask, x, w, mask), [x, w, mask], Arithmetic.judging("float32", {})
+    )
+    assert value[0, 1] == -np.inf
+    program = traced(lambda x, w, mask: jnp.exp(x @ w + mask), x, w, mask, last="exp")
+    [(value, bound)] = evaluate_with_bounds(program, [x, w, mask], Arithmetic.judging("float32", {}))
+    assert value[0, 1] == 0
+    assert np.isfinite(bound).all()
+    assert bound[0, 1] <= 1e-30

@@ -1,0 +1,75 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from verify.case.case import Case
+from verify.evaluate.flattening import flatten_jaxpr
+from verify.evaluate.merged_sums import MERGED_SUM
+from verify.evaluate.program import Program
+from verify.reference.derivative import traced_derivative
+from verify.reference.layers import reference_in_table
+from verify.reference.spec import Spec
+
+
+def traced(function, *shapes) -> Program:
+    with jax.enable_x64(True):
+        return flatten_jaxpr(jax.make_jaxpr(function)(*(np.zeros(shape) for shape in shapes)))
+
+
+def merged(program: Program) -> list[list[str | None]]:
+    """For each merged sum, what its parts are."""
+    return [
+        [part and part[0] for part in operation.parameters["parts"]]
+        for operation in program.operations
+        if operation.name == MERGED_SUM
+    ]
+
+
+def test_a_product_and_a_bias_are_one_sum():
+    program = traced(lambda x, w, b: jnp.tanh(x @ w + b), (2, 3), (3, 4), (1, 4))
+    assert merged(traced(lambda x, w, b: jnp.exp(b + -(x @ w)), (2, 3), (3, 4), (2, 4))) == [
+        [None, "dot_general"]
+    ]
+    assert merged(program) == [["dot_general", None]]
+    assert merged(traced_derivative(Spec(), Case((5, 4, 3), 2).sizes)) == [["dot_general", None]] * 2
+
+
+def test_products_that_are_added_are_one_sum_wherever_they_are_moved():
+    program = traced(
+        lambda x, h, w, u, b: jnp.exp(x @ w + (u @ h).T + b), (2, 3), (4, 2), (3, 5), (5, 4), (1, 5)
+    )
+    assert merged(program) == [["dot_general", "dot_general", None]]
+    [moves] = [part[2] for part in program.operations[-2].parameters["parts"] if part and part[2]]
+    assert [name for name, _ in moves] == ["transpose"]
+
+
+def test_the_order_of_numbers_in_a_function_may_be_meant():
+    assert merged(traced(lambda a, b, c: a + b + c, 3, 3, 3)) == []
+    assert merged(traced(lambda a, b: a - a.max() - jnp.log(b.sum()), 3, 3)) == []
+
+
+def test_a_gradient_of_three_parts_has_no_order():
+    def squares_and_cubes(a):
+        return jnp.sum(jnp.sin(a) + jnp.exp(a) * a)
+
+    assert merged(traced(jax.grad(squares_and_cubes), 3)) == [[None, None, None]]
+    assert merged(traced(jax.grad(lambda a: jnp.sum(jnp.sin(a) * jnp.exp(a))), 3)) == []
+
+
+def test_a_sum_that_is_used_for_itself_is_not_taken_apart():
+    def used_twice(x, w, b, c):
+        z = x @ w + b
+        return z + c, z
+
+    assert merged(traced(used_twice, (2, 3), (3, 4), (1, 4), (2, 4))) == [["dot_general", None]]
+
+
+@pytest.mark.parametrize(("layer", "sums"), [("conv2d", [["dot_general"] * 4]), ("relu", [])])
+def test_what_comes_back_from_overlapping_windows_is_one_sum(layer, sums):
+    reference = reference_in_table(layer)
+    sizes = {"n": 2, "c": 3, "h": 4, "w": 4, "f": 2, "kh": 2, "kw": 2, "d": 3}
+    setting = reference.at(
+        {name: sizes[name] for name in reference.symbols}, {"stride": 1, "pad": 1} if sums else {}
+    )
+    assert merged(setting.backward.program) == sums

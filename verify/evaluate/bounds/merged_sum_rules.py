@@ -1,0 +1,106 @@
+"""Bounds of sums whose terms are added in any order, also those of the sums that are added: see `merged_sums`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from verify.evaluate import moves
+from verify.evaluate.array import Array
+from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair
+from verify.evaluate.bounds.rule_table import Rule, enter_rule
+from verify.evaluate.convolution_as_product import (
+    convolution_columns,
+    convolution_of_product,
+    convolution_rows,
+    convolution_terms,
+)
+from verify.evaluate.merged_sums import MERGED_SUM
+
+RULES: dict[str, Rule] = {}
+rule = enter_rule(RULES)
+
+
+@rule(MERGED_SUM)
+def _merged_sum(at: Arithmetic, parameters: Mapping[str, Any], total: Pair, *operands: Pair) -> Pair:
+    """[sum e_i + sum (N - n_i) u M_i], for N = sum n_i terms in all, of which part i has n_i, of magnitudes M_i.
+
+    In any order, N terms that are products make an error of at most N u sum(M): see dot_general, and reduce_sum for
+    those that are not. Of these, n_i u M_i (or n_i - 1) are in e_i already, which also holds what the terms themselves
+    are off by. A part that is no sum is one term, with ``|v| + e`` for M. Parts that are 0, as outside of a window,
+    are none. What an exact infinity makes infinite stays exact: such are logits that a mask removes.
+    """
+    error = _error_in_any_order(at, parameters["parts"], total[0], operands)
+    infinite = np.isinf(total[0])
+    return total[0], np.where(infinite & (total[1] == 0), 0.0, error) if infinite.any() else error
+
+
+def _error_in_any_order(
+    at: Arithmetic, parts: Sequence[Any], total: Array, operands: Sequence[Pair]
+) -> Array:
+    added, made_of = operands[: len(parts)], iter(operands[len(parts) :])
+    if len(added) == 2 and (product := _product_beside_number(parts)) is not None:
+        return _error_of_affine(at, parts[product], added[product], added[1 - product], made_of)
+    error: Array = np.zeros(())
+    magnitudes, counts = [], []
+    for part, (v, e) in zip(parts, added, strict=True):
+        n, magnitude = (1, abs(v)) if part is None else _terms(at, part, made_of)
+        magnitude = np.broadcast_to(magnitude + e, total.shape)
+        error = error + e
+        magnitudes.append(magnitude)
+        counts.append(np.where(magnitude > 0, n, 0))
+    terms, largest = np.sum(counts, axis=0), np.sum(magnitudes, axis=0)
+    if not error.any() and at.sums_exactly(largest, *added):
+        return EXACT
+    others = at.u * np.sum([(terms - n) * m for n, m in zip(counts, magnitudes, strict=True)], axis=0)
+    # A number below eta may be flushed to 0 also where nothing is added to it.
+    underflow = np.where((terms > 1) | (largest < at.eta), terms * at.eta, 0.0)
+    overflows = ~np.isfinite(at.share(np.array(largest), at.u))
+    return error + np.where(overflows, np.inf, others) + underflow
+
+
+def _product_beside_number(parts: Sequence[Any]) -> int | None:
+    """Return where a product of matrices is that a number is added to; None where it is another sum."""
+    for i in (0, 1):
+        if parts[1 - i] is None and parts[i] is not None and parts[i][0] == "dot_general" and not parts[i][2]:
+            return i
+    return None
+
+
+def _error_of_affine(at: Arithmetic, part: Sequence[Any], product: Pair, number: Pair, made_of: Any) -> Array:
+    """The same for n products and one number, such as a bias: e + e_b + u M + n u (|b| + e_b), with n u M <= e.
+
+    It is what networks are made of: their time is what this spares, at the cost of 1/n of what is off in the product.
+    """
+    (inner, _), _ = dict(part[1])["dimension_numbers"]
+    shape = next(made_of)[0].shape
+    n = math.prod([shape[axis] for axis in inner])
+    (_, e), (b, eb) = product, number
+    rounding: Array = at.share(e / (n * at.u) + n * (abs(b) + eb), at.u) + at.eta
+    return rounding + e + eb
+
+
+def _terms(at: Arithmetic, part: Sequence[Any], made_of: Any) -> tuple[int, Array]:
+    """Return how many terms a part is the sum of, at most, and the sum of their magnitudes."""
+    name, items, moved = part
+    parameters = dict(items)
+    a = abs(next(made_of)[0])
+    if name == "reduce_sum":
+        magnitude = np.add.reduce(a, parameters["axes"])
+        n = a.size // max(magnitude.size, 1)
+    elif name == "dot_general":
+        b = abs(next(made_of)[0])
+        left, right = moves.move_to_left_matrices(parameters, a), moves.move_to_right_matrices(parameters, b)
+        magnitude, n = moves.move_from_matrices(parameters, left @ right, a, b), left.shape[-1]
+    else:
+        b = abs(next(made_of)[0])
+        product = convolution_rows(at.sizes, parameters, a, b.shape) @ convolution_columns(parameters, b)
+        magnitude = convolution_of_product(at.sizes, parameters, product)
+        n = int(convolution_terms(at.sizes, parameters, a.shape, b.shape).max(initial=0))
+    for move, described in moved:
+        outside = [np.zeros(())] * (move == "pad")
+        magnitude = moves.MOVES[move](at.sizes, dict(described), magnitude, *outside)
+    return n, magnitude
