@@ -9,17 +9,16 @@ to, row by row, or a row of the weight with a column of ones beside the inputs.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from verify.evaluate.program import Operation
 
 MERGED_SUM = "merged_sum"
 """The operation that stands behind such a sum. Its operands are the sum, what is added, and then what the parts that
-are sums themselves are made of; its parameter ``parts`` says for each what is added which `SUMS` it is: the name, the
-parameters, and the moves that follow; None for a number. Every evaluator gives the sum; bounds say how far another
-order may lead.
+are sums themselves are made of. Its parameter ``parts`` says for each what is added which of `SUMS` it is and its
+parameters, None twice for a number, and the moves that follow. Every evaluator gives the sum; bounds say how far
+another order may lead.
 """
 
 SUMS = ("dot_general", "conv_general_dilated", "reduce_sum")
@@ -38,66 +37,89 @@ def with_merged_sums(
 
     Returns the operations, and the number of slots that they use, which was ``slots``.
     """
-    made_by = {operation.results[0]: operation for operation in operations}
-    uses = Counter([*outputs, *(slot for operation in operations for slot in operation.operands)])
-    inner = {
-        slot
-        for operation in operations
-        if operation.name in _ADDITIONS
-        for slot in operation.operands
-        if uses[slot] == 1 and slot in made_by and made_by[slot].name in _ADDITIONS
-    }
+    sums = _Sums(operations, outputs)
     kept: list[Operation] = []
     for operation in operations:
-        [result] = operation.results
-        whole = operation.name in _ADDITIONS and result not in inner
-        added = _added(operation, made_by, inner) if whole else []
-        parts = [_part(slot, made_by) for slot in added]
-        if not any(parts) and (len(added) < 3 or operation.name != "add_any"):
+        parts = sums.parts(operation)
+        if not any(part.name for part in parts) and (len(parts) < 3 or operation.name != "add_any"):
             kept.append(operation)
             continue
-        operands = (slots, *added, *(slot for part in parts if part for slot in part.operands))
-        parameters = {**operation.parameters, "parts": tuple(part and part.described for part in parts)}
+        [result] = operation.results
+        operands = (
+            slots,
+            *(part.slot for part in parts),
+            *(slot for part in parts for slot in part.operands),
+        )
+        parameters = {**operation.parameters, "parts": tuple(part.described for part in parts)}
         kept += [operation._replace(results=(slots,)), Operation(MERGED_SUM, parameters, operands, (result,))]
         slots += 1
     return kept, slots
 
 
-def _added(sum_of_two: Operation, made_by: Mapping[int, Operation], inner: Set[int]) -> list[int]:
-    """The slots of what is added, first to last."""
-    added: list[int] = []
-    for slot in sum_of_two.operands:
-        added += _added(made_by[slot], made_by, inner) if slot in inner else [slot]
-    return added
-
-
 class _Part(NamedTuple):
-    """A part that is a sum itself: its name, parameters, moves and operands."""
+    """A part of a merged sum: the slot of what is added, the moves that follow, and of a sum what it is made of."""
 
-    name: str
-    parameters: Mapping[str, Any]
-    moves: tuple[Operation, ...]
-    operands: tuple[int, ...]
+    slot: int
+    moves: tuple[Operation, ...] = ()
+    name: str | None = None
+    parameters: Mapping[str, Any] | None = None
+    operands: tuple[int, ...] = ()
 
     @property
     def described(self) -> tuple[Any, ...]:
-        """All but the operands, as tuples, in which sizes can be renamed."""
-        moves = tuple((move.name, _items(move.parameters)) for move in self.moves)
-        return self.name, _items(self.parameters), moves
+        """All but the slots, as tuples, in which sizes can be renamed."""
+        moves = tuple((move.name, tuple(move.parameters.items())) for move in self.moves)
+        return self.name, self.parameters and tuple(self.parameters.items()), moves
 
 
-def _items(parameters: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    return tuple(parameters.items())
+class _Sums:
+    """The sums of a program."""
 
+    def __init__(self, operations: Sequence[Operation], outputs: Sequence[int]) -> None:
+        self.made_by = {operation.results[0]: operation for operation in operations}
+        self.users: dict[int, list[Operation | None]] = {slot: [None] for slot in outputs}
+        for operation in operations:
+            for slot in operation.operands:
+                self.users.setdefault(slot, []).append(operation)
 
-def _part(slot: int, made_by: Mapping[int, Operation]) -> _Part | None:
-    """The sum that is in a slot, perhaps moved or negative; None where it is none."""
-    moves: list[Operation] = []
-    while slot in made_by and made_by[slot].name in (*_MOVES, "neg"):
-        if made_by[slot].name != "neg":  # which changes no magnitude
-            moves.insert(0, made_by[slot])
-        slot = made_by[slot].operands[0]
-    if slot not in made_by or made_by[slot].name not in SUMS:
-        return None
-    name, parameters, operands, _ = made_by[slot]
-    return _Part(name, parameters, tuple(moves), operands)
+    def parts(self, operation: Operation) -> list[_Part]:
+        """Return what is added, first to last; nothing where it is no sum, or a part of another one alone."""
+        if operation.name not in _ADDITIONS or self._is_within_another(operation):
+            return []
+        return self._added(operation, ())
+
+    def _is_within_another(self, operation: Operation) -> bool:
+        users = self.users.get(operation.results[0], [])
+        while len(users) == 1 and users[0] is not None and users[0].name in (*_MOVES, "neg"):
+            users = self.users.get(users[0].results[0], [])
+        return len(users) == 1 and users[0] is not None and users[0].name in _ADDITIONS
+
+    def _added(self, addition: Operation, moves: tuple[Operation, ...]) -> list[_Part]:
+        added: list[_Part] = []
+        for slot in addition.operands:
+            source, followed = self._moved(slot)
+            made = self.made_by.get(source)
+            if made is not None and made.name in _ADDITIONS and self._is_part(made):
+                added += self._added(made, (*followed, *moves))
+            elif made is not None and made.name in SUMS:
+                added.append(_Part(source, (*followed, *moves), made.name, made.parameters, made.operands))
+            else:
+                added.append(_Part(slot, moves))
+        return added
+
+    def _moved(self, slot: int) -> tuple[int, tuple[Operation, ...]]:
+        """Return where what is in a slot was before it was moved, and the moves; a sign changes no magnitude."""
+        moves: list[Operation] = []
+        while slot in self.made_by and self.made_by[slot].name in (*_MOVES, "neg"):
+            if self.made_by[slot].name != "neg":
+                moves.insert(0, self.made_by[slot])
+            slot = self.made_by[slot].operands[0]
+        return slot, tuple(moves)
+
+    def _is_part(self, addition: Operation) -> bool:
+        """Tell whether the sum of an addition is used in a larger one alone, or each slice of it for itself."""
+        users = self.users[addition.results[0]]
+        sliced = addition.name == "add_any" and all(
+            user is not None and user.name == "slice" for user in users
+        )
+        return sliced or self._is_within_another(addition)

@@ -20,7 +20,7 @@ def traced(function, *shapes) -> Program:
 def merged(program: Program) -> list[list[str | None]]:
     """For each merged sum, what its parts are."""
     return [
-        [part and part[0] for part in operation.parameters["parts"]]
+        [part[0] for part in operation.parameters["parts"]]
         for operation in program.operations
         if operation.name == MERGED_SUM
     ]
@@ -40,7 +40,7 @@ def test_products_that_are_added_are_one_sum_wherever_they_are_moved():
         lambda x, h, w, u, b: jnp.exp(x @ w + (u @ h).T + b), (2, 3), (4, 2), (3, 5), (5, 4), (1, 5)
     )
     assert merged(program) == [["dot_general", "dot_general", None]]
-    [moves] = [part[2] for part in program.operations[-2].parameters["parts"] if part and part[2]]
+    [moves] = [part[2] for part in program.operations[-2].parameters["parts"] if part[2]]
     assert [name for name, _ in moves] == ["transpose"]
 
 
@@ -73,3 +73,30 @@ def test_what_comes_back_from_overlapping_windows_is_one_sum(layer, sums):
         {name: sizes[name] for name in reference.symbols}, {"stride": 1, "pad": 1} if sums else {}
     )
     assert merged(setting.backward.program) == sums
+
+
+def test_a_sum_is_followed_through_moves_and_signs():
+    def twice(x, w, u):
+        rows = x.reshape(-1, 3)
+        return x, rows @ w, -rows @ u
+
+    def gradient(x, w, u, *d):
+        return jax.vjp(twice, x, w, u)[1](d)[0]
+
+    program = traced(gradient, (2, 4, 3), (3, 2), (3, 2), (2, 4, 3), (8, 2), (8, 2))
+    assert merged(program) == [[None, "dot_general", "dot_general"]]
+    moves = [[name for name, _ in part[2]] for part in program.operations[-1].parameters["parts"]]
+    assert moves[0] == []
+    assert all("reshape" in of_part for of_part in moves[1:])
+
+
+def test_slices_of_a_sum_are_sums_of_their_own():
+    def gates(x, h, w, u):
+        both = jnp.concatenate([x, h], axis=1)
+        return h, both @ w, both @ u
+
+    def gradient(x, h, w, u, *d):
+        return jax.vjp(gates, x, h, w, u)[1](d)[:2]
+
+    program = traced(gradient, (2, 3), (2, 4), (7, 5), (7, 5), (2, 4), (2, 5), (2, 5))
+    assert [None, "dot_general", "dot_general"] in merged(program)

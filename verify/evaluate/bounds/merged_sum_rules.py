@@ -10,7 +10,7 @@ import numpy as np
 
 from verify.evaluate import moves
 from verify.evaluate.array import Array
-from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair
+from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair, full_errors
 from verify.evaluate.bounds.rule_table import Rule, enter_rule
 from verify.evaluate.convolution_as_product import (
     convolution_columns,
@@ -18,6 +18,7 @@ from verify.evaluate.convolution_as_product import (
     convolution_rows,
     convolution_terms,
 )
+from verify.evaluate.formats import limits
 from verify.evaluate.merged_sums import MERGED_SUM
 
 RULES: dict[str, Rule] = {}
@@ -46,26 +47,41 @@ def _error_in_any_order(
         return _error_of_affine(at, parts[product], added[product], added[1 - product], made_of)
     error: Array = np.zeros(())
     magnitudes, counts = [], []
-    for part, (v, e) in zip(parts, added, strict=True):
-        n, magnitude = (1, abs(v)) if part is None else _terms(at, part, made_of)
-        magnitude = np.broadcast_to(magnitude + e, total.shape)
-        error = error + e
+    for (name, items, moved), (v, e) in zip(parts, added, strict=True):
+        n, magnitude = (1, abs(v)) if name is None else _terms(at, name, dict(items), made_of)
+        own = full_errors(v, e)
+        for move, parameters in moved:
+            outside = [np.zeros(())] * (move == "pad")
+            magnitude, own = (
+                moves.MOVES[move](at.sizes, dict(parameters), array, *outside) for array in (magnitude, own)
+            )
+        magnitude = np.broadcast_to(magnitude + own, total.shape)
+        error = error + own
         magnitudes.append(magnitude)
         counts.append(np.where(magnitude > 0, n, 0))
     terms, largest = np.sum(counts, axis=0), np.sum(magnitudes, axis=0)
     if not error.any() and at.sums_exactly(largest, *added):
         return EXACT
-    others = at.u * np.sum([(terms - n) * m for n, m in zip(counts, magnitudes, strict=True)], axis=0)
+    others = np.sum([(terms - n) * (at.u * m) for n, m in zip(counts, magnitudes, strict=True)], axis=0)
     # A number below eta may be flushed to 0 also where nothing is added to it.
     underflow = np.where((terms > 1) | (largest < at.eta), terms * at.eta, 0.0)
-    overflows = ~np.isfinite(at.share(np.array(largest), at.u))
-    return error + np.where(overflows, np.inf, others) + underflow
+    return error + np.where(_overflows(at, largest), np.inf, others) + underflow
+
+
+def _overflows(at: Arithmetic, magnitude: Array) -> Array:
+    """Tell where a partial sum of terms of this magnitude in all may be beyond the judged format."""
+    return ~np.isfinite(at.share(np.array(magnitude), 1.0))
 
 
 def _product_beside_number(parts: Sequence[Any]) -> int | None:
     """Return where a product of matrices is that a number is added to; None where it is another sum."""
     for i in (0, 1):
-        if parts[1 - i] is None and parts[i] is not None and parts[i][0] == "dot_general" and not parts[i][2]:
+        if (
+            parts[i][0] == "dot_general"
+            and not parts[i][2]
+            and parts[1 - i][0] is None
+            and not parts[1 - i][2]
+        ):
             return i
     return None
 
@@ -77,30 +93,28 @@ def _error_of_affine(at: Arithmetic, part: Sequence[Any], product: Pair, number:
     """
     (inner, _), _ = dict(part[1])["dimension_numbers"]
     shape = next(made_of)[0].shape
-    n = math.prod([shape[axis] for axis in inner])
+    n = max(math.prod([shape[axis] for axis in inner]), 1)
     (_, e), (b, eb) = product, number
-    rounding: Array = at.share(e / (n * at.u) + n * (abs(b) + eb), at.u) + at.eta
-    return rounding + e + eb
+    largest = abs(b) + eb
+    error: Array = (1 + 1 / n) * e + ((n * at.u) * largest + eb) + at.eta
+    largest = largest + e / (n * at.u)
+    return np.where(_overflows(at, largest), np.inf, error) if _may_overflow(at, largest) else error
 
 
-def _terms(at: Arithmetic, part: Sequence[Any], made_of: Any) -> tuple[int, Array]:
-    """Return how many terms a part is the sum of, at most, and the sum of their magnitudes."""
-    name, items, moved = part
-    parameters = dict(items)
+def _may_overflow(at: Arithmetic, magnitude: Array) -> bool:
+    return not magnitude.max(initial=0.0) <= float(limits(at.dtype).max) / 2
+
+
+def _terms(at: Arithmetic, name: str, parameters: Mapping[str, Any], made_of: Any) -> tuple[int, Array]:
+    """Return how many terms a sum has, at most, and the sum of their magnitudes."""
     a = abs(next(made_of)[0])
     if name == "reduce_sum":
         magnitude = np.add.reduce(a, parameters["axes"])
-        n = a.size // max(magnitude.size, 1)
-    elif name == "dot_general":
-        b = abs(next(made_of)[0])
+        return a.size // max(magnitude.size, 1), magnitude
+    b = abs(next(made_of)[0])
+    if name == "dot_general":
         left, right = moves.move_to_left_matrices(parameters, a), moves.move_to_right_matrices(parameters, b)
-        magnitude, n = moves.move_from_matrices(parameters, left @ right, a, b), left.shape[-1]
-    else:
-        b = abs(next(made_of)[0])
-        product = convolution_rows(at.sizes, parameters, a, b.shape) @ convolution_columns(parameters, b)
-        magnitude = convolution_of_product(at.sizes, parameters, product)
-        n = int(convolution_terms(at.sizes, parameters, a.shape, b.shape).max(initial=0))
-    for move, described in moved:
-        outside = [np.zeros(())] * (move == "pad")
-        magnitude = moves.MOVES[move](at.sizes, dict(described), magnitude, *outside)
-    return n, magnitude
+        return left.shape[-1], moves.move_from_matrices(parameters, left @ right, a, b)
+    product = convolution_rows(at.sizes, parameters, a, b.shape) @ convolution_columns(parameters, b)
+    terms = convolution_terms(at.sizes, parameters, a.shape, b.shape)
+    return int(terms.max(initial=0)), convolution_of_product(at.sizes, parameters, product)

@@ -138,3 +138,21 @@ def test_what_a_mask_removes_stays_exactly_infinite():
     assert value[0, 1] == 0
     assert np.isfinite(bound).all()
     assert bound[0, 1] <= 1e-30
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+def test_many_terms_beside_a_large_number_do_not_overflow(parts):
+    """Only a partial sum can, and none of these does."""
+    x, w, b = np.full((1, 784), 1e-3), np.full((784, 1), 1e-2), np.full((1, 1), 90.0)
+    at = Arithmetic.judging("float16", {})
+    given = (x, w, b) if parts == 2 else (x, w, b, b * 0)
+    [(value, bound)] = evaluate_with_bounds(
+        traced(lambda x, w, *b: x @ w + b[0] if len(b) == 1 else x @ w + b[0] + b[1], *given), [*given], at
+    )
+    assert bound[0, 0] <= 786 * (at.u * value[0, 0] + at.eta) * (1 + 1e-6)
+    with np.errstate(over="ignore"):
+        huge = [x, w, np.full((1, 1), 1e307)]
+    [(_, bound)] = evaluate_with_bounds(
+        traced(lambda x, w, b: x @ w + b, *huge), huge, Arithmetic.judging("float64", {})
+    )
+    assert np.isfinite(bound).all()
