@@ -11,7 +11,7 @@ import numpy as np
 from verify.evaluate import moves
 from verify.evaluate.array import Array
 from verify.evaluate.balls.ball_arrays import Rule, Sizes, exact_balls, for_each_ball
-from verify.evaluate.merged_sums import MERGED_SUM
+from verify.evaluate.merged_sums import IN_ANY_ORDER
 
 # A comparison is True, False, or None where the balls overlap and it cannot be known.
 
@@ -202,5 +202,5 @@ RULES: dict[str, Rule] = {
     "reduce_min": _reduction(_smaller),
     "cumsum": _cumsum,
     "dot_general": _dot_general,
-    MERGED_SUM: lambda sizes, parameters, total, *_: total,
+    **dict.fromkeys(IN_ANY_ORDER, lambda sizes, parameters, total, *_: total),
 }

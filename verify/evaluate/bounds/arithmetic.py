@@ -97,6 +97,10 @@ class Arithmetic:
         magnitude *= factor / self.headroom
         return magnitude
 
+    def overflows(self, magnitude: Array) -> Array:
+        """Tell where a partial sum of terms of this magnitude in all may be beyond the judged format."""
+        return ~np.isfinite(self.share(np.array(magnitude), 1.0))
+
     def sums_exactly(self, magnitude: Array, *operands: Pair) -> bool:
         """Tell whether no sum of these numbers rounds, in any order: they are exact, multiples of 1/4, and small.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,6 @@ from verify.evaluate.convolution_as_product import (
     convolution_rows,
     convolution_terms,
 )
-from verify.evaluate.formats import limits
 from verify.evaluate.merged_sums import MERGED_SUM
 
 RULES: dict[str, Rule] = {}
@@ -43,8 +41,6 @@ def _error_in_any_order(
     at: Arithmetic, parts: Sequence[Any], total: Array, operands: Sequence[Pair]
 ) -> Array:
     added, made_of = operands[: len(parts)], iter(operands[len(parts) :])
-    if len(added) == 2 and (product := _product_beside_number(parts)) is not None:
-        return _error_of_affine(at, parts[product], added[product], added[1 - product], made_of)
     error: Array = np.zeros(())
     magnitudes, counts = [], []
     for (name, items, moved), (v, e) in zip(parts, added, strict=True):
@@ -65,44 +61,7 @@ def _error_in_any_order(
     others = np.sum([(terms - n) * (at.u * m) for n, m in zip(counts, magnitudes, strict=True)], axis=0)
     # A number below eta may be flushed to 0 also where nothing is added to it.
     underflow = np.where((terms > 1) | (largest < at.eta), terms * at.eta, 0.0)
-    return error + np.where(_overflows(at, largest), np.inf, others) + underflow
-
-
-def _overflows(at: Arithmetic, magnitude: Array) -> Array:
-    """Tell where a partial sum of terms of this magnitude in all may be beyond the judged format."""
-    return ~np.isfinite(at.share(np.array(magnitude), 1.0))
-
-
-def _product_beside_number(parts: Sequence[Any]) -> int | None:
-    """Return where a product of matrices is that a number is added to; None where it is another sum."""
-    for i in (0, 1):
-        if (
-            parts[i][0] == "dot_general"
-            and not parts[i][2]
-            and parts[1 - i][0] is None
-            and not parts[1 - i][2]
-        ):
-            return i
-    return None
-
-
-def _error_of_affine(at: Arithmetic, part: Sequence[Any], product: Pair, number: Pair, made_of: Any) -> Array:
-    """The same for n products and one number, such as a bias: e + e_b + u M + n u (|b| + e_b), with n u M <= e.
-
-    It is what networks are made of: their time is what this spares, at the cost of 1/n of what is off in the product.
-    """
-    (inner, _), _ = dict(part[1])["dimension_numbers"]
-    shape = next(made_of)[0].shape
-    n = max(math.prod([shape[axis] for axis in inner]), 1)
-    (_, e), (b, eb) = product, number
-    largest = abs(b) + eb
-    error: Array = (1 + 1 / n) * e + ((n * at.u) * largest + eb) + at.eta
-    largest = largest + e / (n * at.u)
-    return np.where(_overflows(at, largest), np.inf, error) if _may_overflow(at, largest) else error
-
-
-def _may_overflow(at: Arithmetic, magnitude: Array) -> bool:
-    return not magnitude.max(initial=0.0) <= float(limits(at.dtype).max) / 2
+    return error + np.where(at.overflows(largest), np.inf, others) + underflow
 
 
 def _terms(at: Arithmetic, name: str, parameters: Mapping[str, Any], made_of: Any) -> tuple[int, Array]:

@@ -6,6 +6,7 @@ rounding, which `Arithmetic.rounded` adds. "Exact" means that the operation itse
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from verify.evaluate.bounds.arithmetic import (
     with_own_rounding,
 )
 from verify.evaluate.bounds.rule_table import Rule, enter_rule
+from verify.evaluate.formats import limits
+from verify.evaluate.merged_sums import AFFINE_SUM
 
 RULES: dict[str, Rule] = {}
 rule = enter_rule(RULES)
@@ -200,6 +203,26 @@ def _dot_general(at: Arithmetic, parameters: Mapping[str, Any], a: Pair, b: Pair
     return moves.move_from_matrices(parameters, A @ B, a[0], b[0]), moves.move_from_matrices(
         parameters, error, a[0], b[0]
     )
+
+
+@rule(AFFINE_SUM)
+def _affine_sum(
+    at: Arithmetic, parameters: Mapping[str, Any], total: Pair, product: Pair, number: Pair, left: Pair
+) -> Pair:
+    """[e + e_b + u M + n u (|b| + e_b)] for n products, of magnitudes M, and one number b in any order.
+
+    The bound of a merged sum, with n u M <= e: n + 1 terms make (n + 1) u (M + |b|) at most, of which n u M is in e.
+    What an exact infinity makes infinite stays exact: such are logits that a mask removes.
+    """
+    n = max(math.prod([left[0].shape[axis] for axis in parameters["inner"]]), 1)
+    (_, e), (b, eb) = product, number
+    largest = abs(b) + eb
+    error: Array = (1 + 1 / n) * e + ((n * at.u) * largest + eb) + at.eta
+    largest = largest + e / (n * at.u)
+    if not largest.max(initial=0.0) <= limits(at.dtype).max / 2:
+        error = np.where(at.overflows(largest), np.inf, error)
+        error = np.where(np.isinf(total[0]) & (total[1] == 0), 0.0, error)
+    return total[0], error
 
 
 def truncate_rule(v: Array, e: Array) -> Pair:

@@ -41,7 +41,7 @@ from verify.evaluate.convolution_as_product import (
     convolution_terms,
 )
 from verify.evaluate.formats import limits
-from verify.evaluate.merged_sums import MERGED_SUM
+from verify.evaluate.merged_sums import IN_ANY_ORDER
 from verify.evaluate.program import Operation, Program, require_rules
 from verify.evaluate.rounding.deviating import Deviating
 from verify.evaluate.rounding.passing_rules import PASSING
@@ -136,7 +136,7 @@ def _carried_out(program: Program, inputs: list[Array], at: Arithmetic) -> Carri
     for slot, array in zip(program.inputs, inputs, strict=True):
         carried[slot] = array, None
     for (name, parameters, slots, results), _, _ in _of_gradient(program):
-        if name == MERGED_SUM:  # what is added, and in which order, has its roundings already
+        if name in IN_ANY_ORDER:  # what is added, and in which order, has its roundings already
             carried[results[0]] = carried[slots[0]][0], None
             continue
         pairs = [

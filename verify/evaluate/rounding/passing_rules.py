@@ -16,7 +16,7 @@ import numpy as np
 from verify.evaluate import moves
 from verify.evaluate.array import Array
 from verify.evaluate.bounds import RULES
-from verify.evaluate.merged_sums import MERGED_SUM
+from verify.evaluate.merged_sums import IN_ANY_ORDER
 from verify.evaluate.program import NoRule
 from verify.evaluate.rounding import indexing_rules, window_rules
 from verify.evaluate.rounding.deviating import Deviating
@@ -299,6 +299,6 @@ PASSING: dict[str, Passing] = {
     "convert_element_type": _converted,
     "sign": slope_of_jump("sign"),
     "is_finite": _exact,
-    MERGED_SUM: _merged_sum,
+    **dict.fromkeys(IN_ANY_ORDER, _merged_sum),
     **{name: _moved(name) for name in moves.MOVES},
 }

@@ -76,7 +76,7 @@ WITH_TESTS_OF_THEIR_OWN = {
     *moves.MOVES,
     *("integer_pow", "reduce_sum", "reduce_max", "reduce_min", "dot_general", "clamp", "select_n"),
     *("and", "or", "not", "is_finite", "convert_element_type", "reduce_or", "reduce_and"),
-    *("pow", "floor", "ceil", "round", "rem", "cumsum", "either", "weighed"),
+    *("pow", "floor", "ceil", "round", "rem", "cumsum", "either", "weighed", "affine_sum"),
     *ordering_rules.RULES,
     *window_rules.RULES,
     *indexing_rules.RULES,

@@ -55,7 +55,7 @@ OTHERS = {
         "is_finite",
         "convert_element_type",
     ),
-    *("reduce_sum", "reduce_max", "reduce_min", "dot_general", "integer_pow", "merged_sum"),
+    *("reduce_sum", "reduce_max", "reduce_min", "dot_general", "integer_pow", "merged_sum", "affine_sum"),
     *window_rules.PASSING,
     *indexing_rules.PASSING,
 }
