@@ -108,6 +108,8 @@ class _Sums:
         """Return what is added, first to last; nothing where it is no sum, or a part of another one alone."""
         if operation.name not in _ADDITIONS or self._is_within_another(operation):
             return []
+        if operation.parameters["out_dtype"].kind in "iu":  # nothing rounds
+            return []
         return self._added(operation, ())
 
     def _is_within_another(self, operation: Operation) -> bool:

@@ -47,6 +47,13 @@ def test_the_order_of_numbers_in_a_function_may_be_meant():
     assert merged(traced(lambda a, b: a - a.max() - jnp.log(b.sum()), 3, 3)) == []
 
 
+def test_sums_of_integers_do_not_round():
+    def places(x):
+        return jnp.sum((x > 0).astype(jnp.int32), axis=0) + jnp.array([0, 1, 2])
+
+    assert merged(traced(places, (2, 3))) == []
+
+
 def test_a_gradient_of_three_parts_has_no_order():
     def squares_and_cubes(a):
         return jnp.sum(jnp.sin(a) + jnp.exp(a) * a)
