@@ -120,6 +120,12 @@ def move_to_right_matrices(parameters: Mapping[str, Any], b: Array) -> Array:
     return _stacked(b, batch, (inner, _outer(b, inner, batch)))
 
 
+def multiply_as_matrices(parameters: Mapping[str, Any], a: Array, b: Array) -> Array:
+    """Return the dot_general of two arrays."""
+    product = move_to_left_matrices(parameters, a) @ move_to_right_matrices(parameters, b)
+    return move_from_matrices(parameters, product, a, b)
+
+
 def _outer(array: Array, inner: Sequence[int], batch: Sequence[int]) -> list[int]:
     return [axis for axis in range(array.ndim) if axis not in (*inner, *batch)]
 

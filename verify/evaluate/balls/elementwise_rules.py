@@ -122,8 +122,7 @@ def _integer_pow(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array
 
 
 def _dot_general(sizes: Sizes, parameters: Mapping[str, Any], a: Array, b: Array) -> Array:
-    product = moves.move_to_left_matrices(parameters, a) @ moves.move_to_right_matrices(parameters, b)
-    return moves.move_from_matrices(parameters, product, a, b)
+    return moves.multiply_as_matrices(parameters, a, b)
 
 
 def _cumsum(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array:

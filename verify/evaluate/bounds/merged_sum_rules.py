@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,12 +12,7 @@ from verify.evaluate import moves
 from verify.evaluate.array import Array
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair, full_errors
 from verify.evaluate.bounds.rule_table import Rule, enter_rule
-from verify.evaluate.convolution_as_product import (
-    convolution_columns,
-    convolution_of_product,
-    convolution_rows,
-    convolution_terms,
-)
+from verify.evaluate.convolution_as_product import convolution_as_product, convolution_terms
 from verify.evaluate.merged_sums import MERGED_SUM
 
 RULES: dict[str, Rule] = {}
@@ -72,8 +68,8 @@ def _terms(at: Arithmetic, name: str, parameters: Mapping[str, Any], made_of: An
         return a.size // max(magnitude.size, 1), magnitude
     b = abs(next(made_of)[0])
     if name == "dot_general":
-        left, right = moves.move_to_left_matrices(parameters, a), moves.move_to_right_matrices(parameters, b)
-        return left.shape[-1], moves.move_from_matrices(parameters, left @ right, a, b)
-    product = convolution_rows(at.sizes, parameters, a, b.shape) @ convolution_columns(parameters, b)
+        (inner, _), _ = parameters["dimension_numbers"]
+        n = math.prod([a.shape[axis] for axis in inner])
+        return n, moves.multiply_as_matrices(parameters, a, b)
     terms = convolution_terms(at.sizes, parameters, a.shape, b.shape)
-    return int(terms.max(initial=0)), convolution_of_product(at.sizes, parameters, product)
+    return int(terms.max(initial=0)), convolution_as_product(at.sizes, parameters, a, b)
