@@ -7,15 +7,20 @@
 This is for verify alone, where mutmut does not serve: it leaves decorated functions as they are, and every rule of
 the bounds is one. A change is an operator or function replaced by its neighbour, a constant moved, a comparison or
 condition turned round, or a statement left out. Each mutant lives in a copy of the packages and is tested by a process
-of its own, forked from one that has loaded the libraries. Exit status 0 when every mutant was noticed or is listed in
-docs/mutation.md, else 1.
+of its own, forked from one that has loaded the libraries. It runs the tests that reach the changed line, as coverage.py
+saw them do without any change and with empty caches, the quickest first. Exit status 0 when every mutant was noticed or
+is listed in docs/mutation.md, else 1.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import copy
+import functools
+import gc
+import json
 import multiprocessing
 import os
 import random
@@ -23,9 +28,12 @@ import runpy
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("mlp_ref", "verify")
@@ -41,7 +49,7 @@ TESTS = (
     "tests/verify/reference/test_judge.py",
     "tests/verify/checks/test_cross_check.py",
 )
-LIBRARIES = ["numpy", "jax", "jax.numpy", "jax.export", "flint", "pytest"]
+LIBRARIES = ["numpy", "jax", "jax.numpy", "jax.export", "flint", "pytest", "coverage"]
 
 _OPERATORS: dict[type, type] = {
     ast.Add: ast.Sub,
@@ -111,11 +119,22 @@ def changed(node: ast.AST) -> Iterator[ast.AST]:
         yield ast.Pass()
 
 
-def mutants(path: Path) -> Iterator[tuple[str, str]]:
-    """Every change of a file: what and where it is, and the changed source."""
-    source = path.read_text(encoding="utf-8")
+@dataclass(frozen=True)
+class Mutant:
+    """One change of a file."""
+
+    path: str
+    lines: frozenset[int]  # that run when the changed place does
+    where: str  # what and where the change is
+    source: str  # the whole changed file
+
+
+def mutants(path: str) -> Iterator[Mutant]:
+    """Make every change of a file."""
+    source = (ROOT / path).read_text(encoding="utf-8")
     lines, tree = source.splitlines(), ast.parse(source)
     silent = {id(inner) for node in ast.walk(tree) for part in _unread(node) for inner in ast.walk(part)}
+    statement_of = _statements(tree)
     for parent in ast.walk(tree):
         for name, value in ast.iter_fields(parent):
             for i, node in enumerate(value if isinstance(value, list) else [value]):
@@ -125,10 +144,23 @@ def mutants(path: Path) -> Iterator[tuple[str, str]]:
                     whole = parent if isinstance(parent, ast.expr) else None
                     before = ast.unparse(whole or node)
                     _put(parent, name, i, new)
-                    line = lines[getattr(node, "lineno", 1) - 1].strip()
-                    where = f"{path.relative_to(ROOT)}: `{line}`: `{before}` becomes `{ast.unparse(whole or new)}`"
-                    yield where, ast.unparse(ast.fix_missing_locations(tree))
+                    first = getattr(node, "lineno", 1)
+                    reached = {statement_of[id(node)], *range(first, getattr(node, "end_lineno", first) + 1)}
+                    change = f"`{before}` becomes `{ast.unparse(whole or new)}`"
+                    where = f"{path}: `{lines[first - 1].strip()}`: {change}"
+                    yield Mutant(
+                        path, frozenset(reached), where, ast.unparse(ast.fix_missing_locations(tree))
+                    )
                     _put(parent, name, i, node)
+
+
+def _statements(tree: ast.Module) -> dict[int, int]:
+    """Map each node to the line on which its statement begins."""
+    line_of: dict[int, int] = {}
+    for node in ast.walk(tree):  # an outer statement comes before the ones in it
+        if isinstance(node, ast.stmt):
+            line_of |= {id(inner): node.lineno for inner in ast.walk(node)}
+    return line_of
 
 
 def _put(parent: ast.AST, name: str, i: int, node: ast.AST) -> None:
@@ -153,35 +185,135 @@ def _unread(node: ast.AST) -> Iterator[ast.AST]:
         yield node
 
 
-def noticed(path: str, source: str, limit: float) -> bool:
-    """Whether the tests fail on a copy of the packages in which one file is changed, or take longer than the limit."""
-    with tempfile.TemporaryDirectory() as folder:
+def noticed(mutant: Mutant, tests: list[str], limit: float) -> bool:
+    """Whether one of the tests fails on the mutant, or they take longer than the limit."""
+    with packages_copied() as folder:
+        (folder / mutant.path).write_text(mutant.source, encoding="utf-8")
+        return bool(tests) and run(folder, limit, fail, tests) != 0
+
+
+@contextlib.contextmanager
+def packages_copied() -> Iterator[Path]:
+    """Copy the packages and their tests to a folder that is removed in the end."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
         for package in (*PACKAGES, "tests"):
-            shutil.copytree(
-                ROOT / package, Path(folder, package), ignore=shutil.ignore_patterns("__pycache__")
-            )
-        for name in ("pyproject.toml", "README.md"):
-            shutil.copy(ROOT / name, folder)
-        Path(folder, path).write_text(source, encoding="utf-8")
-        own_first = sorted(TESTS, key=lambda test: Path(path).stem not in test)
-        process = multiprocessing.get_context("forkserver").Process(target=test, args=(folder, own_first))
-        process.start()
-        process.join(limit)
-        process.kill()  # if it still runs
-        process.join()
-        return process.exitcode != 0
+            shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        for file in ("pyproject.toml", "README.md"):
+            shutil.copy(ROOT / file, folder)
+        yield folder
 
 
-def test(folder: str, tests: list[str]) -> None:
-    """End the process with the status of the tests on the copy in a folder."""
-    import pytest
+def run(folder: Path, limit: float | None, target: Any, *arguments: Any) -> int | None:
+    """Call a function in a process of its own, in a folder whose packages it imports. Give its exit status."""
+    process = multiprocessing.get_context("forkserver").Process(
+        target=_in_folder, args=(folder, target, *arguments)
+    )
+    process.start()
+    process.join(limit)
+    process.kill()  # if it still runs
+    process.join()
+    return process.exitcode
 
+
+def _in_folder(folder: Path, target: Any, *arguments: Any) -> None:
     os.chdir(folder)
-    sys.path.insert(0, folder)
+    sys.path.insert(0, str(folder))
     sys.dont_write_bytecode = True
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-    sys.exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests])))
+    sys.exit(target(*arguments))
+
+
+def fail(tests: list[str]) -> int:
+    """Run tests until one fails."""
+    import pytest
+
+    files = dict.fromkeys(test.partition("::")[0] for test in tests)
+    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *files], plugins=[_InOrder(tests)]))
+
+
+class _InOrder:
+    """Run the named tests alone, in the order of the names."""
+
+    def __init__(self, tests: list[str]) -> None:
+        self.place = {test: i for i, test in enumerate(tests)}
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items[:] = sorted(
+            (item for item in items if item.nodeid in self.place), key=lambda item: self.place[item.nodeid]
+        )
+
+
+def observe(output: Path) -> int:
+    """Run all the tests, and write which lines each one reaches, and its seconds."""
+    import coverage
+    import pytest
+
+    folder = Path.cwd()
+    seen = coverage.Coverage(data_file=None, source=["verify"], config_file=False)
+    observer = _Observer(seen)
+    seen.start()
+    status = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *TESTS], plugins=[observer]))
+    seen.stop()
+    data = seen.get_data()
+    reached = {
+        path: data.contexts_by_lineno(str(folder / path))
+        for path in FILES
+        if str(folder / path) in data.measured_files()
+    }
+    output.write_text(json.dumps({"reached": reached, "seconds": observer.seconds}), encoding="utf-8")
+    return status
+
+
+class _Observer:
+    """Tell coverage.py which test runs, and take each test's time, with nothing in the oracle's caches."""
+
+    def __init__(self, seen: Any) -> None:
+        self.seen, self.seconds = seen, {}
+        self.caches: list[Any] = []
+
+    def pytest_collection_finish(self) -> None:
+        self.caches = [
+            found
+            for found in gc.get_objects()
+            if isinstance(found, functools._lru_cache_wrapper) and found.__module__.startswith("verify")
+        ]
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        for cache in self.caches:
+            cache.cache_clear()
+        self.seen.switch_context(nodeid)
+        self.started = time.perf_counter()
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self.seconds[nodeid] = time.perf_counter() - self.started
+        self.seen.switch_context("")
+
+
+class Reach:
+    """The tests that reach a line."""
+
+    def __init__(self) -> None:
+        with packages_copied() as folder:
+            output = folder / "reached.json"
+            status = run(folder, None, observe, output)
+            if status != 0:
+                raise SystemExit("the tests fail without any change")
+            observed = json.loads(output.read_text(encoding="utf-8"))
+        self.seconds: dict[str, float] = observed["seconds"]
+        self.tests = {
+            path: {int(line): set(tests) - {""} for line, tests in lines.items()}
+            for path, lines in observed["reached"].items()
+        }
+
+    def of(self, mutant: Mutant) -> list[str]:
+        """Give the tests that reach a mutant's lines, the quickest first; of a line run at import, the file's."""
+        lines = self.tests.get(mutant.path, {})
+        found = set().union(*(lines.get(line, set()) for line in mutant.lines)) or set().union(
+            *lines.values()
+        )
+        return sorted(found, key=self.seconds.__getitem__)
 
 
 def explained() -> str:
@@ -208,27 +340,25 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="name the mutants and run none")
     args = parser.parse_args()
     files = [path for path in FILES if not args.only or Path(path).name in args.only]
-    found = [(path, *mutant) for path in files for mutant in mutants(ROOT / path)]
+    found = [mutant for path in files for mutant in mutants(path)]
     if args.sample:
         found = random.Random(args.seed).sample(found, min(args.sample, len(found)))
     if args.list:
-        print("\n".join(where for _, where, _ in found))
+        print("\n".join(mutant.where for mutant in found))
         return 0
     known, survivors, unexplained = explained(), 0, 0
     runpy.run_path(str(ROOT / "tests" / "conftest.py"))  # the environment in which JAX is to be loaded
     os.environ["OMP_NUM_THREADS"] = "1"
     multiprocessing.get_context("forkserver").set_forkserver_preload(LIBRARIES)
-    if noticed(FILES[0], (ROOT / FILES[0]).read_text(encoding="utf-8"), args.limit):
-        print("the tests fail without any change", file=sys.stderr)
-        return 2
+    reach = Reach()
     with ThreadPoolExecutor(args.jobs) as pool:
-        outcomes = pool.map(lambda mutant: noticed(mutant[0], mutant[2], args.limit), found)
-        for number, ((_, where, _), seen) in enumerate(zip(found, outcomes, strict=True), start=1):
+        outcomes = pool.map(lambda mutant: noticed(mutant, reach.of(mutant), args.limit), found)
+        for number, (mutant, seen) in enumerate(zip(found, outcomes, strict=True), start=1):
             if not seen:
                 survivors += 1
-                reason = where in known
+                reason = mutant.where in known
                 unexplained += not reason
-                print(f"survived: {where}{' (explained)' if reason else ''}", flush=True)
+                print(f"survived: {mutant.where}{' (explained)' if reason else ''}", flush=True)
             if sys.stderr.isatty():
                 print(f"\r{number} of {len(found)}", end="", file=sys.stderr, flush=True)
     killed = len(found) - survivors
