@@ -172,13 +172,18 @@ def _put(parent: ast.AST, name: str, i: int, node: ast.AST) -> None:
 
 
 def _unread(node: ast.AST) -> Iterator[ast.AST]:
-    """Parts that decide nothing: annotations, the text of errors, how much a cache holds."""
+    """Parts that decide no number: annotations, the text of errors, how much a cache holds, and guards.
+
+    Guards are ``strict`` of a zip and how a dataclass is made: what they refuse, no caller does.
+    """
     if isinstance(node, (ast.FunctionDef, ast.arg, ast.AnnAssign)):
         note = getattr(node, "annotation", None) or getattr(node, "returns", None)
         if note:
             yield note
-    if isinstance(node, ast.keyword) and node.arg == "maxsize":
+    if isinstance(node, ast.keyword) and node.arg in ("maxsize", "strict"):
         yield node.value
+    if isinstance(node, ast.ClassDef):
+        yield from node.decorator_list
     if isinstance(node, ast.Raise) and node.exc:
         yield node.exc
     if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
