@@ -69,11 +69,44 @@ def test_an_infinite_loss_of_weight_0_costs_nothing():
         np.testing.assert_array_equal(dlogits[0], [0, 0])
 
 
+def test_the_numbers_of_a_row_of_weight_0_are_no_part_of_the_mean():
+    """The memory that a sum is made in may hold anything before."""
+    top, rows = 1e308, 50
+    logits, y = np.tile([top, -top, 0.0], (rows, 1)), np.tile([0.5, 0.5, 0.0], (rows, 1))
+    for shape in (rows, (rows, 3)):
+        _ = [np.full(shape, np.nan) for _ in range(20)]
+        del _
+        value, _ = cross_entropy(logits, y, sample_weight=np.zeros(rows))
+        assert value == 0
+
+
+def test_a_confident_mistake_is_weighted_too():
+    """The target's exponential underflows, and the loss is of another formula: the distance of the two logits."""
+    logits, y = np.array([[0.0, 2000.0], [0.0, 0.0]]), np.array([0, 0])
+    value, _ = cross_entropy(logits, y, sample_weight=np.array([3.0, 1.0]))
+    assert value == pytest.approx((3 * 2000 + np.log(2)) / 2, rel=1e-15)
+
+
 def test_a_huge_squared_error_is_weighted_too():
-    logits = np.array([[1.25e154, 0.0], [1.0, 1.0]])
-    value, dlogits = mse(logits, np.zeros((2, 2)), sample_weight=np.array([2.0, 1.0]))
-    np.testing.assert_allclose(value, 1.25**2 * 2 / 4 * 1e308, rtol=1e-14)
-    np.testing.assert_allclose(dlogits, logits * [[1.0], [0.5]], rtol=1e-15, strict=True)
+    """The sum of the squares overflows, also that of the weighted ones, and their mean does not."""
+    logits = np.array([[1.25e154, 1.25e154, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]])
+    for weights in ([1.0, 2.0], [0.5, 2.0]):
+        value, dlogits = mse(logits, np.zeros((2, 4)), sample_weight=np.array(weights))
+        np.testing.assert_allclose(value, 1.25**2 * weights[0] / 4 * 1e308, rtol=1e-14)
+        np.testing.assert_allclose(dlogits, logits * np.array(weights)[:, None] / 4, rtol=1e-15, strict=True)
+
+
+@each_loss
+def test_the_function_is_the_method(loss, kind):
+    rng = np.random.default_rng(2)
+    net = MLP([4, 5, 3], loss=loss, dtype=np.float64, seed=0)
+    x, y, weights = rng.normal(size=(6, 4)), targets(kind, rng, 6), rng.random(6)
+    value, grads = net.loss_and_gradient(x, y, sample_weight=weights, l2=0.1)
+    of_function, grads_of_function = loss_and_gradient(
+        net.params, x, y, loss=loss, sample_weight=weights, l2=0.1
+    )
+    assert of_function == value != net.loss_and_gradient(x, y, l2=0.1)[0]
+    np.testing.assert_array_equal(flatten(grads_of_function), flatten(grads), strict=True)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -85,6 +118,7 @@ def test_weights_and_penalty_keep_the_dtype_and_a_workspace_keeps_its_arrays(dty
     _, grads = loss_and_gradient(net.params, x, y, sample_weight=weights, l2=0.1, workspace=workspace)
     assert {part.dtype for layer in grads for part in layer} == {np.dtype(dtype)}
     room = workspace._room
+    assert room.dtype == dtype
     before = workspace.flat_grads.copy()
     loss_and_gradient(net.params, x, y, sample_weight=weights, l2=0.1, workspace=workspace)
     np.testing.assert_array_equal(workspace.flat_grads, before, strict=True)

@@ -31,6 +31,11 @@ def test_softmax_is_that_of_every_row_whatever_the_layout_and_the_number_of_dime
     np.testing.assert_array_equal(softmax(z.reshape(2, 3, 5)), softmax(z).reshape(2, 3, 5), strict=True)
 
 
+def test_the_largest_number_of_a_row_is_subtracted_wherever_it_is():
+    z = np.array([[0.0, 1000.0, 0.0], [0.0, 0.0, -1000.0], [-1000.0, -1000.0, 0.0]])
+    np.testing.assert_array_equal(softmax(z), [[0, 1, 0], [0.5, 0.5, 0], [0, 0, 1]])
+
+
 def test_jacobian_is_diag_p_minus_outer_product():
     p = np.array([0.5, 0.25, 0.25])
     np.testing.assert_array_equal(softmax_jacobian(p), np.diag(p) - np.outer(p, p), strict=True)

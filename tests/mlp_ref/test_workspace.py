@@ -20,22 +20,27 @@ def test_a_workspace_gives_the_same_bits_at_every_use(hidden, loss):
     for seed in range(3):
         params, x, y = random_case(seed, sizes, 5, loss)
         expected_value, expected = loss_and_gradient(params, x, y, hidden, loss)
+        np.testing.assert_array_equal(
+            forward(params, x, hidden, workspace=workspace), forward(params, x, hidden), strict=True
+        )
         value, grads = loss_and_gradient(params, x, y, hidden, loss, workspace=workspace)
         assert value == expected_value
         np.testing.assert_array_equal(workspace.flat_grads, flatten(expected), strict=True)
         assert all(np.shares_memory(g.weight, workspace.flat_grads) for g in grads)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("hidden", ACTIVATIONS)
-def test_a_warm_step_allocates_no_array(hidden, loss):
+def test_a_warm_step_allocates_no_array(hidden, loss, weighted):
     sizes, batch = [20, 30, 20], 1000
     params, x, y = random_case(0, sizes, batch, loss)
     workspace = Workspace(sizes, batch, x.dtype)
-    loss_and_gradient(params, x, y, hidden, loss, workspace=workspace)
+    options = {"sample_weight": np.ones(batch), "l2": 0.1} if weighted else {}
+    loss_and_gradient(params, x, y, hidden, loss, workspace=workspace, **options)
     tracemalloc.start()
     try:
-        loss_and_gradient(params, x, y, hidden, loss, workspace=workspace)
+        loss_and_gradient(params, x, y, hidden, loss, workspace=workspace, **options)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -63,7 +68,15 @@ def test_a_workspace_for_a_long_batch_holds_its_pieces_and_is_used_again(monkeyp
         if loss != "mse":
             right = np.count_nonzero(forward(params, x).argmax(axis=1) == target_labels(y))
             assert workspace.count_correct() == whole.count_correct() == right > 0
-    np.testing.assert_allclose(forward(params, x, workspace=workspace), forward(params, x), rtol=1e-14)
+    np.testing.assert_allclose(
+        forward(params, x, workspace=workspace), forward(params, x), rtol=1e-14, strict=True
+    )
+
+
+def test_logits_of_pieces_have_the_dtype_of_x(monkeypatch):
+    monkeypatch.setattr("mlp_ref.workspace.ROWS_AT_ONCE", 4)
+    params, x, _ = random_case(0, [4, 5, 3], 10, dtype=np.float32)
+    assert forward(params, x, workspace=Workspace([4, 5, 3], 10, np.float32)).dtype == np.float32
 
 
 @pytest.mark.parametrize(
@@ -151,6 +164,29 @@ def test_a_list_that_did_fit_and_was_changed_is_refused(monkeypatch, pieces):
             loss_and_gradient(params, x, y, workspace=workspace)
         with pytest.raises(ValueError, match=r"workspace must fit params: .* but params have \[3, 3"):
             forward(params, x, workspace=workspace)
+
+
+def test_other_rows_with_a_list_that_did_fit_are_refused():
+    params, x, y = random_case(0, SIZES, 10)
+    workspace = Workspace(SIZES, 10, np.float64)
+    for _ in range(2):
+        loss_and_gradient(params, x, y, workspace=workspace)
+    for other_x, other_y, message in (
+        (x[:9], y[:9], r"workspace must fit x: it is for shape \(10, 4\), but x has \(9, 4\)"),
+        (x[:, :3], y, r"but x has \(10, 3\)"),
+        (x.astype(np.float32), y, "it is for float64, but x has float32"),
+        (x, y[:1], "y must have one row per row of x: x has 10 but y has 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            loss_and_gradient(params, other_x, other_y, workspace=workspace)
+
+
+def test_a_single_layer_of_another_dtype_is_refused():
+    params, x, y = random_case(0, [4, 3], 10, dtype=np.float32)
+    with pytest.raises(
+        ValueError, match="workspace must fit params: it is for float64, but params has float32"
+    ):
+        loss_and_gradient(params, x, y, workspace=Workspace([4, 3], 10, np.float64))
 
 
 def test_a_layer_of_other_sizes_in_a_list_that_did_fit_is_refused():
