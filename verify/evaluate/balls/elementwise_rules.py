@@ -69,7 +69,7 @@ def _nearest_even(a: Any) -> Any:
     low, high = (a - 0.5).ceil(), (a + 0.5).floor()
     if low == high:
         return low
-    return 2 * (low / 2).ceil() if a.is_exact() and high - low == 1 else low.union(high)
+    return 2 * (low / 2).ceil() if a.is_exact() else low.union(high)  # exact: half-way between two integers
 
 
 def _nearest_away(a: Any) -> Any:
