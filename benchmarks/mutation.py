@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import compileall
 import contextlib
 import copy
 import functools
@@ -50,6 +51,7 @@ TESTS = (
     "tests/verify/checks/test_cross_check.py",
 )
 LIBRARIES = ["numpy", "jax", "jax.numpy", "jax.export", "flint", "pytest", "coverage"]
+LIBRARIES += ["hypothesis.strategies", "hypothesis.extra.numpy", "ml_dtypes"]
 
 _OPERATORS: dict[type, type] = {
     ast.Add: ast.Sub,
@@ -203,7 +205,7 @@ def packages_copied() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         for package in (*PACKAGES, "tests"):
-            shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / package, folder / package)
         for file in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / file, folder)
         yield folder
@@ -354,6 +356,11 @@ def main() -> int:
     known, survivors, unexplained = explained(), 0, 0
     runpy.run_path(str(ROOT / "tests" / "conftest.py"))  # the environment in which JAX is to be loaded
     os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = (
+        "1"  # to load Hypothesis's takes longer than most of the tests
+    )
+    for package in PACKAGES:
+        compileall.compile_dir(ROOT / package, quiet=1)  # a copy keeps what its source is compiled to
     multiprocessing.get_context("forkserver").set_forkserver_preload(LIBRARIES)
     reach = Reach()
     with ThreadPoolExecutor(args.jobs) as pool:

@@ -35,3 +35,28 @@ def test_a_power_of_0_is_0_where_the_exponent_is_surely_above_0():
     assert rule("pow", flint.arb(0), flint.arb(0.5, 0.25)) == 0
     assert rule("pow", flint.arb(0), flint.arb(0)) == 1
     assert not rule("pow", flint.arb(0), flint.arb(0.5, 0.5)).is_exact()  # 0 to the power of 0 is 1
+
+
+@pytest.mark.parametrize(
+    ("ball", "to_even", "away"),
+    [
+        (flint.arb(0.5), (0, 0), (1, 1)),
+        (flint.arb(-0.5), (0, 0), (-1, -1)),
+        (flint.arb(1.5), (2, 2), (2, 2)),
+        (flint.arb(2.5), (2, 2), (3, 3)),
+        (flint.arb(-2.5), (-2, -2), (-3, -3)),
+        (flint.arb(0.25), (0, 0), (0, 0)),
+        (flint.arb(0), (0, 0), (0, 0)),
+        (flint.arb(1.75, 0.125), (2, 2), (2, 2)),
+        (flint.arb(0, 0.5), (0, 0), (-1, 1)),
+        (flint.arb(0, 0.75), (-1, 1), (-1, 1)),
+        (flint.arb(2.5, 0.125), (2, 3), (2, 3)),
+    ],
+)
+def test_rounding_holds_every_integer_that_a_number_of_the_ball_may_become(ball, to_even, away):
+    for method, (low, high) in ((1, to_even), (0, away)):
+        result = rule("round", ball, rounding_method=method)
+        assert result.contains(low)
+        assert result.contains(high)
+        if ball.is_exact():
+            assert result == low
