@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlp_ref import blas, datasets
-from mlp_ref.command_line import CLASSES, PIXELS, SHARE_HELD_OUT, read_command_line
+from mlp_ref.command_line import CLASSES, FRACTION_HELD_OUT, PIXELS, read_command_line
 from mlp_ref.losses import LOSSES
 from mlp_ref.network import MLP
 from mlp_ref.optimisers import SGD
@@ -147,7 +147,7 @@ def _validation(
 ) -> float | tuple[NDArray[Any], NDArray[Any]] | None:
     """Return what each epoch is judged on: rows held out for the early stopping, the test images for a figure."""
     if options.early_stopping:
-        return SHARE_HELD_OUT
+        return FRACTION_HELD_OUT
     return (x_test, _targets(net, y_test)) if options.plot is not None else None
 
 

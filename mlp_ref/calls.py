@@ -136,7 +136,8 @@ def loss_and_gradient(
     workspace.require_fit(params, x, y)
     if sample_weight is not None and len(sample_weight) != len(x):
         raise ValueError(
-            f"sample_weight must have one weight per row of x: x has {len(x)} but it has {len(sample_weight)}"
+            f"sample_weight must have one weight per row of x: x has {len(x)} "
+            f"but sample_weight has {len(sample_weight)}"
         )
     if workspace.pieces or l2:
         return _sum_of_parts(params, x, y, hidden, loss, workspace, sample_weight, l2)

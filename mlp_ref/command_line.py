@@ -14,7 +14,7 @@ from mlp_ref.schedules import SCHEDULES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["CLASSES", "PIXELS", "SHARE_HELD_OUT", "read_command_line"]
+__all__ = ["CLASSES", "FRACTION_HELD_OUT", "PIXELS", "read_command_line"]
 
 PIXELS = {"digits": 64, "mnist": 784}
 CLASSES = 10
@@ -24,7 +24,7 @@ LEARNING_RATES = {"sigmoid": 1.0, "tanh": 1.0, "relu": 0.3, "identity": 0.1}
 SAFE_RATE = 0.1  # of an activation that nobody has tried yet
 ADAM_RATE = 0.01
 EPOCHS = {"sgd": 20, "adam": 20, "lbfgs": 200}
-SHARE_HELD_OUT = 0.1
+FRACTION_HELD_OUT = 0.1
 
 
 def read_command_line(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -124,9 +124,9 @@ def _add_training_options(command: argparse.ArgumentParser) -> None:
     add("--solver", choices=list(EPOCHS), default="sgd", help="how to train (default: %(default)s)")
     add(
         "--momentum",
-        type=_share,
+        type=_fraction,
         default=0.0,
-        metavar="SHARE",
+        metavar="FRACTION",
         help="of the step before that is kept in the next, for sgd (default: %(default)s)",
     )
     add(
@@ -141,7 +141,7 @@ def _add_training_options(command: argparse.ArgumentParser) -> None:
     add(
         "--early-stopping",
         action="store_true",
-        help=f"hold out {SHARE_HELD_OUT:.0%}% of the images, end when their loss stops falling, and keep the best",
+        help=f"hold out {FRACTION_HELD_OUT:.0%}% of the images, end when their loss stops falling, and keep the best",
     )
     add(
         "--checkpoint",
@@ -196,14 +196,14 @@ def _rate(text: str) -> float:
     return rate
 
 
-def _share(text: str) -> float:
+def _fraction(text: str) -> float:
     try:
-        share = float(text)
+        fraction = float(text)
     except ValueError:
-        share = math.nan
-    if not 0 <= share < 1:
+        fraction = math.nan
+    if not 0 <= fraction < 1:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to less than 1, got {text!r}")
-    return share
+    return fraction
 
 
 def _penalty(text: str) -> float:

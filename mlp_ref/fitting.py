@@ -48,9 +48,9 @@ def fit(
 ) -> History:
     """Train the model of `net` in place; the arguments are those of `MLP.fit`."""
     data = _with_weights(model, _checked_rows(model, x, y), sample_weight, class_weight)
-    apart, share = _checked_validation(model, validation)
-    if share is not None:
-        require_rows_to_train_on(data, share)
+    apart, fraction = _checked_validation(model, validation)
+    if fraction is not None:
+        require_rows_to_train_on(data, fraction)
     plan = checked_training_plan(model.flat.dtype, model.loss, validates=validation is not None, **settings)
     functions = _checked_callbacks(callbacks)
     checkpoints: Any = None
@@ -59,18 +59,22 @@ def fit(
         from mlp_ref.checkpoints import Checkpoints
 
         if isinstance(plan.optimiser, LBFGS):
-            raise ValueError("checkpoint cannot hold what L-BFGS remembers: use the optimiser sgd or adam")
-        decisive = _decisive(model, plan, data, apart, share)
+            raise ValueError(
+                "checkpoint needs the optimiser sgd or adam, got lbfgs: what L-BFGS remembers cannot be written"
+            )
+        decisive = _decisive(model, plan, data, apart, fraction)
         checkpoints = Checkpoints(checkpoint, checkpoint_every, resume, decisive)
     elif resume:
-        raise ValueError("resume needs checkpoint, the directory of the training to go on with")
+        raise ValueError(
+            "resume=True needs checkpoint, the directory of the training to go on with, got none"
+        )
     first_random_state: Any = rng.bit_generator.state
     if checkpoints and checkpoints.state:
         # The held-out rows are drawn again as they were then.
         first_random_state = checkpoints.state.first_random_state
         rng.bit_generator.state = first_random_state
-    if share is not None:
-        data, apart = held_out_rows(data, share, rng)
+    if fraction is not None:
+        data, apart = held_out_rows(data, fraction, rng)
     return train(
         model,
         data,
@@ -102,7 +106,7 @@ def _with_weights(model: Model, data: Rows, sample_weight: object, class_weight:
 
 
 def _checked_validation(model: Model, validation: object) -> tuple[Rows | None, float | None]:
-    """Return the rows of a pair, or the share that is to be drawn."""
+    """Return the rows of a pair, or the fraction that is to be drawn."""
     if validation is None:
         return None, None
     if isinstance(validation, tuple | list) and len(validation) == 2:
@@ -110,7 +114,7 @@ def _checked_validation(model: Model, validation: object) -> tuple[Rows | None, 
     if isinstance(validation, float):
         return None, check_number(validation, "validation", above=0, below=1)
     raise TypeError(
-        f"validation must be a pair (x, y), or a share of the rows such as 0.1, got {type(validation).__name__}"
+        f"validation must be a pair (x, y), or a fraction of the rows such as 0.1, got {type(validation).__name__}"
     )
 
 
@@ -121,7 +125,7 @@ def _checked_callbacks(callbacks: object) -> Sequence[Callable[..., object]]:
 
 
 def _decisive(
-    model: Model, plan: TrainingPlan, data: Rows, apart: Rows | None, share: float | None
+    model: Model, plan: TrainingPlan, data: Rows, apart: Rows | None, fraction: float | None
 ) -> dict[str, str]:
     """Return what must be the same for a resumed training to end in the same bits."""
     from mlp_ref.checkpoints import checksum
@@ -133,5 +137,5 @@ def _decisive(
         "dtype": str(model.flat.dtype),
         **plan.settings(),
         "checksum of x, y and their weights": checksum(*data),
-        "checksum of validation": checksum(*apart) if apart else repr(share),
+        "checksum of validation": checksum(*apart) if apart else repr(fraction),
     }

@@ -263,7 +263,7 @@ class MLP:
         schedule : {"constant", "inverse_scaling", "adaptive", "cosine"}, or one of `mlp_ref.schedules`
             How the rate changes from epoch to epoch. Or any function ``(first, at) -> rate``, with a `Moment`.
         validation : pair (x, y) or float, optional
-            Evaluated at the end of every epoch. A number is the share of the rows that is drawn at
+            Evaluated at the end of every epoch. A number is the fraction of the rows that is drawn at
             random for this and not trained on.
         stopping : EarlyStopping or bool, optional
             Ends the training when a figure stops improving; True watches the validation loss.

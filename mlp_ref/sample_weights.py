@@ -55,11 +55,15 @@ def weights_of_rows(
         weights *= check_sample_weight(sample_weight, len(y), dtype)
     if class_weight is not None:
         if y.ndim != 1:
-            raise ValueError("class_weight needs y to hold class labels or one-hot rows, got other targets")
+            raise ValueError(
+                f"class_weight needs y to hold class labels or one-hot rows, got rows of {y.shape[1]} numbers"
+            )
         weights *= _of_classes(class_weight, y, classes)[y]
     total = weights.sum()
     if not (np.isfinite(total) and total > 0):
-        raise ValueError(f"the weights of the rows must have a positive, finite sum, got {total:g}")
+        raise ValueError(
+            f"sample_weight, times class_weight, must have a positive, finite sum, got {total:g}"
+        )
     scaled: Floats = (weights * (np.count_nonzero(weights) / total)).astype(dtype)
     return scaled
 

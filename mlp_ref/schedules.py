@@ -83,8 +83,8 @@ class Cosine(NamedTuple):
 
     def __call__(self, first: float, at: Moment) -> float:
         """Return the rate of an epoch, where that of the first is `first`."""
-        share = (1 + math.cos(math.pi * at.epoch / at.epochs)) / 2
-        return first * (self.last + (1 - self.last) * share)
+        fraction = (1 + math.cos(math.pi * at.epoch / at.epochs)) / 2
+        return first * (self.last + (1 - self.last) * fraction)
 
 
 class Adaptive(NamedTuple):

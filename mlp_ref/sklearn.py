@@ -52,7 +52,7 @@ class VerifiedMLPClassifier(ClassifierMixin, VerifiedMLP):  # type: ignore[misc]
     momentum, nesterovs_momentum : float, bool
         For sgd.
     early_stopping, validation_fraction : bool, float
-        Hold out this share of the rows, and keep the parameters that are best for them.
+        Hold out this fraction of the rows, and keep the parameters that are best for them.
     beta_1, beta_2, epsilon : float
         For adam.
     max_fun : int
@@ -170,7 +170,7 @@ class VerifiedMLPClassifier(ClassifierMixin, VerifiedMLP):  # type: ignore[misc]
                 del self._classes_to_come
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
-        """Return the likeliest class of each row, (rows,)."""
+        """Return the most probable class of each row, (rows,)."""
         columns = self._answer(X, MLP.predict)
         return self.classes_[columns]  # type: ignore[no-any-return]
 

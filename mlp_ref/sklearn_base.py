@@ -232,7 +232,8 @@ class VerifiedMLP(BaseEstimator, metaclass=ABCMeta):  # type: ignore[misc]  # sc
             kept, apart = [*kept, None], [*apart, None]
         if len(apart[0]) < 2:
             raise ValueError(
-                "validation_fraction must hold out two rows or more: increase it, or give more rows"
+                f"validation_fraction must hold out two rows or more, but {self.validation_fraction:g} of {len(X)} "
+                f"rows are {len(apart[0])}: increase it, or give more rows"
             )
         return *kept, *apart
 

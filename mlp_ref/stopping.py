@@ -18,7 +18,7 @@ MONITORS = ("loss", "validation_loss", "validation_accuracy")
 
 
 class EarlyStopping(NamedTuple):
-    """When to stop: a figure of the `History` that has not improved for more than `patience` epochs.
+    """The rule that ends a training: a figure of the `History` has not improved for more than `patience` epochs.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ def as_early_stopping(stopping: object, validates: bool, loss: str) -> EarlyStop
     check_choice(stopping.monitor, "stopping.monitor", MONITORS)
     if stopping.monitor.startswith("validation") and not validates:
         raise ValueError(
-            f"stopping watches the {stopping.monitor}: give validation, a pair (x, y) or a share of the rows, "
+            f"stopping watches the {stopping.monitor}: give validation, a pair (x, y) or a fraction of the rows, "
             'or let it watch monitor="loss"'
         )
     if stopping.monitor == "validation_accuracy" and not LOSSES[loss].of_classes:

@@ -117,7 +117,7 @@ class Workspace:
         self.flat_grads, self.grads = flat, layer_views(flat, self._places)
 
     def drop_gradient(self) -> None:
-        """Have no gradient, and no place for one."""
+        """Forget the gradient, and the memory that the next would be put in."""
         self.flat_grads, self.grads = NOTHING, []
 
     def by_piece(self) -> list[tuple[slice, Workspace]]:

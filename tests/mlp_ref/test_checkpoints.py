@@ -188,7 +188,11 @@ def test_a_saved_network_is_no_checkpoint_and_the_other_way_round(tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"resume": True}, ValueError, "resume needs checkpoint, the directory"),
+        (
+            {"resume": True},
+            ValueError,
+            "resume=True needs checkpoint, the directory of the training to go on with, got none",
+        ),
         ({"checkpoint": 3}, TypeError, "checkpoint must be the path of a directory, got 3"),
         (
             {"checkpoint": "x", "checkpoint_every": 0},
@@ -199,7 +203,7 @@ def test_a_saved_network_is_no_checkpoint_and_the_other_way_round(tmp_path):
         (
             {"checkpoint": "x", "optimiser": "lbfgs"},
             ValueError,
-            "checkpoint cannot hold what L-BFGS remembers",
+            "checkpoint needs the optimiser sgd or adam, got lbfgs",
         ),
     ],
 )

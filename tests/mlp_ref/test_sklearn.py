@@ -255,6 +255,11 @@ class TestFit:
         with pytest.raises(error, match=message):
             estimator(**options).fit(x, y)
 
+    def test_a_fraction_that_holds_out_one_row_is_refused(self):
+        message = "validation_fraction must hold out two rows or more, but 0.01 of 60 rows are 1: increase it"
+        with pytest.raises(ValueError, match=message):
+            VerifiedMLPRegressor(early_stopping=True, validation_fraction=0.01).fit(*problem("regressor"))
+
     def test_targets_that_are_not_supported_say_so(self):
         x, _ = problem()
         with pytest.raises(

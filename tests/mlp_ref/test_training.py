@@ -142,7 +142,7 @@ def test_divergence_stops_and_gives_back_the_epoch_before():
         (
             {"validation": 3},
             TypeError,
-            r"must be a pair \(x, y\), or a share of the rows such as 0.1, got int",
+            r"must be a pair \(x, y\), or a fraction of the rows such as 0.1, got int",
         ),
         ({"validation": (np.zeros((2, 4)), [0, 4])}, ValueError, r"but validation y\[1\] is 4"),
         (
