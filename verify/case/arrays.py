@@ -37,7 +37,7 @@ def array_in_layout(array: Any, layout: str) -> Any:
         return [Layer(*(array_in_layout(tensor, layout) for tensor in layer)) for layer in array]
     if array.shape[-1:] == (
         1,
-    ):  # the stride of an axis of length 1 says nothing, and some libraries refuse it
+    ):  # the stride of an axis of length 1 is arbitrary, and some libraries refuse it
         layout = "C" if layout in ("strided", "reversed") else layout
     if layout == "fortran":
         return np.array(array, order="F")

@@ -154,7 +154,7 @@ def case_chooser(
 
 
 def suitable_regimes(regimes: Sequence[str], *, labels: str, layers: int | None) -> tuple[str, ...]:
-    """Those of the regimes that are possible with these labels and this number of layers (None: any number)."""
+    """Return the regimes that are possible with these labels and this number of layers (None: any number)."""
     impossible = {"soft_labels"} if labels in ("integer", "one_hot", "binary") else set()
     if layers is not None:
         impossible |= {"no_hidden"} if layers > 1 else set()

@@ -32,7 +32,7 @@ def practical_cases(
     labels: str = "rows",
     layers: int | None = None,
 ) -> list[Case]:
-    """The networks of practical size that a run has: the first in each dtype, and one of the others.
+    """The networks of practical size that a run has: in each dtype the first, and one of the others.
 
     Parameters
     ----------

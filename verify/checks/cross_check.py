@@ -1,4 +1,4 @@
-"""Other evaluators: XLA shows that the NumPy evaluator speaks for JAX, balls that its bounds hold."""
+"""The other evaluators on some cases: XLA shows that NumPy's speaks for JAX, balls that its bounds hold."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class XlaAhead:
         self._begun: dict[Case | LayerCase, Future[list[Array]]] = {}
 
     def begin(self, cases: Sequence[Case | LayerCase]) -> None:
-        """Carry out those of some cases that were not begun before; none of a user's loss: it need not bear two
-        threads.
+        """Begin those of some cases that were not begun before, of a Spec alone: a function of the user's need not be
+        safe in two threads.
         """
         for case in cases if isinstance(self.spec, Spec) else ():
             if case not in self._begun:

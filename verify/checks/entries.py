@@ -84,7 +84,7 @@ class TensorEntries:
 
 
 def summarise_entries(entries: JudgedEntries) -> tuple[TensorEntries, ...]:
-    """Each tensor of a comparison, in the order of the parameters: memory is bounded whatever their sizes."""
+    """Summarise each tensor of a comparison, in the order of the parameters: memory is bounded whatever their sizes."""
     many = max(1, len(entries.shapes))
     side = max(4, min(SIDE, math.isqrt(FIELDS // many)))
     return tuple(

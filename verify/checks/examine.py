@@ -28,7 +28,7 @@ def examine_case(
     Parameters
     ----------
     target, spec
-        The gradient function, and what it is judged as the gradient of; or the backward pass, and its Reference.
+        The gradient function, and the Spec or JAX loss of its network; or the backward pass, and its Reference.
     case
         The case.
     follow_up
@@ -47,7 +47,7 @@ def examine_case(
     answer = answer_case(target, spec, case, follow_up)
     judgement: Judgement | None = None
     with failures_say_the_question():
-        for check in asked(answer, follow_up):
+        for check in checks_to_ask(answer, follow_up):
             assert check.ask is not None
             judgement = check.ask(answer) or judgement
     assert judgement is not None  # of the check called gradient
@@ -64,7 +64,7 @@ def failures_say_the_question() -> Iterator[None]:
         raise
 
 
-def asked(answer: Answer, follow_up: str) -> list[Check]:
+def checks_to_ask(answer: Answer, follow_up: str) -> list[Check]:
     """Return the checks that are asked of an answer: at every case, the gradient last, and those whose turn it is."""
     of_layer = isinstance(answer, LayerAnswer)
     checks = [check for check in CHECKS.values() if check.ask and not (of_layer and check.of_network)]

@@ -157,7 +157,7 @@ class Finding:
         return "\n".join(lines)
 
     def _failing(self) -> list[str]:
-        """The regimes in which it fails, with the share of fresh cases that do, and then the others."""
+        """The regimes in which it fails, with the fraction of fresh cases that do, and then the others."""
         tried = {name: counts for name, counts in self.regimes.items() if counts[1]}
         if all(bad == n for bad, n in tried.values()):
             return [f"every case of every regime ({sum(n for _, n in tried.values())} fresh cases)"]

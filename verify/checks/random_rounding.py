@@ -30,7 +30,7 @@ FALSE_ALARM = 1e-12
 """The probability of a false alarm in a whole run, under the model, that is allowed unless asked otherwise."""
 
 SPOT_CHECK = 16
-"""One in so many cases is put beside its band although its bound says enough, or is for float64."""
+"""One in so many cases is put beside its band although its bound is narrow enough, or is for float64."""
 
 _MANY = 200_000
 """Entries of the gradient from which on half the samples must do."""
@@ -62,7 +62,7 @@ class RandomRounding:
     def asks(self, case: Case | LayerCase, judgement: Judgement) -> bool:
         """Tell whether a case is put beside its band.
 
-        Below float64: where the bound says little, and at sizes of practice. Else now and then.
+        Below float64: where the bound is too wide to show much, and at sizes of practice. Else one in `SPOT_CHECK`.
         """
         vague = case.regime == PRACTICAL or not max(judgement.allows, default=0.0) <= roots(case.dtype)[0]
         return (vague and case.dtype != "float64") or case.seed % SPOT_CHECK == 0

@@ -59,7 +59,7 @@ _ROUNDS = 4
 def _closest(
     ties: Sequence[Tie], beside: Choice, effects: Mapping[tuple[int, int], Array], wanted: Array, bound: Array
 ) -> tuple[list[Array], list[Array]]:
-    """For each tie the shares of its choices, whose effects sum to what is wanted, as closely as can be.
+    """The shares of each tie's choices whose effects sum to what is wanted, as closely as can be.
 
     Twice, since several may do, and their roundings differ: with few choices, and with shares as even as can be.
     """

@@ -1,7 +1,7 @@
 """A jaxpr as a flat Program: nested calls inlined, loops of known length unrolled, each operation with one result.
 
 ``jax.make_jaxpr`` over symbolic sizes (`jax.export.symbolic_shape`) writes down what ``jax.value_and_grad`` does,
-about sixty primitives for a network of two layers.
+about fifty operations for a network of two layers.
 """
 
 from __future__ import annotations

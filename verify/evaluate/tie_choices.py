@@ -5,7 +5,7 @@ numbers), any of them gives a right backward pass, whatever the other operations
 Conservative set valued fields, automatic differentiation, stochastic gradient methods and deep learning, Mathematical
 Programming 188, 2021); and so does a mean of such passes with weights that sum to 1. A choice is looked for here, and
 it is shown by the programs that make it: what is found need not be trusted. That the weights sum to 1 is what tells a
-share of a tie from a tie that is paid in full to each.
+tie that is divided from a tie that is paid in full to each.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fractions import Fraction
 import numpy as np
 
 from verify.evaluate.array import Array
-from verify.evaluate.ties import _SIGNS, Tie
+from verify.evaluate.ties import Tie
 
 OWN = 0
 """The number of the choice that the program itself makes, among those of a tie."""
@@ -27,9 +27,6 @@ OWN = 0
 
 Choice = tuple[int, ...]
 """For each tie the number of its choice."""
-
-_SIGNS |= {"eq": (False, False), "ne": (True, True)}
-"""What a comparison of a with b says where a is less, and where it is greater."""
 
 
 def tie_choice_outcomes(ties: Sequence[Tie], choice: Choice, tied: Mapping[int, Array]) -> dict[int, Array]:

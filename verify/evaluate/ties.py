@@ -138,7 +138,15 @@ class Tie(NamedTuple):
     choices: tuple[tuple[str, tuple[tuple[int, int, bool], ...]], ...]
 
 
-_SIGNS = {"gt": (False, True), "ge": (False, True), "lt": (True, False), "le": (True, False)}
+_SIGNS = {
+    "gt": (False, True),
+    "ge": (False, True),
+    "lt": (True, False),
+    "le": (True, False),
+    "eq": (False, False),
+    "ne": (True, True),
+}
+"""For each comparison of a with b, its outcome where a is less, and where a is greater."""
 
 
 _MIRRORED = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge", "eq": "eq", "ne": "ne"}

@@ -1,4 +1,4 @@
-"""For a person's own tests: an assertion whose message is the report."""
+"""An assertion for tests of your own, whose message is the report."""
 
 from __future__ import annotations
 

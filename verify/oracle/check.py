@@ -155,7 +155,7 @@ def examine(
 
 
 class NetworkTrial(Trial[Case]):
-    """A gradient of a network's loss, and what it is judged as the gradient of."""
+    """A gradient function, and the Spec or JAX loss of the network that it is judged by."""
 
     follow_ups = FOLLOW_UPS
     regimes = tuple(REGIMES)

@@ -1,4 +1,4 @@
-"""To what precision a run has shown gradients right: counted case by case, told by dtype and kind of tensor."""
+"""The precision to which a run has shown gradients right: counted case by case, told by dtype and kind of tensor."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Precision:
             shares.append(max(s for tensor, s in zip(names, right_to, strict=True) if tensor.kind == kind))
 
     def summary(self) -> dict[str, dict[str, ShownPrecision]]:
-        """For each dtype and kind of tensor, the median over the cases and the worst of them."""
+        """Return, for each dtype and kind of tensor, the median over the cases and the worst of them."""
         return {
             dtype: {kind: ShownPrecision(statistics.median(s), max(s)) for kind, s in kinds.items()}
             for dtype, kinds in sorted(self._shares.items(), reverse=True)

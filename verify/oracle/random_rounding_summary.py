@@ -21,14 +21,16 @@ class RandomRoundingSummary:
         The most, under the model, that the probability is that rounding alone takes any entry of the run beyond its
         band.
     cases
-        How many cases were put beside their bands.
+        How many cases were within their bands.
     in_doubt
-        In how many of these an entry is within its band only if a choice in doubt, such as the side of relu's kink,
+        In how many others an entry is within its band only if a choice in doubt, such as the side of relu's kink,
         may fall on either side.
     unexplained
-        In how many an entry lies beyond its band, though its error shrinks at a higher precision as rounding does.
+        In how many others an entry lies beyond its band, though its error shrinks at a higher precision as rounding
+        does.
     sigmas, quantile
-        The largest error in units of sigma, and how many sigma the widest band reaches.
+        The largest error of the cases within their bands, in units of sigma, and how many sigma the widest band
+        reaches.
     bands
         For each dtype and kind of tensor, the widest band, in units of the tensor's largest entry: the median over the
         cases, and the worst. An error that is larger is found.

@@ -36,7 +36,7 @@ class Report:
     cases, seed
         How many cases were asked for; the seed that draws the same ones again.
     judged, inconclusive
-        For each regime, how many cases were judged, and how many of them showed nothing.
+        For each regime, how many cases were judged, and how many of them were inconclusive.
     evaluators
         For each evaluator, how many cases it ran.
     closest

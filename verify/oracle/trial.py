@@ -51,7 +51,7 @@ class Trial(ABC, Generic[C]):
     Parameters
     ----------
     target, spec
-        What is judged, and as the gradient of what: the Spec or JAX loss of a network, or the Reference of a layer.
+        What is judged, and what by: the Spec or JAX loss of a network, or the Reference of a layer.
     drawn
         What is drawn beside the regimes: arguments of the strategy of cases.
     seed
@@ -72,7 +72,7 @@ class Trial(ABC, Generic[C]):
     @property
     @abstractmethod
     def judged_as(self) -> str:
-        """The words of a report for what it is judged as the gradient of."""
+        """The words of a report for the spec."""
 
     @property
     def options(self) -> Mapping[str, Any]:

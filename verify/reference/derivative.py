@@ -34,7 +34,7 @@ def _trace(loss: network.Loss, depth: int, sizes: Mapping[str, Any], weighted: b
     def scalar_loss(*arrays: Any) -> Any:
         value = loss(*arrays)
         if getattr(value, "shape", None) != ():
-            raise TypeError(f"the loss must return a scalar; it returned {jax.eval_shape(loss, *arrays)}")
+            raise TypeError(f"spec must return a scalar; the loss returned {jax.eval_shape(loss, *arrays)}")
         return value
 
     with jax.enable_x64(True):

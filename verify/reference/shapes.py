@@ -91,7 +91,7 @@ def parse_shapes(tree: Any, where: str) -> Tree:
 
 
 def shape_leaves(tree: Tree, name: str) -> Iterator[tuple[str, Shape]]:
-    """Each Shape of a tree with its name: the argument's, and how it is reached in it."""
+    """Yield each Shape of a tree with its name: the argument's, and how it is reached in it."""
     if isinstance(tree, Shape):
         yield name, tree
     elif isinstance(tree, Mapping):

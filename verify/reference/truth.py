@@ -1,7 +1,6 @@
-"""From a gradient and its bounds to a verdict.
+"""The truth about one call: JAX's values and gradient with their bounds, and how far the exact gradient may lie.
 
-There is no tolerance here: `verify.evaluate.bounds` says how far a result may lie from the reference, entry by
-entry, and a result lies within that, or it does not.
+`verify.reference.judge` compares results with it.
 """
 
 from __future__ import annotations

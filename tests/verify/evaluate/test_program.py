@@ -169,7 +169,7 @@ def test_a_primitive_without_a_rule_is_named(function, primitive):
     "result", [lambda z, y: z * y, lambda z, y: jnp.sum(z * y)[None], lambda z, y: (jnp.sum(z * y),)]
 )
 def test_a_loss_must_be_a_scalar(result):
-    with pytest.raises(TypeError, match=r"^the loss must return a scalar; it returned "):
+    with pytest.raises(TypeError, match=r"^spec must return a scalar; the loss returned "):
         traced_derivative(lambda params, x, y: result(logits(params, x), y), SMALL.sizes)
 
 

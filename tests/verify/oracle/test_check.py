@@ -360,7 +360,7 @@ def test_specs_and_gradients_that_cannot_be_used():
 
 
 def test_losses_that_cannot_be_used():
-    with pytest.raises(TypeError, match=r"the loss must return a scalar; it returned ShapeDtypeStruct"):
+    with pytest.raises(TypeError, match=r"spec must return a scalar; the loss returned ShapeDtypeStruct"):
         checked(right, lambda params, x, y: 2 * (y + jnp.sum(x @ params[0][0])))
     with pytest.raises(NoRule, match=r"uses .*lgamma.*, for which the bound has no rule"):
         checked(right, lambda params, x, y: jnp.sum(jax.lax.lgamma(x @ params[0][0])) + jnp.sum(y))

@@ -112,7 +112,7 @@ def svg_histogram(counted: Mapping[str, Any]) -> dict[str, Any]:
         {
             "name": regime.replace("_", " "),
             "y": bars_end + 6 + _ROW * i,
-            # The share of the regime's most frequent size: regimes differ in how many entries they have.
+            # A fraction of the regime's most frequent size: regimes differ in how many entries they have.
             "fields": [
                 (x(low + width * j), round(0.12 + 0.88 * n / max(row), 2), low + width * j >= 0)
                 for j, n in enumerate(row)
@@ -175,6 +175,3 @@ def _trimmed(counted: Mapping[str, Any]) -> tuple[int, int, dict[str, list[int]]
             if n:
                 counts[regime][(low + j - first) // width] += n
     return first, width, counts
-
-
-# --- layers

@@ -67,7 +67,7 @@ def svg_map(tensor: Tensor) -> dict[str, Any]:
 
 
 def _paths(fields: Sequence[Sequence[int]]) -> list[tuple[int, str]]:
-    """For each number, a path of the fields that have it."""
+    """The path of the fields that have a number, for each number."""
     paths: dict[int, list[str]] = {}
     for i, row in enumerate(fields):
         j = 0
@@ -106,7 +106,7 @@ _NOT_FINITE = 9
 
 
 def map_tint(share: float) -> int:
-    """The colour of a value, as a share of the largest expected one: -4 to 4 by size and sign, 9 if not finite."""
+    """The colour of a value in units of the largest expected one: -4 to 4 by size and sign, 9 if not finite."""
     if not math.isfinite(share):
         return _NOT_FINITE
     size = sum(abs(share) > step for step in _STEPS[:-1]) + (abs(share) > 1.001 * _STEPS[-1])
@@ -125,7 +125,7 @@ TINTS = (
     ("p4", "above 1"),
     ("bad", "not finite"),
 )
-"""Colours of a map of values, and the shares of the largest expected one that they stand for."""
+"""Colours of a map of values, and the values that they stand for, in units of the largest expected one."""
 
 
 def svg_value_maps(tensor: Tensor) -> list[dict[str, Any]]:

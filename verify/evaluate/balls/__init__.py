@@ -1,7 +1,7 @@
 """JAX's derivative in Arb balls: an interval around every entry that certainly holds the true gradient.
 
 A ball is a midpoint and a radius (F. Johansson, Arb: efficient arbitrary-precision midpoint-radius interval
-arithmetic, IEEE Transactions on Computers 66, 2017), from python-flint. The precision is doubled until the balls
+arithmetic, IEEE Transactions on Computers 66, 2017), from python-flint. The bits are quadrupled until the balls
 are far narrower than the rounding of the format that is judged.
 """
 

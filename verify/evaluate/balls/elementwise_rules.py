@@ -114,7 +114,7 @@ _numbers, _integers = np.frompyfunc(_number, 1, 1), np.frompyfunc(_truncated, 1,
 
 
 def _integer_pow(sizes: Sizes, parameters: Mapping[str, Any], a: Array) -> Array:
-    """By products: Arb's own power of a ball around 0 is not a number."""
+    """A power by repeated products: Arb's own power of a ball around 0 is not a number."""
     power = exact_balls(np.ones(a.shape))
     for _ in range(abs(parameters["y"])):
         power = power * a

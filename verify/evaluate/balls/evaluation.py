@@ -1,4 +1,4 @@
-"""A program carried out in balls, at a precision that is doubled until they are narrow."""
+"""A program carried out in balls, with four times as many bits again and again until they are narrow."""
 
 from __future__ import annotations
 
@@ -43,16 +43,17 @@ RULES: dict[str, Rule] = {
 
 
 def evaluate_in_balls(program: Program, inputs: list[Array], sizes: Sizes) -> list[Array]:
-    """The loss and the gradient's tensors as arrays of balls, at the working precision of ``flint.ctx``.
+    """The program's outputs as arrays of balls, at the working precision of ``flint.ctx``.
 
     Parameters
     ----------
     program
-        JAX's derivative: `verify.reference.derivative.traced_derivative`.
+        JAX's derivative: `verify.reference.derivative.traced_derivative`, or
+        `verify.evaluate.backward_program.traced_backward`.
     inputs
-        weight, bias, weight, bias, ..., x, y as float64 arrays, taken as exact.
+        Float64 arrays in the program's order, taken as exact: weight, bias, weight, bias, ..., x, y for a network.
     sizes
-        The batch ``b`` and the widths ``n0, n1, ...``.
+        The batch ``b`` and the widths ``n0, n1, ...`` where the program's sizes are symbols.
     """
     require_rules(program, RULES, "the certified evaluator")
     values: list[Any] = [None] * program.slots
@@ -78,7 +79,7 @@ def evaluate_certified(
     enough: Callable[[list[Array]], bool] | None = None,
     budget: Budget | None = None,
 ) -> list[Array]:
-    """Balls narrow enough to judge results in ``dtype``: radius at most u/1024 of the entry, or eta/1024.
+    """Balls narrow enough to judge results in ``dtype``: a radius of at most u/1024 of the entry, and eta/1024 more.
 
     Where the truth itself is not one number (a kink of relu that the inputs hit exactly in no precision), the
     last precision's balls are returned; likewise where the next precision would take longer than is left of a budget.
@@ -109,11 +110,11 @@ _SLOWER = 8
 """How many times as long an evaluation takes with four times as many bits, where those are thousands."""
 
 _SECONDS_A_PRODUCT = 6e-7
-"""What one product of two balls takes at the first precision, with its share of everything else."""
+"""Seconds of an evaluation over the products of numbers in it, at the first precision."""
 
 
 def ball_evaluation_seconds(sizes: Sizes) -> float:
-    """About how long the first evaluation of a network's derivative takes: three products of matrices a layer."""
+    """Estimated seconds of the first evaluation of a network's derivative: three products of matrices a layer."""
     widths = [sizes[f"n{i}"] for i in range(len(sizes) - 1)]
     return 3 * sizes["b"] * sum(a * b for a, b in itertools.pairwise(widths)) * _SECONDS_A_PRODUCT
 

@@ -61,7 +61,7 @@ def _largest_in_window(sizes: Sizes, parameters: Mapping[str, Any], a: Array) ->
 
 
 def _add_to_windows(sizes: Sizes, parameters: Mapping[str, Any], source: Array, chosen: Array) -> Array:
-    """Each number of the source added where it is chosen; where that is open, a ball that holds it and 0."""
+    """Add each number of the source where it is chosen; where that is open, a ball that holds it and 0."""
     whole = program_shape(parameters["out_shape"], sizes)
     where = windows.window_places(sizes, parameters, whole)
     total = np.array([flint.arb(0)] * int(np.prod(whole)), dtype=object)

@@ -1,8 +1,7 @@
 """JAX's derivative in NumPy, every number with a bound on the rounding error that it can carry.
 
-One table of rules, by kind: `operation_rules`, `function_rules`, `comparison_rules`, `ordering_rules`, `window_rules`,
-`indexing_rules`, and the moves;
-`evaluation` puts them together.
+One table of rules, by kind: `operation_rules`, `merged_sum_rules`, `function_rules`, `comparison_rules`,
+`ordering_rules`, `window_rules`, `indexing_rules`, and the moves; `evaluation` puts them together.
 """
 
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair

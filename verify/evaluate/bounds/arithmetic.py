@@ -9,7 +9,7 @@ Algorithms, 2nd ed., SIAM 2002, section 2.2 and, for underflow, 2.8):
 
 with eta no less than the smallest normal number, since some libraries flush what lies below it to zero. Here it is
 twice that number: each of the two evaluations may underflow, and a shift that cancels (`bounds`) may scale an
-underflow by up to e**0.5. Where the judged format overflows, nothing can be said, and the error is infinite.
+underflow by up to e**0.5. Where the judged format overflows there is no bound: the error is infinite.
 
 Both evaluations round: the other one at u_c, this one at u_r = 2**-53. If their operands differ by at most ea and
 eb, their results differ by at most what the exact operation makes of ea and eb (the first part of each rule), plus

@@ -22,7 +22,7 @@ rule = enter_rule(RULES)
 
 def _comparison(outcome: Callable[[Array, Array], Array]) -> Rule:
     def compare(at: Arithmetic, _: Any, a: Pair, b: Pair) -> Pair:
-        """In doubt where the intervals overlap, or an error is NaN; a number compared with itself never is."""
+        """The outcome, in doubt where the intervals overlap or an error is NaN; never for a number and itself."""
         result = outcome(a[0], b[0])
         if a is b:
             return result, np.zeros_like(result)
@@ -67,14 +67,14 @@ def _either(at: Arithmetic, _: Any, a: Pair, where: Pair) -> Pair:
 
 @rule("reduce_or")
 def _reduce_or(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
-    """In doubt where one of them is, unless another is surely true."""
+    """The outcome of any, in doubt where one of them is, unless another is certainly true."""
     axes, doubt = parameters["axes"], full_errors(*a)
     return a[0].any(axis=axes), doubt.any(axis=axes) & ~(a[0] & ~doubt).any(axis=axes)
 
 
 @rule("reduce_and")
 def _reduce_and(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
-    """In doubt where one of them is, unless another is surely false."""
+    """The outcome of all, in doubt where one of them is, unless another is certainly false."""
     axes, doubt = parameters["axes"], full_errors(*a)
     return a[0].all(axis=axes), doubt.any(axis=axes) & (a[0] | doubt).all(axis=axes)
 

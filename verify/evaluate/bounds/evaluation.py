@@ -182,7 +182,7 @@ def evaluate_with_bounds(program: Program, inputs: list[Array], at: Arithmetic) 
     Returns
     -------
     list of (value, bound)
-        float64 arrays of one shape. A bound is infinite where nothing can be said.
+        float64 arrays of one shape. A bound is infinite where rounding may do anything.
 
     Raises
     ------

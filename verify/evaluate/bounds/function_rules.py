@@ -135,7 +135,7 @@ def _erf(at: Arithmetic, _: Any, a: Pair) -> Pair:  # see _normal_error
 
 @rule("erfc")
 def _erfc(at: Arithmetic, _: Any, a: Pair) -> Pair:
-    """As erf, and v a**2 u for a > 0: libraries multiply with exp(-a**2), whose square is rounded.
+    """[that of erf, and v a**2 u for a > 0]: libraries multiply with exp(-a**2), whose square is rounded.
 
     (Measured: 32 ulps in SciPy and XLA at a = 8.4, which is 71 u of the square.)
     """

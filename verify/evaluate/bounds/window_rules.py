@@ -110,7 +110,7 @@ def _largest_in_window(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -
 def _add_to_windows(
     at: Arithmetic, parameters: Mapping[str, Any], source: Pair, chosen: Pair, *shared: Pair
 ) -> Pair:
-    """Each number of the source added where its window's entry is chosen: a sum for each entry of the whole.
+    """Add each number of the source where its window's entry is chosen: a sum for each entry of the whole.
 
     [sum e], e plus |v| where the choice is in doubt, since the number may be there or not; and (n - 1) u sum(|v| + e)
     for the n numbers that may be there. Where windows are ``shared``, each of their entries may have a part of it.

@@ -78,7 +78,7 @@ def evaluate_under_rounding(
     Returns
     -------
     list of (value, sigma)
-        float64 arrays of one shape. Sigma is infinite where nothing can be said.
+        float64 arrays of one shape. Sigma is infinite where rounding may do anything.
 
     Raises
     ------

@@ -86,7 +86,7 @@ class Sampling:
 
 @functools.cache
 def _range_of_squares(dtype: np.dtype[Any]) -> tuple[float, float]:
-    """Between these, no square has underflowed by a digit, and none has overflowed."""
+    """The ends between which no square has underflowed by a digit, and none has overflowed."""
     info = np.finfo(dtype)
     return float(info.tiny) / float(info.eps), float(info.max)
 

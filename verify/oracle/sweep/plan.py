@@ -26,7 +26,7 @@ lost shard too.
 
 @dataclass(frozen=True)
 class Job:
-    """A job of a sweep's plan: a target and what it is judged as the gradient of.
+    """A job of a sweep's plan: a target and the Spec that it is judged by.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class Plan:
 
     @property
     def spec(self) -> str:
-        """The function that the target is judged as the gradient of, in words."""
+        """The Spec of the target in words; where there are several, their number."""
         texts = list(dict.fromkeys(str(job.spec) for job, _ in self.jobs))
         return texts[0] if len(texts) == 1 else f"{len(texts)} specs"
 

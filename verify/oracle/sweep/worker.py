@@ -156,7 +156,7 @@ def _prepared(shard: Shard) -> tuple[Any, Any, list[bytes], Callable[[bytes], Ca
 
     loaded = load(shard.job.where)
     if digest_of_program(loaded) != shard.job.program:
-        raise ValueError("the program is another one here than there")
+        raise ValueError(f"{shard.job.where}: the files of its program differ here from those of the plan")
     target = as_target(loaded, spec=shard.job.spec)
     spec = target.judged_as(shard.job.spec)
     chooser = _chooser(shard, spec)
