@@ -73,12 +73,12 @@ class Bounded(NDArrayOperatorsMixin):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As NumPy's."""
+        """The shape of the value."""
         return self.value.shape
 
     @property
     def ndim(self) -> int:
-        """As NumPy's."""
+        """The number of axes of the value."""
         return self.value.ndim
 
     @property
@@ -88,7 +88,7 @@ class Bounded(NDArrayOperatorsMixin):
 
     @property
     def T(self) -> Bounded:  # noqa: N802 - NumPy's name
-        """As NumPy's."""
+        """The transpose."""
         return self._moved(lambda array: array.T)
 
     def __len__(self) -> int:
@@ -98,11 +98,11 @@ class Bounded(NDArrayOperatorsMixin):
         return self._moved(lambda array: array[index])
 
     def reshape(self, *shape: int) -> Bounded:
-        """As NumPy's."""
+        """The same numbers in another shape."""
         return self._moved(lambda array: array.reshape(*shape))
 
     def copy(self) -> Bounded:
-        """As NumPy's."""
+        """A copy that shares no memory."""
         return Bounded(self.value.copy(), np.array(self.bound), self.at, self.roundings)
 
     def _moved(self, move: Callable[[Array], Array]) -> Bounded:
@@ -126,15 +126,15 @@ class Bounded(NDArrayOperatorsMixin):
         return Bounded(value, bound, _arithmetic(str(target)), self.roundings + 2)
 
     def sum(self, axis: int | None = None, keepdims: bool = False) -> Bounded:
-        """As NumPy's, in any order."""
+        """The sum along an axis, or of all entries, in any order."""
         return self._reduced("reduce_sum", axis, keepdims)
 
     def max(self, axis: int | None = None, keepdims: bool = False) -> Bounded:
-        """As NumPy's."""
+        """The largest entry along an axis, or of all."""
         return self._reduced("reduce_max", axis, keepdims)
 
     def mean(self, axis: int | None = None, keepdims: bool = False) -> Bounded:
-        """As NumPy's."""
+        """The mean along an axis, or of all entries."""
         n = self.value.size if axis is None else self.shape[axis]
         return cast("Bounded", self.sum(axis, keepdims) / n)
 
@@ -258,7 +258,7 @@ def _select(condition: Any, yes: Any, no: Any) -> Bounded:
 
 
 def _rounded(array: Bounded, decimals: int = 0) -> Bounded:
-    """To decimals; monotone, as a change of format is. The decimal itself is then rounded like any number."""
+    """Round to decimals: monotone, as a change of format is. The decimal itself is then rounded like any number."""
     low, value, high = (
         np.round(v, decimals) for v in (array.value - array.bound, array.value, array.value + array.bound)
     )

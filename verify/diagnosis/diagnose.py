@@ -89,7 +89,7 @@ def explain(
     spec
         What it should be the gradient of; as for `verify.check`.
     labels
-        ``rows`` or ``integer``, as for `verify.check`.
+        The form of y; as for `verify.check`.
     pairs
         Whether to look for several mistakes at once where one alone does not account for it: two, or a third
         in the biases or the weights alone.

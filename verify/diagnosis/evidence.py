@@ -190,7 +190,7 @@ class Evidence:
         )
 
     def _replayed(self, observation: Observation, mistakes: Sequence[Mistake]) -> bool:
-        """A function with a memory, or manners: the same calls are made of it, with fresh bounded arrays."""
+        """A function with a memory, or side effects: the same calls are made of it, with fresh bounded arrays."""
         function = wrong_gradient(self.spec, *mistakes)
         draws = next((m.draws for m in mistakes if m.draws), None)
         pure = wrong_gradient(self.spec, *(m for m in mistakes if not m.draws))

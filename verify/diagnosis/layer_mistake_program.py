@@ -29,6 +29,7 @@ def layer_mistake_program(mistake: LayerMistake, setting: Setting) -> Program:
         shapes = [tuple(leaf.shape) for leaf in jax.tree.leaves(jax.eval_shape(wrong, *leaves))]
     wanted = [tuple(leaf.shape) for leaf in backward.argument_leaves]
     judged = [wanted[i] for i in backward.differentiated]
-    if shapes != [judged[i] for i in setting.judged]:
-        raise ValueError(f"{mistake.name} gives gradients of the shapes {shapes}")
+    expected = [judged[i] for i in setting.judged]
+    if shapes != expected:
+        raise ValueError(f"{mistake.name} gives gradients of the shapes {shapes}; they must have {expected}")
     return program

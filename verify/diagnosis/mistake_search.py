@@ -124,7 +124,7 @@ def _within(budget: Budget, hypotheses: Iterable[Mistakes]) -> Iterator[Mistakes
 def separate_mistakes(
     gradient: Callable[[], GradientFunction], evidence: Evidence, surviving: list[Mistakes]
 ) -> list[Mistakes]:
-    """Of several survivors, those that also account for fresh cases; ``gradient()`` is a function without memories."""
+    """Keep the survivors that also account for fresh cases; ``gradient()`` returns a function without memories."""
     for seed in range(1, SEPARATING + 1):
         if len(surviving) < 2:
             break

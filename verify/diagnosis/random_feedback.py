@@ -25,7 +25,7 @@ def random_feedback(gradient: GradientFunction, evidence: Evidence) -> bool:
     With fewer outputs than rows, and more inputs than rows, the delta of the first layer can be recovered from the
     gradient of its weight: ``dweight = x.T @ dz`` has one solution. What then lies outside the columns of the
     output delta must be rounding. A rank is a decision about zeros: sqrt(u) of the largest entry makes it here, as
-    where a bound is judged to say nothing.
+    where a bound is judged to be vacuous.
     """
     if len(evidence.observations) < 2:  # there was no time for more
         return False
@@ -57,7 +57,7 @@ def _goes_back_through_some_matrix(evidence: Evidence, call: Call, dweight: Arra
     above = right_delta(net, right_output(net)).value
     slope = np.asarray(SLOPES[spec.hidden](net.z[0].value, net.a[1].value), dtype=float)
     for unit in range(slope.shape[1]):
-        live = slope[:, unit] != 0  # a row that relu has cut off says nothing of B
+        live = slope[:, unit] != 0  # a row that relu has cut off does not depend on B
         da = below[live, unit] / slope[live, unit]
         combination = np.linalg.lstsq(above[live], da, rcond=_SMALL)[0]
         if np.max(abs(above[live] @ combination - da), initial=0.0) > _SMALL * np.max(abs(da), initial=0.0):

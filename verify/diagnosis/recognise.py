@@ -38,7 +38,7 @@ class RecognisedFactor:
     n_in: int = 0
 
     def of(self, case: Case) -> float:
-        """Its value for a case."""
+        """The value of the product for a case."""
         sizes = (case.batch, case.layer_sizes[-1], case.layer_sizes[0])
         powers = (self.batch, self.n_out, self.n_in)
         value = self.constant
@@ -47,7 +47,7 @@ class RecognisedFactor:
         return float(value)
 
     def __str__(self) -> str:
-        """As ``batch * n_out``, ``1 / batch``, ``-1``, ``batch / 2``."""
+        """The product in words: ``batch * n_out``, ``1 / batch``, ``-1``, ``batch / 2``."""
         above: list[str] = []
         below: list[str] = []
         for number, place in ((abs(self.constant.numerator), above), (self.constant.denominator, below)):
@@ -64,7 +64,7 @@ class RecognisedFactor:
 
     @property
     def complexity(self) -> int:
-        """Simple ones are tried first."""
+        """A measure of how simple the product is: the smaller are tried first."""
         powers = abs(self.batch) + abs(self.n_out) + 2 * abs(self.n_in)
         return 2 * powers + (abs(self.constant) != 1) + (self.constant < 0)
 
@@ -179,7 +179,7 @@ def _factor(seen: list[tuple[Case, Gradient]], spec: Spec) -> RecognisedFactor |
 
 
 def _ratio(truth: list[Pair], gradient: Gradient) -> tuple[float, float]:
-    """Between which numbers the factor lies, by the entry that is known best."""
+    """The numbers between which the factor lies, by the entry that is known best."""
     values, bounds = (np.concatenate([np.ravel(pair[i]) for pair in truth]) for i in range(2))
     found = np.concatenate([np.ravel(tensor).astype(np.float64) for tensor in tensors_of(gradient)])
     with np.errstate(all="ignore"):

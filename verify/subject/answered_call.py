@@ -140,7 +140,7 @@ class Answered:
     Parameters
     ----------
     target, spec
-        The target under test, and what it is judged as the gradient of.
+        The target under test, and the Spec or JAX loss of its network; or the Reference of a layer.
     function
         The function that was called: of the target, or of a session of its own.
     call
@@ -208,7 +208,7 @@ class AnsweredCall(Answered):
 
     @property
     def names(self) -> Sequence[Tensor]:
-        """Their names."""
+        """The names of the tensors of the gradient."""
         return tensor_names(len(self.gradient))
 
     @property

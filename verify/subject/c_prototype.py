@@ -46,7 +46,7 @@ class CPrototype:
 
     @property
     def labels(self) -> str:
-        """Tell whether y is rows of floats or class labels."""
+        """The form of y: ``rows`` of floats, or ``integer`` class labels."""
         (kind,) = (kind for name, kind, _ in self.arguments if name == "y")
         return "integer" if kind in _INTEGERS else "rows"
 

@@ -97,7 +97,7 @@ class Program:
         return self.hello.spec
 
     def target(self, spec: SpecLike | None = None) -> Target:
-        """The Target that is judged as the gradient of ``spec``.
+        """The Target for a spec.
 
         Raises
         ------

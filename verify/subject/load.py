@@ -1,4 +1,4 @@
-"""From what a user names to what is judged: ``module:name`` or ``path/to/file.py:name``, functions, adapters.
+"""Loading of what is judged: ``module:name`` or ``path/to/file.py:name``, functions, adapters.
 
 Importing a target runs its code: whatever a file does at its top level, such as training, it does then.
 """
@@ -23,7 +23,7 @@ from verify.subject.target import Target, TargetError
 
 @runtime_checkable
 class _LoadableAdapter(Protocol):
-    """Something that becomes a Target once it is known what it shall be the gradient of: an adapter."""
+    """An object that becomes a Target once its spec is known: an adapter, or a program."""
 
     def target(self, spec: SpecLike | None = None) -> Target:
         """The Target, with what the user did not say inferred."""

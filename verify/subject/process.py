@@ -98,7 +98,7 @@ class Process:
 
         Raises
         ------
-        NoAnswer
+        ProcessGaveNoAnswer
             When it ends, or closes its output, or the time is up, or the answer is too long. It has been ended.
         """
         try:

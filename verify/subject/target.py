@@ -29,7 +29,7 @@ class Target:
     name
         What it is called, in reports and in the lines that reproduce a finding.
     source
-        A line of Python that brings it into scope under this name.
+        Lines of Python that bring it into scope under this name.
     forward
         ``forward(params, x) -> (batch, n_out)``, the outputs after the output activation, judged too where given.
     session
@@ -61,6 +61,6 @@ class Target:
     notes: tuple[str, ...] = ()
 
     def judged_as(self, spec: SpecLike | None) -> SpecLike:
-        """Return what it is judged as the gradient of: what is asked for, else its own spec, else the default one."""
+        """Return the spec that it is judged by: what is asked for, else its own, else the default one."""
         chosen = spec if spec is not None else self.spec if self.spec is not None else Spec()
         return replace(chosen, biases=False) if isinstance(chosen, Spec) and not self.biases else chosen

@@ -20,7 +20,7 @@ BY_ROW = frozenset({"output", "delta", "slope", "back"})
 
 @dataclass(frozen=True)
 class SomePlaces:
-    """Some of the first n numbers, for every n.
+    """A choice of some of the first n numbers, for every n.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class SomePlaces:
 def chosen_places(
     numbers: Sequence[int], what: str, *, end: bool = False, others: bool = False
 ) -> SomePlaces:
-    """Some numbers, counted from the start or from the end (0 is the last then), or all others."""
+    """The places with these numbers, counted from the start or the end (0 is the last then), or all others."""
     listed = ", ".join(str(number + 1) for number in sorted(numbers))
     said = f"{what}{'s' if len(numbers) > 1 else ''} {listed}{' from the end' if end else ''}"
     kept = frozenset(numbers)

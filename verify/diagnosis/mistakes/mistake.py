@@ -17,7 +17,7 @@ GradientOf = Callable[[list[Layer], Any, Any], list[Layer]]
 """A gradient function of whatever arrays it is given."""
 
 State = Callable[[GradientOf, Spec], GradientOf]
-"""Puts a memory, or bad manners, around a gradient function: a fresh one each time."""
+"""Puts a memory, or side effects, around a gradient function: a fresh one each time."""
 
 
 class MistakeConstant:

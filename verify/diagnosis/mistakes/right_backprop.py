@@ -125,7 +125,7 @@ def right_divisor(spec: Spec, batch: int, n_out: int) -> int:
 
 
 def right_reduction(net: BackpropNet, dz: Any) -> Any:
-    """From the derivative of each row's loss to that of the one number: a factor common to all rows."""
+    """Scale the derivative of each row's loss to that of the one number: by a factor common to all rows."""
     return dz / right_divisor(net.spec, net.batch, net.n_out)
 
 

@@ -1,4 +1,4 @@
-"""Mistakes of memory and manners: the formula is right, and the function around it is not.
+"""Mistakes of memory and side effects: the formula is right, and the function around it is not.
 
 A network object lives as long as its widths stay the same, so a memory is kept for each list of widths. Each entry
 wraps a gradient function; a wrapper called anew has forgotten everything.
@@ -173,7 +173,7 @@ def _every_shift(gradient: GradientOf, params: list[Layer], x: Any, y: Any) -> I
 
 
 def _dropped_inputs(x: Any, choice: int) -> Any:
-    """X with some of its first three columns set to 0, as the bits of ``choice`` say, and the others doubled."""
+    """x with some of its first three columns set to 0, as the bits of ``choice`` say, and the others doubled."""
     mask = np.array([2.0 * (choice >> j & 1) if j < 3 else 1.0 for j in range(x.shape[1])])
     return x * mask.astype(x.dtype) if not hasattr(x, "bound") else x * mask
 

@@ -19,7 +19,7 @@ class Adapter(Description):
     """A description that becomes a Target once its spec is known: see `adapt`, which makes it."""
 
     def target(self, spec: SpecLike | None = None) -> Target:
-        """The Target that is judged as the gradient of ``spec``, with what was not said inferred."""
+        """The Target for a spec, with what was not said inferred."""
         plain = Target(self._unread, spec=self.spec)
         inferred = inference.infer_reading(self, plain.judged_as(spec))
         bound = AdaptedNetwork(inferred.described, inferred.reading, self.sums(plain.judged_as(spec)))
@@ -113,7 +113,10 @@ def adapt(
         When the arguments do not go together or a name is unknown.
     """
     if (call is None) == (update is None):
-        raise TypeError("adapt needs one of call(network, x, y) and update(network, x, y, learning_rate)")
+        raise TypeError(
+            "adapt needs one of call(network, x, y) and update(network, x, y, learning_rate); got "
+            f"{'neither' if call is None else 'both'}"
+        )
     for name, function in (
         ("call", call),
         ("update", update),
@@ -129,7 +132,8 @@ def adapt(
             raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}")
     apart = bias in ("flat", "row", "column")
     if bias is not None and apart == (biases is None):
-        raise ValueError(f"bias={bias!r} does not go with biases={biases!r}")
+        needed = "where they are" if apart else "None, as there are none of their own"
+        raise ValueError(f"bias={bias!r} needs biases to be {needed}; got biases={biases!r}")
     if gradients is not None and (isinstance(gradients, str) or len(gradients) != 1 + (biases is not None)):
         wanted = "(weights', biases')" if biases is not None else "(weights',)"
         raise ValueError(f"gradients must be a tuple of places, {wanted}; got {gradients!r}")

@@ -261,7 +261,7 @@ def _cosine(a: list[Array], b: list[Array]) -> float:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Warnings and prints of readings that do not fit are nobody's concern."""
+    """Silence the warnings and prints of readings that do not fit."""
     with warnings.catch_warnings(), np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield

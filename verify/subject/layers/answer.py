@@ -63,7 +63,7 @@ class LayerAnswer(Answered):
 
     @property
     def names(self) -> Sequence[Tensor]:
-        """Their names: the gradient of ``v`` is ``dv``."""
+        """The names of the tensors of the gradient: that of ``v`` is ``dv``."""
         return [Tensor(f"d{name}") for name in self.subjects]
 
     @property

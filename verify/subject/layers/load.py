@@ -1,4 +1,4 @@
-"""From what a person names to what is judged: the reference, and the target."""
+"""The reference and the target, from what a person passes to `verify.check_backward`."""
 
 from __future__ import annotations
 
@@ -39,12 +39,16 @@ def as_reference(
     if reference is None and isinstance(backward, jax.custom_vjp):
         reference = backward.fun
     if reference is None:
-        raise ValueError("reference must be a JAX function or a name from verify.reference.layers.NAMES")
+        raise ValueError(
+            "reference must be a JAX function or a name from verify.reference.layers.NAMES; got None"
+        )
     if isinstance(reference, str):
         reference = reference_in_table(reference)
     if not isinstance(reference, Reference):
         if shapes is None:
-            raise ValueError('shapes must say the shape of each input of the reference, as {"x": "n d"}')
+            raise ValueError(
+                'shapes must say the shape of each input of the reference, as {"x": "n d"}; got None'
+            )
         return Reference.of(reference, shapes, options, integers, choices, constants, positive)
     if shapes is None and not (integers or choices or constants or positive):
         return reference if options is None else reference.restricted({**reference.options, **options})

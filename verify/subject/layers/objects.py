@@ -46,7 +46,9 @@ class LayerObject:
         Raises
         ------
         TypeError
-            When an input is neither a parameter of ``make`` nor one that ``forward`` can take.
+            When ``make`` needs a parameter that is no input and no option.
+        ValueError
+            When ``gradients`` names what is no input, or an option is neither the reference's nor the layer's.
         """
         reference = setting.reference
         taken = self._taken(reference)

@@ -139,16 +139,28 @@ def test_a_function_that_runs_with_no_count_shows_its_own_error():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({}, TypeError, "adapt needs one of call(network, x, y) and update(network, x, y, learning_rate)"),
-        ({"call": print, "update": print}, TypeError, "adapt needs one of call(network, x, y) and update("),
+        (
+            {},
+            TypeError,
+            "adapt needs one of call(network, x, y) and update(network, x, y, learning_rate); got neither",
+        ),
+        (
+            {"call": print, "update": print},
+            TypeError,
+            "adapt needs one of call(network, x, y) and update(network, x, y, learning_rate); got both",
+        ),
         ({"call": 3}, TypeError, "call must be a function; got int"),
         ({"call": print, "make": 3}, TypeError, "make must be a function; got int"),
         ({"call": print, "samples": "cols"}, ValueError, "samples must be one of rows, columns, single, "),
-        ({"call": print, "bias": "none"}, ValueError, "bias='none' does not go with biases='biases'"),
+        (
+            {"call": print, "bias": "none"},
+            ValueError,
+            "bias='none' needs biases to be None, as there are none of their own; got biases='biases'",
+        ),
         (
             {"call": print, "bias": "flat", "biases": None},
             ValueError,
-            "bias='flat' does not go with biases=None",
+            "bias='flat' needs biases to be where they are; got biases=None",
         ),
         (
             {"call": print, "gradients": "dW"},
