@@ -40,7 +40,7 @@ class Checkpoints:
 
     Attributes
     ----------
-    state : State, optional
+    state : TrainingState, optional
         From where to go on.
 
     Raises

@@ -17,7 +17,7 @@ With weights, the loss of each row, and its dz, are multiplied by that row's; `b
 
 A confident prediction makes ``1 - p`` of the right class, and everything like it, cancel. So each row has a
 target, the class that `y` makes most probable, whose number is kept apart from the sum of the others' from the start:
-no 1 is ever subtracted. In-place lines say what they leave in the array.
+``1 - p`` is never formed. In-place lines say what they leave in the array.
 """
 
 from __future__ import annotations

@@ -164,14 +164,14 @@ class Adam(Optimiser):
         gradient *= gradient
         v *= self.beta_2
         v += gradient
-        share_1, share_2 = (
+        weight_1, weight_2 = (
             _weight_of_mean(self.beta_1, self._steps),
             _weight_of_mean(self.beta_2, self._steps),
         )
         root = np.sqrt(v, out=gradient)
-        root += self.epsilon / math.sqrt(share_2)
+        root += self.epsilon / math.sqrt(weight_2)
         step: Floats = np.divide(m, root, out=gradient)
-        step *= rate * share_1 / math.sqrt(share_2)
+        step *= rate * weight_1 / math.sqrt(weight_2)
         return step
 
 

@@ -33,7 +33,7 @@ class TrainingState(NamedTuple):
         The parameters.
     best_flat : vector, optional
         Those that the early stopping keeps.
-    memory : Memory
+    memory : OptimiserMemory
         The optimiser's.
     first_random_state, random_state : dict
         The generator's, before the run and now.
@@ -54,7 +54,7 @@ class Course:
     Parameters
     ----------
     model : Model
-    plan : Plan
+    plan : TrainingPlan
     rows : int
         How many an epoch takes.
     validation : Rows, optional

@@ -55,7 +55,7 @@ def checked_training_plan(
     l2: object,
     validates: bool,
 ) -> TrainingPlan:
-    """Return the settings as a Plan, or raise an error that names the one that is wrong."""
+    """Return the settings as a TrainingPlan, or raise an error that names the one that is wrong."""
     checked_schedule = as_schedule(schedule)
     checked_stopping = as_early_stopping(stopping, validates, loss)
     if isinstance(checked_schedule, Adaptive) and checked_stopping is None:

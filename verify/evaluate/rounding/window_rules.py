@@ -47,7 +47,7 @@ def _extreme(sign: int) -> Passing:
 def _chosen(
     sampling: Sampling, parameters: Mapping[str, Any], result: Array, operands: list[Deviating]
 ) -> Array | None:
-    """Where the largest of a window is in doubt, each sample takes any one of the entries that may be it."""
+    """One entry of each window: for each sample any one of those that may be the largest, where that is in doubt."""
     if not sampling.either:
         return None
     _, doubt = RULES["largest_in_window"](sampling.at, parameters, operands[0].excursion(sampling))
