@@ -181,8 +181,8 @@ def fresh_gradient(
     hidden: str,
     loss: str,
     pool: Pool,
-    sample_weight: Floats | None = None,
-    l2: float = 0.0,
+    sample_weight: Floats | None,
+    l2: float,
 ) -> tuple[float, list[Layer]]:
     """Do what `loss_and_gradient` does, in a workspace of `pool`, for arguments that have been checked.
 

@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 
@@ -96,17 +98,20 @@ def test_a_huge_squared_error_is_weighted_too():
         np.testing.assert_allclose(dlogits, logits * np.array(weights)[:, None] / 4, rtol=1e-15, strict=True)
 
 
+@pytest.mark.parametrize("l2", [0.0, 0.1, 1])
 @each_loss
-def test_the_function_is_the_method(loss, kind):
+def test_the_function_and_a_workspace_give_what_the_method_does(loss, kind, l2):
     rng = np.random.default_rng(2)
     net = MLP([4, 5, 3], loss=loss, dtype=np.float64, seed=0)
     x, y, weights = rng.normal(size=(6, 4)), targets(kind, rng, 6), rng.random(6)
-    value, grads = net.loss_and_gradient(x, y, sample_weight=weights, l2=0.1)
-    of_function, grads_of_function = loss_and_gradient(
-        net.params, x, y, loss=loss, sample_weight=weights, l2=0.1
-    )
-    assert of_function == value != net.loss_and_gradient(x, y, l2=0.1)[0]
-    np.testing.assert_array_equal(flatten(grads_of_function), flatten(grads), strict=True)
+    value, grads = net.loss_and_gradient(x, y, sample_weight=weights, l2=l2)
+    assert value != net.loss_and_gradient(x, y, l2=l2)[0]
+    for workspace in (None, Workspace([4, 5, 3], 6, np.float64)):
+        of_function, grads_of_function = loss_and_gradient(
+            net.params, x, y, loss=loss, sample_weight=weights, l2=l2, workspace=workspace
+        )
+        assert of_function == value
+        np.testing.assert_array_equal(flatten(grads_of_function), flatten(grads), strict=True)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -143,6 +148,7 @@ def test_bad_weights_are_refused_everywhere(weights, error, message):
     for call in (
         lambda: cross_entropy(np.ones((3, 3)), y, sample_weight=weights),
         lambda: net.loss_and_gradient(x, y, sample_weight=weights),
+        lambda: loss_and_gradient(net.params, x, y, sample_weight=weights),
         lambda: net.fit(x, y, sample_weight=weights),
     ):
         with pytest.raises(error, match=message):
@@ -155,8 +161,9 @@ def test_bad_weights_are_refused_everywhere(weights, error, message):
 )
 def test_bad_penalties_are_refused(l2, error):
     net = MLP([2, 3], dtype=np.float64, seed=0)
-    for call in (net.loss_and_gradient, net.fit):
-        with pytest.raises(error, match="l2 must be a"):
+    function = functools.partial(loss_and_gradient, net.params)
+    for call in (function, net.loss_and_gradient, net.fit):
+        with pytest.raises(error, match=r"^l2 must be a"):
             call(np.ones((3, 2)), np.arange(3), l2=l2)
 
 
