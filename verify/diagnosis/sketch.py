@@ -25,7 +25,6 @@ from verify.diagnosis.mistakes.right_backprop import (
     right_storage,
 )
 from verify.evaluate.array import Array
-from verify.reference.spec import Spec
 from verify.reference.tensors import layers_of_tensors
 from verify.reference.truth import tensors_of
 
@@ -43,9 +42,8 @@ _LEAST = 0.02
 class Sketch:
     """The first calls of the evidence in plain float64, and predictions for them."""
 
-    def __init__(self, evidence: Evidence, spec: Spec | None = None) -> None:
-        self.spec = spec or evidence.spec
-        self.evidence = evidence
+    def __init__(self, evidence: Evidence) -> None:
+        self.spec = evidence.spec
         dtype = evidence.observations[0].case.dtype
         self.near_enough, self._sharp = NEAR[dtype], 1e3 * float(np.finfo(dtype).eps)
         plain = [o for o in evidence.observations if o.case.regime in PLAIN]
@@ -135,11 +133,11 @@ class Sketch:
 
     # --- numbers
 
-    def solved(self, mistake: Mistake, others: Sequence[Mistake] = ()) -> Iterator[Mistake]:
+    def solved(self, mistake: Mistake) -> Iterator[Mistake]:
         """The mistake with the numbers for its constant that fit best, simple numbers first."""
         tried: set[float] = set()
         for k, start in itertools.product(self._telling(mistake), mistake.usual):
-            number = self._fitted(k, mistake, others, start)
+            number = self._fitted(k, mistake, start)
             if number is None or any(abs(number - other) <= 1e-9 * abs(number) for other in tried):
                 continue
             tried.add(number)
@@ -159,14 +157,14 @@ class Sketch:
                 break
         return found
 
-    def _fitted(self, k: int, mistake: Mistake, others: Sequence[Mistake], start: float) -> float | None:
+    def _fitted(self, k: int, mistake: Mistake, start: float) -> float | None:
         """Gauss and Newton's method for one number, from a usual one."""
         got = self._result(k)
         number = start
         for step_number in range(_STEPS):
-            here = self._vector(k, [mistake.with_constant(number), *others])
+            here = self._vector(k, [mistake.with_constant(number)])
             step = 1e-6 * max(abs(number), 1e-3)
-            there = self._vector(k, [mistake.with_constant(number + step), *others])
+            there = self._vector(k, [mistake.with_constant(number + step)])
             if here is None or there is None or not here.shape == there.shape == got[: here.size].shape:
                 return None
             with np.errstate(all="ignore"):

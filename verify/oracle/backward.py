@@ -115,7 +115,7 @@ def check_backward(
     """
     given = as_reference(reference, backward, shapes, options, integers, choices, constants, positive)
     target = as_layer_target(backward, forward, given)
-    drawn = {"dtypes": dtypes or target.dtypes or DTYPES, "layouts": layouts}
+    drawn = {"dtypes": dtypes or DTYPES, "layouts": layouts}
     return LayerTrial(target, given, drawn, seed).report(
         cases=cases,
         regimes=regimes,

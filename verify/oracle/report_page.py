@@ -16,15 +16,15 @@ _LONGEST = 150
 """Characters of a file's name: the end of a test's id, where it differs from others."""
 
 
-def write_report_page(report: Report, name: str = "") -> str:
+def write_report_page(report: Report) -> str:
     """Write a report as an HTML page, where that is asked for; return a line that says where, or why not.
 
-    ``name`` is that of the file; by default, it is the running test's.
+    The file has the name of the running test; of the target, where none runs.
     """
     directory = os.environ.get(VARIABLE)
     if not directory:
         return ""
-    name = name or os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0] or report.target
+    name = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0] or report.target
     path = Path(directory) / (re.sub(r"[^\w.-]+", "_", name).strip("_.")[-_LONGEST:] + ".html")
     try:
         page = report.to_html()

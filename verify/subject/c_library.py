@@ -30,8 +30,6 @@ class CLibrary(Program):
         The function that the user named.
     signature
         Its prototype; or several, one for each float format, of which one is its own.
-    timeout
-        Seconds that a call may take.
 
     Raises
     ------
@@ -39,9 +37,7 @@ class CLibrary(Program):
         When there is no such file, a prototype cannot be read, or none is of the named function.
     """
 
-    def __init__(
-        self, path: str, name: str, signature: str | Sequence[str] | None, *, timeout: float = TIMEOUT_S
-    ) -> None:
+    def __init__(self, path: str, name: str, signature: str | Sequence[str] | None) -> None:
         if not signature:
             raise TargetError(f"{path}:{name} is a C function, and needs its signature, such as {EXAMPLE!r}")
         texts = [signature] if isinstance(signature, str) else list(signature)
@@ -67,7 +63,7 @@ class CLibrary(Program):
             raise TargetError(f"there is no file {path}")
         self.function, self.texts = name, texts
         super().__init__(
-            [sys.executable, "-m", "verify.subject.c_function", str(self.path), *texts], timeout=timeout
+            [sys.executable, "-m", "verify.subject.c_function", str(self.path), *texts], timeout=TIMEOUT_S
         )
 
     def _named(self) -> tuple[str, str]:

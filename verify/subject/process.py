@@ -20,6 +20,9 @@ _TAIL = 4096
 _WIDTH = 200
 """Characters of a line of it that are shown."""
 
+_LINES = 5
+"""Last lines of it that are shown."""
+
 _PIECE = 1 << 16
 
 
@@ -183,7 +186,7 @@ class Process:
             return f"was ended by {signal.Signals(-status).name}"
         return f"was ended by signal {-status}"
 
-    def last_words(self, lines: int = 5) -> str:
+    def last_words(self) -> str:
         """The last lines of its standard error as the end of a sentence; empty where it wrote none."""
         with contextlib.suppress(OSError):
             while piece := os.read(self._stderr, _PIECE):
@@ -192,7 +195,9 @@ class Process:
                 if len(piece) < _PIECE:  # one that never stops writing must not keep us here
                     break
         text = self._said.decode("utf-8", "backslashreplace").strip()
-        kept = [line if len(line) <= _WIDTH else f"{line[:_WIDTH]}..." for line in text.splitlines()[-lines:]]
+        kept = [
+            line if len(line) <= _WIDTH else f"{line[:_WIDTH]}..." for line in text.splitlines()[-_LINES:]
+        ]
         return f"; its standard error ends: {' | '.join(kept)}" if text else ""
 
     def stop(self, line: bytes, seconds: float) -> None:

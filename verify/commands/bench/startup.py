@@ -12,6 +12,8 @@ from verify.commands.bench.measure import MeasuredSpread
 
 PROGRAM = "import time; start = time.perf_counter(); import {module}; print(time.perf_counter() - start)"
 
+ROUNDS = 15
+
 
 @dataclass(frozen=True)
 class Startup:
@@ -22,7 +24,7 @@ class Startup:
     ratio: MeasuredSpread
 
 
-def measure_startup(rounds: int = 15) -> Startup:
+def measure_startup() -> Startup:
     """Import each in turn, in a fresh process every time.
 
     Both are imported from compiled files, as an installed package is, even where the environment forbids to write
@@ -31,7 +33,7 @@ def measure_startup(rounds: int = 15) -> Startup:
     with tempfile.TemporaryDirectory() as compiled:
         environ = {**crew_environment(1), "PYTHONPYCACHEPREFIX": compiled}
         environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        return _measured(rounds, environ)
+        return _measured(ROUNDS, environ)
 
 
 def _measured(rounds: int, environ: dict[str, str]) -> Startup:

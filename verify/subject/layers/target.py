@@ -43,8 +43,6 @@ class LayerTarget:
         Where each run makes a new layer: ``session()`` is a Run whose calls share one.
     unit_cotangent
         Whether it takes no cotangent: the derivative of a number, with the cotangent 1.
-    dtypes
-        What it takes. None: every dtype.
     notes
         What was inferred about it, for the report.
     """
@@ -55,5 +53,4 @@ class LayerTarget:
     arguments: str = ""
     session: Callable[[], Run] | None = None
     unit_cotangent: bool = False
-    dtypes: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()

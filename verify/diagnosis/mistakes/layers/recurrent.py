@@ -114,16 +114,13 @@ def _cell(
     tanh: Callable[[Any], Any] = jnp.tanh,
     out_tanh: Callable[[Any], Any] = jnp.tanh,
     cut: str = "",
-    forget: Callable[[Any], Any] | None = None,
-    order: str = "ifog",
 ) -> Wrong:
     """An LSTM step with other slopes, or with a path left out: from h, through the cell, or of a gate."""
 
     def forward(x: Any, h: Any, c: Any, wx: Any, wh: Any, b: Any) -> Any:
         a, width = _pre(x, h, wx, wh, b), h.shape[1]
-        part = {gate: a[:, k * width : (k + 1) * width] for k, gate in enumerate(order)}
-        i, o = sigmoid(part["i"]), sigmoid(part["o"])
-        f = (forget or sigmoid)(part["f"])
+        part = {gate: a[:, k * width : (k + 1) * width] for k, gate in enumerate("ifog")}
+        i, f, o = sigmoid(part["i"]), sigmoid(part["f"]), sigmoid(part["o"])
         g = tanh(part["g"])
         if cut:
             i, f, o, g = (
