@@ -58,7 +58,7 @@ def _right(cases: int, name: str) -> verify.Report:
 
 
 def _each(judge: Any, names: list[str]) -> Iterator[tuple[str, Any]]:
-    """What a function says of each name, as each is done, from two processes; the longest are begun first."""
+    """Yield what a function says of each name, as each is done, from two processes; the longest are begun first."""
     names = sorted(names, key=lambda name: not any(word in name for word in _LONG))
     with concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         of_name = {pool.submit(judge, name): name for name in names}
@@ -101,7 +101,7 @@ def torch(cases: int, names: list[str]) -> bool:
 
 
 def _errors_at_zero(*functions: Any) -> str:
-    """How far gradients of gelu lie from certified balls, in float32 and near 0, where they are a half."""
+    """Return in words how far gradients of gelu lie from certified balls, in float32 near 0, where they are a half."""
     import flint
     import torch as pytorch
 

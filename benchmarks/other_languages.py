@@ -1,4 +1,4 @@
-"""What the examples in C, JavaScript and Rust cost to judge: ``python benchmarks/other_languages.py [CASES]``.
+"""Measure what the examples in C, JavaScript and Rust cost to judge: ``python benchmarks/other_languages.py [CASES]``.
 
 For each that can be built here: the verdict of CASES cases (2000), float32 and float64, with the seconds it took; and
 what a call costs over the same call of a NumPy function in this process, the median of alternated calls of a small

@@ -1,4 +1,4 @@
-"""What collecting the errors for a report's pictures costs: its share of a check's processor time, within one run.
+"""Measure what collecting the errors for a report's pictures costs: its fraction of a check's processor time.
 
 OMP_NUM_THREADS=1 python benchmarks/picture_cost.py [runs]
 """
@@ -19,12 +19,12 @@ CASES = 400
 
 
 def right(params, x, y):
-    """The gradient that is judged: a fast one, so that its own time does not make the share small."""
+    """The gradient that is judged: a fast one, so that its own time does not make the fraction small."""
     return loss_and_gradient(params, x, y)[1]
 
 
-def share() -> float:
-    """What collecting added to one check without it: 0.01 is one percent."""
+def added_fraction() -> float:
+    """Return the time that collecting added to one check, over the check without it: 0.01 is one percent."""
     spent = 0
     add, histograms = ErrorCounter.add, ErrorCounter.histograms
 
@@ -52,8 +52,8 @@ def share() -> float:
 def main() -> int:
     """Print the median and the quartiles over the runs; 1 where the median exceeds 2 percent."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 15
-    share()
-    found = np.array([share() for _ in range(runs)])
+    added_fraction()
+    found = np.array([added_fraction() for _ in range(runs)])
     low, middle, high = np.quantile(found, [0.25, 0.5, 0.75])
     print(f"{CASES} cases, {runs} runs: collecting adds {middle:.2%} (quartiles {low:.2%} to {high:.2%})")
     return int(middle > 0.02)

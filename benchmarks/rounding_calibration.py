@@ -1,4 +1,4 @@
-"""How the model of random rounding fits what correct code does: ``python benchmarks/rounding_calibration.py PART``.
+"""Calibrate the model of random rounding by what correct code does: ``python benchmarks/rounding_calibration.py PART``.
 
 distribution  errors in units of sigma: mlp_ref, a textbook in NumPy, PyTorch and XLA, in every regime and precision
 bands         how wide the bands are at sizes of practice, beside the worst case and the error that occurs
@@ -70,7 +70,7 @@ def through_xla(spec: Spec) -> Callable[..., Any]:
 
 
 def distribution(arguments: argparse.Namespace) -> bool:
-    """For each implementation, regime and dtype: the largest error of a case in units of sigma."""
+    """Print the largest error of a case, in units of sigma, for each implementation, regime and dtype."""
     found = [(name, spec, getattr(gradient, "gradient", gradient)) for name, spec, gradient in peers()]
     specs = list({spec: None for _, spec, _ in found})
     found += [("XLA", spec, through_xla(spec)) for spec in specs[: arguments.xla_specs]]

@@ -1,4 +1,4 @@
-"""What sweeps promise, shown: nothing lost, nothing counted twice, the same report whatever was killed; and their cost.
+"""Show what sweeps promise: nothing lost, nothing counted twice, the same report whatever was killed; and their cost.
 
     python benchmarks/sweep_evidence.py scaling              # one process against two
     python benchmarks/sweep_evidence.py bookkeeping          # the ledger's part of the time
@@ -122,7 +122,7 @@ def bookkeeping(arguments: argparse.Namespace) -> bool:
 
 
 def scheduler(arguments: argparse.Namespace) -> bool:
-    """What an executor takes to hand out a shard and to bring its result, where the shard itself takes no time."""
+    """Measure how long an executor takes to hand out a shard and to bring its result, where the shard takes no time."""
     from distributed import Client, LocalCluster
 
     options = (("regimes", ("ordinary",)),)

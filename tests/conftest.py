@@ -1,4 +1,4 @@
-"""What holds for every test: a strict JAX on the CPU, and a Hypothesis that repeats itself by default."""
+"""Settings of every test: a strict JAX on the CPU, and a Hypothesis that repeats itself by default."""
 
 import os
 

@@ -18,6 +18,8 @@ def test_no_docstring_begins_with_a_question():
         for path in FILES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        and re.match(r"(What|Whether|How|Which|Where)\b", docstring := ast.get_docstring(node) or "")
+        and re.match(
+            r"(What|Whether|How|Which|Where|When|Who|Whose|Why)\b", docstring := ast.get_docstring(node) or ""
+        )
     ]
     assert not found, "\n".join(found)

@@ -1,4 +1,4 @@
-"""What was wrong in the notebook this project began with: each test has the faulty formula beside the right one.
+"""The mistakes of the notebook this project began with: each test has the faulty formula beside the right one.
 
 The notebook's arrays were columns, (outputs, batch); here they are rows, (batch, outputs).
 """

@@ -15,7 +15,7 @@ TOUR = Path(__file__).parents[1] / "docs" / "tour.ipynb"
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
-    """What each code cell showed, as text, in the order of the cells."""
+    """The text that each code cell showed, in the order of the cells."""
     notebook = nbformat.read(TOUR, as_version=4)
     folder = {"metadata": {"path": str(tmp_path_factory.mktemp("tour"))}}
     nbclient.NotebookClient(notebook, kernel_name="python3", resources=folder).execute()

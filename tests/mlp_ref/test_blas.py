@@ -11,7 +11,7 @@ from mlp_ref import blas
 
 @pytest.fixture(autouse=True)
 def forget():
-    """What is found out about this machine once is found out anew for each test."""
+    """Forget what is found out about this machine once: it is found out anew for each test."""
     cached = (blas.blas_kernel, blas.has_avx512, blas.is_amd_processor, blas._function)
     for function in cached:
         function.cache_clear()

@@ -1,4 +1,4 @@
-"""What a notebook shows of a network and of a training run."""
+"""HTML that a notebook shows of a network and of a training run."""
 
 import base64
 import sys

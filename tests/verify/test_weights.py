@@ -27,7 +27,7 @@ def normalised(params, x, y, sample_weight):
 
 @pytest.mark.parametrize("network", NETWORKS, ids="-".join)
 def test_the_oracle_verifies_the_weighted_and_penalised_network(network):
-    """Its gradient and its loss; XLA and certified balls agree with the evaluator on some of the cases."""
+    """The gradient and the loss are verified; XLA and certified balls agree with the evaluator on some of the cases."""
     target, spec = mlp_ref_targets.weighted_target(*network, l2=0.3)
     report = verify.check(target, spec, cases=60, xla=1, certified=1, false_alarm=0)
     assert report.ok, str(report)

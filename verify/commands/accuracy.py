@@ -52,7 +52,7 @@ def implementations(hidden: str, loss: str) -> dict[str, Implementation]:
 
 
 def errors_in_bounds(spec: Spec, case: Case, found: dict[str, Implementation]) -> dict[str, float]:
-    """For each implementation, its worst error at a case, in units of the bound for its dtype alone."""
+    """The worst error of each implementation at a case, in units of the bound for its dtype alone."""
     program, inputs = traced_derivative(spec, case.sizes), case.inputs()
     at = bounds.Arithmetic.alone(case.dtype, case.sizes)
     _, *pairs = bounds.evaluate_with_bounds(program, inputs, at)
@@ -67,13 +67,14 @@ def errors_in_bounds(spec: Spec, case: Case, found: dict[str, Implementation]) -
     return worst
 
 
-def confident_row_for_accuracy(dtype: str, seed: int, classes: int = 5) -> tuple[list[Layer], Array, Array]:
+def confident_row_for_accuracy(dtype: str, seed: int) -> tuple[list[Layer], Array, Array]:
     """One row and one layer whose logits are exact and far apart, and whose target is the largest.
 
     The logits are multiples of 1/8 between 0 and 80 (float32) or 600 (float64): the smallest probabilities are
     still normal numbers. The largest leads by so much that one minus its probability has no digit left.
     """
     rng = np.random.default_rng(seed)
+    classes = 5
     span, lead = (80, 18) if dtype == "float32" else (600, 38)  # the lead: exp(-lead) < u / 2
     logits = rng.integers(0, 8 * (span - lead), size=classes) / 8
     target = int(rng.integers(classes))
@@ -84,7 +85,7 @@ def confident_row_for_accuracy(dtype: str, seed: int, classes: int = 5) -> tuple
 
 
 def delta_errors(spec: Spec, dtype: str, seed: int, found: dict[str, Implementation]) -> dict[str, float]:
-    """For each implementation, the largest relative error of the output delta, in units of u.
+    """The largest relative error of each implementation's output delta, in units of u.
 
     Entries below the smallest normal number are left out: there the format itself has fewer digits.
     """
@@ -116,7 +117,7 @@ class AccuracyRow:
     errors: dict[str, Array]
 
     def excess(self, name: str, other: str) -> float:
-        """By how many standard errors the mean of ``name`` is larger than that of ``other``, case by case."""
+        """The excess of the mean of ``name`` over that of ``other``, case by case, in standard errors."""
         apart = self.errors[name] - self.errors[other]
         spread = float(np.std(apart, ddof=1) / np.sqrt(len(apart))) if len(apart) > 1 else 0.0
         return float(np.mean(apart)) / spread if spread else 0.0

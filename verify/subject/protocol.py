@@ -173,7 +173,7 @@ class ProtocolHello:
         return Spec(self.hidden[0], *self.outputs[0], self.reductions[0], biases=self.biases)
 
     def refusal(self, spec: Spec) -> str:
-        """Why it does not take a spec; empty where it does."""
+        """The reason why it does not take a spec; empty where it does."""
         for name, asked, taken in (
             ("hidden", spec.hidden, self.hidden),
             ("output and loss", (spec.output, spec.loss), self.outputs),

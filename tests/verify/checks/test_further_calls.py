@@ -1,4 +1,4 @@
-"""What shows only in a call of its own is caught by the check that is named for it, and told for what it is."""
+"""Mistakes that show only in a call of their own are caught by the check that is named for them, and described."""
 
 import pytest
 

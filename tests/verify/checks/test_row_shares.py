@@ -1,4 +1,4 @@
-"""How much of each row of the batch is in a gradient."""
+"""Shares of the rows of a batch in a gradient."""
 
 import jax.numpy as jnp
 import numpy as np

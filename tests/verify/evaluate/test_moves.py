@@ -1,4 +1,4 @@
-"""What moves numbers moves them as JAX does."""
+"""Operations that move numbers move them as JAX does."""
 
 import jax
 import jax.numpy as jnp

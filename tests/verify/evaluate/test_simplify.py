@@ -1,4 +1,4 @@
-"""What is left out changes nothing, and what is asked in another way says the same."""
+"""Operations that are left out change nothing, and comparisons that are asked directly have the same outcome."""
 
 import jax
 import jax.numpy as jnp
@@ -82,6 +82,6 @@ def test_a_softmax_has_no_infinity():
 
 
 def test_a_number_has_one_slot():
-    """So that what is compared with it twice is compared with the same."""
+    """A number that a formula has several times is one constant, so that it is compared with itself."""
     program = traced_backward(lambda x: jnp.where(x > 2.5, 2.5 * x, x / 2.5), (X,)).program
     assert [float(value) for _, value in program.constants].count(2.5) == 1

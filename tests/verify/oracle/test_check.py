@@ -437,7 +437,7 @@ def test_an_interruption_names_the_call_that_had_not_returned():
 
 
 class TestPictures:
-    """What a report keeps for pictures."""
+    """The entries that a report keeps for pictures."""
 
     def test_of_a_verified_gradient(self):
         report = verify.check(right, cases=40, xla=0, certified=0)

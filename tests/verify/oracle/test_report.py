@@ -1,4 +1,4 @@
-"""What a person reads, and what a program reads."""
+"""Reports as a person reads them, and as a program does."""
 
 import dataclasses
 import json

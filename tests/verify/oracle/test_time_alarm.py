@@ -1,4 +1,4 @@
-"""What does not return is broken off, also where it catches every Exception; a timer of someone else's stays."""
+"""A call that does not return is broken off, also where it catches every Exception; a timer of someone else's stays."""
 
 import signal
 import threading

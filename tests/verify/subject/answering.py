@@ -45,7 +45,7 @@ def write(array):
 
 
 def misbehave(number, message):
-    """What a mode does in place of an answer, or before it; whether it has answered."""
+    """Do what a mode does in place of an answer, or before it; return whether that was the answer."""
     if MODE == "crash_each_tenth" and number == 10:
         print("the tenth\nis too much", file=sys.stderr, flush=True)
         sys.exit(7)

@@ -31,7 +31,7 @@ def program(mode="right", timeout=60.0, **hello):
 
 
 def is_gone(pid):
-    """Whether a process has ended: those that a kill has yet to reach are waited for."""
+    """Tell whether a process has ended: those that a kill has yet to reach are waited for."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:

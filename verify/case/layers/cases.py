@@ -100,7 +100,7 @@ def _possible(reference: Reference, case: LayerCase) -> bool:
 def layer_case_refusal(
     reference: Reference, sizes: tuple[tuple[str, int], ...], options: tuple[tuple[str, Any], ...]
 ) -> str | None:
-    """Why the reference cannot be called at these sizes and with these options; None where it can."""
+    """The reason why the reference cannot be called at these sizes with these options; None where it can."""
     if any(0 in shape or min(shape, default=1) < 0 for shape in _shapes(reference, dict(sizes))):
         return "an input has no entry"
     try:

@@ -17,7 +17,7 @@ from typing import Protocol
 
 
 class _Timed(Protocol):
-    """Something that can be asked for ``("seconds", samples, calls, untimed)``."""
+    """A peer that can be asked for ``("seconds", samples, calls, untimed)``."""
 
     def ask(self, verb: str, *arguments: int) -> float:
         """Seconds a call, the median of the samples."""
@@ -96,7 +96,7 @@ def take_turns(members: Mapping[str, _Timed], effort: Effort) -> dict[str, list[
 
 
 def measured_ratios(taken: Mapping[str, Sequence[float]], ours: str) -> dict[str, MeasuredSpread]:
-    """Everybody's time over ours, round by round."""
+    """The time of every peer over ours, round by round."""
     return {
         name: MeasuredSpread.of([theirs / mine for theirs, mine in zip(times, taken[ours], strict=True)])
         for name, times in taken.items()

@@ -116,7 +116,7 @@ def _note_on(member: CrewMember, task: Task, truth: TrueResult | TrueClasses) ->
 
 
 def _times(members: dict[str, CrewMember], effort: Effort, notes: dict[str, str]) -> dict[str, list[float]]:
-    """Everybody's times; who fails on the way is noted, and the others start again."""
+    """The times of all peers; one that fails on the way is noted, and the others start again."""
     while members:
         try:
             return take_turns(members, effort)

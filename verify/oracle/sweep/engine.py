@@ -26,7 +26,7 @@ _DEATHS = (
 
 
 class _Work(Protocol):
-    """Something that can be done, and has a name."""
+    """A piece of work, which can be done once more."""
 
     def __hash__(self) -> int: ...
 

@@ -1,4 +1,4 @@
-"""Where things lie in the charts."""
+"""Coordinates in the charts."""
 
 import math
 from dataclasses import asdict

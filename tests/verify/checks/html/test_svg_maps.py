@@ -1,4 +1,4 @@
-"""Where things lie in the maps of a tensor."""
+"""Coordinates in the maps of a tensor."""
 
 import math
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Where things lie in the drawing of a network."""
+"""Coordinates in the drawing of a network."""
 
 from tests.verify.checks.html.drawn import tensors
 from verify.checks.html.svg_network import svg_layer_strip, svg_network

@@ -34,7 +34,7 @@ def usual_labels(spec):
 
 
 def in_bounds(function, case):
-    """What a function makes of the case's numbers when they carry bounds."""
+    """The result of a function of the case's numbers, which carry bounds."""
     *params, x, y = (bounded(array, case.dtype) for array in case.inputs())
     return function(layers_of_tensors(params), x, y)
 

@@ -1,4 +1,4 @@
-"""What outcomes in doubt select, and where powers and rounding are told apart; more is in test_evaluation.py."""
+"""Selections by outcomes in doubt, and where powers and rounding are told apart; more is in test_evaluation.py."""
 
 import flint
 import numpy as np

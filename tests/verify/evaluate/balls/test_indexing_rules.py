@@ -1,4 +1,4 @@
-"""What indices move, of balls: as of floats; an index that is not known exactly leaves nothing known."""
+"""Indices move balls as they move floats; an index that is not known exactly leaves nothing known."""
 
 import flint
 import numpy as np

@@ -1,6 +1,6 @@
-"""Which outcome, which branch, and when either is in doubt: to the last step, by tables.
+"""Outcomes, branches, and when either is in doubt: to the last step, by tables.
 
-`test_bounds` asks that what is said of a choice holds; here, that no more is in doubt than must be.
+`test_evaluation` asks that what is said of a choice holds; here, that no more is in doubt than must be.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Every bound is what was derived, and no more: the formulas in exact arithmetic, beside what the rules return.
 
-`test_bounds` asks that bounds hold. A bound that is too large holds too, and lets a mistake pass.
+`test_evaluation` asks that bounds hold. A bound that is too large holds too, and lets a mistake pass.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""What indices move keeps its error; a sum at a place has the roundings of its terms; a doubtful index says nothing."""
+"""Numbers that indices move keep their errors; sums have the roundings of their terms; a doubtful index no bound."""
 
 from typing import Any
 

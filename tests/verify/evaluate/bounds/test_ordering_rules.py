@@ -1,4 +1,4 @@
-"""What order numbers have is in doubt exactly where their intervals overlap: every order that they allow is covered."""
+"""The order of numbers is in doubt exactly where their intervals overlap: every order that they allow is covered."""
 
 import itertools
 

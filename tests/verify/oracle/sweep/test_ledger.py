@@ -1,4 +1,4 @@
-"""What is committed is there, after a kill and after a torn file; what cannot be used is refused, and stays."""
+"""Committed results are there after a kill and in a torn file; a file that cannot be used is refused, and stays."""
 
 import os
 import random
@@ -62,7 +62,7 @@ for i in range(100_000):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_power_cut_in_the_middle_of_a_write_loses_nothing_committed(tmp_path, seed):
-    """What was written after the last commit that was told is there in part, or is noise."""
+    """Bytes written after the last commit that was told are there in part, or are noise."""
     chance = random.Random(seed)
     command = [sys.executable, "-c", WRITING, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:

@@ -1,4 +1,4 @@
-"""What adapters infer, what they refuse, and what they notice about the networks that they call."""
+"""Adapters: what they infer, what they refuse, and what they notice about the networks that they call."""
 
 import itertools
 from types import SimpleNamespace

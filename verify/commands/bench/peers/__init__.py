@@ -1,4 +1,4 @@
-"""Who is measured: a table of the peers. Each library's are in a file of their own, which imports it.
+"""The table of the peers, which are measured beside ours. Each library's are in a file of their own, which imports it.
 
 A file offers functions of a `Task` of `verify.commands.bench.cells`. Each returns a function without arguments, which
 does the task once, is done when it returns, and returns ``(loss, layers)``: the layers of the gradient or, after an
@@ -30,7 +30,7 @@ GRADIENTS = {
     "autograd": Peer("HIPS autograd", "autograd", "with_autograd:gradient_with_autograd", "autograd"),
     "sklearn": Peer("scikit-learn", "sklearn", "with_sklearn:gradient_with_sklearn", "scikit-learn"),
 }
-"""Who computes a loss and its gradient."""
+"""Peers that compute a loss and its gradient."""
 
 EPOCHS = {
     OURS: Peer("mlp_ref", "numpy", "manual:manual_epoch"),
@@ -42,7 +42,7 @@ EPOCHS = {
     "sklearn": Peer("scikit-learn", "sklearn", "with_sklearn:epoch_with_sklearn", "scikit-learn"),
     "notebook": Peer("the notebook's loop", "numpy", "manual:manual_epoch_of_notebook", rows_at_most=2048),
 }
-"""Who trains for an epoch, after what an epoch is made of."""
+"""Peers that train for an epoch, after the parts of our own epoch."""
 
 PREDICTIONS = {
     OURS: Peer("net.predict", "numpy", "manual:manual_prediction"),
@@ -52,6 +52,6 @@ PREDICTIONS = {
     "sklearn": Peer("scikit-learn", "sklearn", "with_sklearn:prediction_with_sklearn", "scikit-learn"),
     "onnxruntime": Peer("ONNX Runtime", "onnx onnxruntime", "with_onnxruntime:prediction_with_onnxruntime"),
 }
-"""Who predicts the classes of a batch."""
+"""Peers that predict the classes of a batch."""
 
 KINDS = {"gradient": GRADIENTS, "epoch": EPOCHS, "prediction": PREDICTIONS}

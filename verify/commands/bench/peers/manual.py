@@ -15,7 +15,7 @@ from verify.evaluate.array import Array
 
 
 def manual_gradient_of_network(task: Task) -> Step:
-    """As most people write it: ``net.loss_and_gradient(x, y)``."""
+    """The plain call, as most people write it: ``net.loss_and_gradient(x, y)``."""
     net, x, y = _network(task)
     return lambda: net.loss_and_gradient(x, y)
 
@@ -34,7 +34,7 @@ def manual_prediction(task: Task) -> Step:
 
 
 def manual_gradient(task: Task) -> Step:
-    """As the training loop calls it: arguments checked before, every array reused."""
+    """The call of the training loop: arguments checked before, every array reused."""
     params, x, y = task.arrays()
     workspace = Workspace(task.cell.layer_sizes, len(x), x.dtype)
     return lambda: loss_and_gradient(params, x, y, task.hidden, workspace=workspace)
@@ -85,7 +85,7 @@ def manual_epoch(task: Task) -> Step:
 
 
 def manual_gradients_of_epoch(task: Task) -> Step:
-    """As many gradients as `manual_epoch` takes, all of one batch, which stays in the cache."""
+    """The gradients alone of `manual_epoch`, as many, all of one batch, which stays in the cache."""
     step = manual_gradient(replace(task, kind="gradient", rows=None))
     batches = range(_batches(task))
 

@@ -154,7 +154,7 @@ def _drafts(reference: Reference, cases: Iterable[LayerCase]) -> Iterator[tuple[
 
 
 def _kinds(cases: Sequence[LayerCase]) -> Array:
-    """Of what kinds cases are, (cases, kinds): each value of an option, each regime, sizes that all differ from 1."""
+    """The kinds of cases, (cases, kinds): each value of an option, each regime, sizes that all differ from 1."""
     of = [{*case.options, case.regime, min(size for _, size in case.sizes) > 1} for case in cases]
     kinds = sorted(set().union(*of) - {False, "ties"}, key=repr)
     return np.array([[kind in own for kind in kinds] for own in of])

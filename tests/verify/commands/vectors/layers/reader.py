@@ -19,7 +19,7 @@ def array_of(tensor, dtype):
 
 
 def passes(backward, test, dtype):
-    """Whether ``backward(dout, *inputs, **options)`` gives one of a test's answers, at the first call and again."""
+    """Tell whether ``backward(dout, *inputs, **options)`` gives an answer of a test, at the first call and again."""
     inputs = [array_of(tensor, dtype) for tensor in test["inputs"].values()]
     cotangents = [array_of(tensor, dtype) for tensor in test["cotangents"].values()]
     dout = cotangents[0] if len(cotangents) == 1 else tuple(cotangents)

@@ -1,4 +1,4 @@
-"""What holds for every table of mistakes in layers."""
+"""Tests that every table of mistakes in layers must pass."""
 
 import numpy as np
 import pytest
