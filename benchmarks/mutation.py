@@ -8,7 +8,7 @@ This is for verify alone, where mutmut does not serve: it leaves decorated funct
 the bounds is one. A change is an operator or function replaced by its neighbour, a constant moved, a comparison or
 condition turned round, or a statement left out. Each mutant lives in a copy of the packages and is tested by a process
 of its own, forked from one that has loaded the libraries. It runs the tests that reach the changed line, as coverage.py
-saw them do without any change and with empty caches, the quickest first. Exit status 0 when every mutant was noticed or
+saw them do without any change and with empty caches. Exit status 0 when every mutant was noticed or
 is listed in docs/mutation.md, else 1.
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import collections
 import compileall
 import contextlib
 import copy
@@ -315,12 +316,21 @@ class Reach:
         }
 
     def of(self, mutant: Mutant) -> list[str]:
-        """Give the tests that reach a mutant's lines, the quickest first; of a line run at import, the file's."""
+        """Give the tests that reach a mutant's lines; of a line that is run at import, those that reach its file.
+
+        The quickest come first: of each test one set of its parameters, then of each another.
+        """
         lines = self.tests.get(mutant.path, {})
         found = set().union(*(lines.get(line, set()) for line in mutant.lines)) or set().union(
             *lines.values()
         )
-        return sorted(found, key=self.seconds.__getitem__)
+        turns: collections.Counter[str] = collections.Counter()
+        turn_of = {}
+        for test in sorted(found, key=self.seconds.__getitem__):
+            function = test.partition("[")[0]
+            turn_of[test] = turns[function]
+            turns[function] += 1
+        return sorted(turn_of, key=turn_of.__getitem__)
 
 
 def explained() -> str:
@@ -344,6 +354,9 @@ def main() -> int:
         metavar="SECONDS",
         help="a mutant whose tests take longer loops for ever: it has been noticed (default: %(default)s)",
     )
+    parser.add_argument(
+        "--tests", type=int, metavar="N", help="run N tests on each at the most; the others may notice more"
+    )
     parser.add_argument("--list", action="store_true", help="name the mutants and run none")
     args = parser.parse_args()
     files = [path for path in FILES if not args.only or Path(path).name in args.only]
@@ -364,7 +377,7 @@ def main() -> int:
     multiprocessing.get_context("forkserver").set_forkserver_preload(LIBRARIES)
     reach = Reach()
     with ThreadPoolExecutor(args.jobs) as pool:
-        outcomes = pool.map(lambda mutant: noticed(mutant, reach.of(mutant), args.limit), found)
+        outcomes = pool.map(lambda mutant: noticed(mutant, reach.of(mutant)[: args.tests], args.limit), found)
         for number, (mutant, seen) in enumerate(zip(found, outcomes, strict=True), start=1):
             if not seen:
                 survivors += 1
