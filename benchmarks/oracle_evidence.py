@@ -289,7 +289,7 @@ def _pairs(specs: list[Spec], n: int, seed: int, dtype: str) -> Iterator[tuple[S
 
 
 def tightness(arguments: argparse.Namespace) -> bool:
-    """The bound over the tensor's largest entry, and the share of inconclusive cases, in ordinary regimes."""
+    """The bound over the tensor's largest entry, and the fraction of inconclusive cases, in ordinary regimes."""
     ok = True
     for name, specs in (
         ("the default network", [DEFAULT]),

@@ -2,7 +2,7 @@
 
     python benchmarks/weighted_evidence.py [--cases 100000]
 
-Every combination of activation and loss, each with and without an L2 penalty, gets its share of the cases: random
+Every combination of activation and loss, each with and without an L2 penalty, gets an equal part of the cases: random
 networks of every regime in float64 and float32, with a weight for each row, a quarter of them 0. Any case that is not
 verified or inconclusive is a false alarm, since the gradients are right. Then two mistakes are judged, which must be
 found: weights that are ignored, and weights that are divided by their sum.

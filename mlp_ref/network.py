@@ -269,8 +269,8 @@ class MLP:
             Ends the training when a figure stops improving; True watches the validation loss.
         callbacks : sequence of functions ``(net, history)``
             Each is called at the end of every epoch; the training ends where one returns True.
-        checkpoint : path of a directory, optional
-            Where the state of the training is written every `checkpoint_every` epochs, and at its end.
+        checkpoint, checkpoint_every : path of a directory, int
+            Where the state of the training is written, every so many epochs and at its end; without a path, nowhere.
         resume : bool
             Go on from the checkpoint in that directory, or begin where there is none. The result has
             the bits of a training that was never interrupted; arguments other than `epochs` must be

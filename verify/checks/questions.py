@@ -75,8 +75,12 @@ def beside_truth(
 
     Parameters
     ----------
-    check, detail
-        What fails, and makes the sentence that says more; where it is empty, the check's question is said.
+    check
+        The name of the check that fails.
+    answer
+        The answer to a call.
+    detail
+        Makes the sentence that says more; where it is empty, the check's question is said.
     reference
         As for `verify.reference.judge.judge`.
 

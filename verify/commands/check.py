@@ -137,7 +137,7 @@ def _writable(option: str, name: str | None) -> Path | None:
         return None
     path = Path(name)
     if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"{option} {name}: not a file in a directory that exists")
+        raise ValueError(f"{option} must name a file in a directory that exists; got {name}")
     return path
 
 

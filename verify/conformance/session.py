@@ -94,7 +94,7 @@ _KEY = pytest.StashKey[ConformanceSession]()
 
 
 def prepare_session(config: pytest.Config) -> ConformanceSession:
-    """Prepare a session: its Conformance, made from the command line's options where it does not exist yet.
+    """Prepare a session: its ConformanceSession, made from the command line's options where it does not exist yet.
 
     Raises
     ------

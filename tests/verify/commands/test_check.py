@@ -172,7 +172,7 @@ def test_json_to_a_file_and_to_the_output(run, tmp_path):
         (["net.py:gradient", "--l2", "-1"], "l2 must be a finite number, 0 or larger; got -1.0"),
         (
             ["net.py:gradient", "--json", "no/such/directory"],
-            "--json no/such/directory: not a file in a directory that ",
+            "--json must name a file in a directory that exists; got no/such/directory",
         ),
     ],
 )
@@ -332,7 +332,7 @@ def test_html_is_written_as_well(run, tmp_path):
 def test_a_place_for_html_that_cannot_be_written_is_refused_before_the_work(run, monkeypatch):
     status, out, err = run("net.py:gradient", "--html", "nowhere/report.html")
     assert (status, out) == (2, "")
-    assert "--html nowhere/report.html: not a file in a directory that exists" in err
+    assert "--html must name a file in a directory that exists; got nowhere/report.html" in err
     monkeypatch.setitem(sys.modules, "jinja2", None)
     page_templates.cache_clear()
     status, out, err = run("net.py:gradient", "--html", "report.html")

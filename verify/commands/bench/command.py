@@ -121,7 +121,7 @@ def _check(args: argparse.Namespace) -> None:
         Cell.parse(text)
     for name in args.peers or ():
         if not any(name in peers for peers in KINDS.values()):
-            raise ValueError(f"peers must be of {', '.join(NAMES)}; got {name!r}")
+            raise ValueError(f"--peers must be of {', '.join(NAMES)}; got {name!r}")
         for peer in (peers[name] for peers in KINDS.values() if name in peers):
             if not peer.available:
                 raise ValueError(
@@ -133,9 +133,9 @@ def _check(args: argparse.Namespace) -> None:
         raise ValueError("--plot needs matplotlib: pip install matplotlib")
     if args.plot and args.plot.suffix not in (".png", ".svg", ".pdf"):
         raise ValueError(f"--plot must end in .png, .svg or .pdf, got {args.plot}")
-    for path in (args.json, args.page, args.plot):
+    for option, path in (("--json", args.json), ("--page", args.page), ("--plot", args.plot)):
         if path is not None and not path.absolute().parent.is_dir():
-            raise ValueError(f"{path}: there is no directory {path.parent}")
+            raise ValueError(f"{option} must name a file in a directory that exists; got {path}")
 
 
 def _measure(args: argparse.Namespace, found: BenchResults) -> None:

@@ -83,9 +83,9 @@ class CrewMember:
 
         Raises
         ------
-        PeerFailed
+        CrewMemberFailed
             When it raised an exception, or its process has ended; a later request starts another.
-        Unsupported
+        PeerUnsupported
             When it has no such network.
         """
         if self._process is None:

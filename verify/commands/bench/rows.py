@@ -1,4 +1,4 @@
-"""One row of a table: everybody does one task, is checked, and then timed."""
+"""One row of a table: every peer does one task, is checked, and then timed."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class MovedMistake:
 
 
 def moved_mistakes(n: int, seed: int) -> Iterator[tuple[Spec, Mistake, str]]:
-    """N mistakes of the catalogue, drawn at random, each moved in one of the ways that it can be."""
+    """Draw n mistakes of the catalogue at random, each moved in one of the ways that it can be."""
     rng = np.random.default_rng(seed)
     possible = [
         (spec, mistake, kind)

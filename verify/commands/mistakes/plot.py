@@ -18,7 +18,7 @@ _CAUGHT = "#9ECAE1"
 
 
 def plot_families(results: dict[str, Any]) -> Figure:
-    """Draw, for each family of mistakes, the share that was caught and named, and what other criteria caught.
+    """Draw, for each family of mistakes, the fraction that was caught and named, and what other criteria caught.
 
     Parameters
     ----------

@@ -61,7 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
         When an option or the directory cannot be used.
     """
     if arguments.cases < 1 or arguments.seed < 0:
-        raise ValueError("--cases must be 1 or larger and --seed 0 or larger")
+        raise ValueError(
+            f"--cases must be 1 or larger and --seed 0 or larger; got {arguments.cases} and {arguments.seed}"
+        )
     dtypes = DTYPES if arguments.dtypes is None else tuple(arguments.dtypes.split(","))
     if not set(dtypes) <= set(DTYPES):
         raise ValueError(f"--dtypes takes names from {', '.join(DTYPES)}; got {arguments.dtypes!r}")

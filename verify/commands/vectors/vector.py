@@ -28,7 +28,7 @@ class Vector:
     spec, dtype, layer_sizes
         What it is the gradient of, the format of all its numbers, and the numbers of units, inputs first.
     params, expected, bound
-        weight, bias, weight, bias, ..., as one flat array each; a bound is infinite where nothing can be said.
+        weight, bias, weight, bias, ..., as one flat array each; a bound is infinite where every answer passes.
     x, y
         (batch, n_in) and (batch, n_out).
     comment

@@ -111,10 +111,13 @@ def run(*arguments):
         (["--seconds", "nan"], "error: --seconds must be positive, got nan"),
         (
             ["--peers", "tensorflow"],
-            "error: peers must be of mlp_ref, mlp_ref_call, workspace, products, torch_products",
+            "error: --peers must be of mlp_ref, mlp_ref_call, workspace, products, torch_products",
         ),
         (["--plot", "picture.txt"], "error: --plot must end in .png, .svg or .pdf, got picture.txt"),
-        (["--json", "no/such/directory/x.json"], "error: no/such/directory/x.json: there is no directory"),
+        (
+            ["--json", "no/such/directory/x.json"],
+            "error: --json must name a file in a directory that exists; got no/such/directory/x.json",
+        ),
         (["--show", "missing.json"], "error: [Errno 2] No such file or directory: 'missing.json'"),
     ],
 )

@@ -53,7 +53,7 @@ def test_what_is_missed_is_named_and_is_not_a_success(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--cases", "0"], "--cases must be 1 or larger and --seed 0 or larger"),
+        (["--cases", "0"], "--cases must be 1 or larger and --seed 0 or larger; got 0 and 0"),
         (["--reference", "conv2d", "con2d"], "reference must be a JAX function or one of affine, "),
         (
             ["--reference", "conv2d", "--hidden", "relu"],

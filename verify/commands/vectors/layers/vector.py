@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -184,28 +184,3 @@ def _merged(answers: Sequence[tuple[Truth, Sequence[Array]]]) -> tuple[LayerVect
         else:
             found.append(LayerVectorAnswer(tuple(expected), tuple(bound)))
     return tuple(found)
-
-
-def failed_layer_vectors(vectors: Sequence[LayerVector], backward: Callable[..., Any]) -> list[bool]:
-    """Return which vectors of a layer a function ``backward(dout, *inputs, **options)`` fails.
-
-    Each is called twice with the same arrays, and judged at the end. No oracle takes part: this is what a reader of
-    the files does in any language.
-    """
-    answers = []
-    for each in vectors:
-        inputs = [array.copy() for array in each.inputs]
-        cotangents = tuple(array.copy() for array in each.cotangents)
-        dout = cotangents[0] if len(cotangents) == 1 else cotangents
-        try:
-            with np.errstate(all="ignore"):
-                answers.append([_several(backward(dout, *inputs, **dict(each.options))) for _ in range(2)])
-        except Exception:  # whatever it raises, it has no answer
-            answers.append([()])
-    return [
-        not all(each.accepts(answer) for answer in both) for each, both in zip(vectors, answers, strict=True)
-    ]
-
-
-def _several(gradients: Any) -> Sequence[Any]:
-    return gradients if isinstance(gradients, (tuple, list)) else (gradients,)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.verify.commands.vectors.layers import reader
+from tests.verify.commands.vectors.layers.failing import failed_layer_vectors
 from tests.verify.reference.layers.right import RIGHT
 from verify.case.layers.values import REGIMES
 from verify.commands.vectors.layers.choose import (
@@ -13,7 +14,6 @@ from verify.commands.vectors.layers.choose import (
     layer_vectors_failed_by,
 )
 from verify.commands.vectors.layers.files import write_layer_files
-from verify.commands.vectors.layers.vector import failed_layer_vectors
 from verify.diagnosis.mistakes.layers import LAYER_CATALOGUE
 from verify.reference.layers import reference_in_table
 

@@ -5,8 +5,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from tests.verify.commands.vectors.layers.failing import failed_layer_vectors
 from verify.case.layers.case import LayerCase
-from verify.commands.vectors.layers.vector import failed_layer_vectors, layer_truths, layer_vector_of_case
+from verify.commands.vectors.layers.vector import layer_truths, layer_vector_of_case
 from verify.evaluate import balls
 from verify.reference.layers import reference_in_table
 
