@@ -112,7 +112,7 @@ def test_the_mean_over_the_batch_is_taken_once(batch):
     ids=["all the targets", "a column", "one target for all rows"],
 )
 def test_targets_that_do_not_match_are_refused(y, message):
-    """NumPy would broadcast some of these in silence, and says nothing useful about the others."""
+    """NumPy would broadcast some of these in silence, and has no helpful message for the others."""
     net = MLP([784, 16, 10], dtype=np.float64, seed=0)
     with pytest.raises(ValueError, match=f"^y must have one row per row of x: x has 32 but y is {message}"):
         net.loss_and_gradient(np.zeros((32, 784)), y)

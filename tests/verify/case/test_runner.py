@@ -1,4 +1,4 @@
-"""One runner draws, simplifies and ends for everybody."""
+"""One runner draws, simplifies and ends for every caller."""
 
 import json
 import os

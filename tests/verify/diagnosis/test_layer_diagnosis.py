@@ -82,7 +82,7 @@ def test_what_is_in_no_catalogue_is_not_named():
     assert report.findings[0].mistakes == ()
 
 
-def test_no_mistake_is_named_for_bad_manners():
+def test_no_mistake_is_named_for_side_effects():
     def backward(dout, x):
         result = RIGHT["relu"](dout, x)
         x += 1

@@ -366,7 +366,7 @@ def test_losses_that_cannot_be_used():
         checked(right, lambda params, x, y: jnp.sum(jax.lax.lgamma(x @ params[0][0])) + jnp.sum(y))
 
 
-# --- manners of the package
+# --- side effects of the package
 
 
 def run_python(code):

@@ -141,7 +141,7 @@ def _check(args: argparse.Namespace) -> None:
 def _measure(args: argparse.Namespace, found: BenchResults) -> None:
     """Each part that was asked for; what has been measured is in `found` at any time."""
     if CORETYPE in os.environ:
-        _tell(f"{CORETYPE}={os.environ[CORETYPE]} is set here; everybody is measured without it")
+        _tell(f"{CORETYPE}={os.environ[CORETYPE]} is set here; all peers are measured without it")
     if args.gradients or not (args.training or args.prediction or args.scale or args.startup):
         for threads in args.threads:
             for row in _rows("gradient", _gradient_tasks(args), args, threads, _effort(args, threads), found):

@@ -1,7 +1,7 @@
 """Turns and rounds: how times are taken so that a ratio of two of them means something.
 
-A machine's speed drifts, and what else it does comes and goes. So nobody is measured alone: in each round everybody
-has one turn, in random order, and a ratio is formed within the round. What is reported is the median of the rounds'
+A machine's speed drifts, and what else it does comes and goes. So no peer is measured alone: in each round each has
+one turn, in random order, and a ratio is formed within the round. What is reported is the median of the rounds'
 ratios, with quartiles.
 """
 

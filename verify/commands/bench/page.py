@@ -15,11 +15,11 @@ from verify.commands.bench.startup import Startup
 
 METHOD = """\
 A ratio is a peer's time over ours: above 1, ours is faster. Every peer is a process of its own, bound to the same
-cores and told the same number of threads before it imports anything. In each round everybody takes one turn, in
+cores and told the same number of threads before it imports anything. In each round each peer takes one turn, in
 random order, and the ratio is formed within the round; a cell shows the median over the rounds and, after ±, half
-the distance between the quartiles. Nobody is timed before the result has been found right: within the derived bound
+the distance between the quartiles. No peer is timed before its result has been found right: within the derived bound
 on its rounding error, entry by entry, or, where that bound is vacuous (a wide network in float32), within the
-square root of the unit roundoff, relative to the largest entry of its tensor. Everybody has the same numbers: integer
+square root of the unit roundoff, relative to the largest entry of its tensor. All have the same numbers: integer
 labels, a sigmoid network unless said otherwise, softmax with cross-entropy, the mean over the batch. With several
 threads, a turn begins with untimed calls for 0.15 s: threads that have just been woken may share a core. Every BLAS
 runs the kernels that it chooses itself: `OPENBLAS_CORETYPE` is not passed on. Which these are is in the table of the
@@ -39,7 +39,7 @@ faster one, on a processor, a gradient of wide layers in NumPy cannot keep up.""
     "prediction": """\
 The number after @ is that of the rows. Ours is `net.predict(x)`, which checks that every number of `x` is finite.
 `JAX jit` has its arrays on the device; `PyTorch eager` is in inference mode; `scikit-learn` is `MLPClassifier.predict`;
-`ONNX Runtime` has the network as a model that it has optimised. Everybody returns classes.""",
+`ONNX Runtime` has the network as a model that it has optimised. All return classes.""",
     "epoch": """\
 Shuffling, every step and the mean loss are included; ours counts the right predictions and checks its arguments too.
 `gradients alone` and `rows alone` are the two parts of it that take longest: the gradients, all of one batch that stays
@@ -50,7 +50,7 @@ float64. It trains on fewer rows, and its time is scaled up.""",
 
 SCALE = """\
 The exponent is the power of the size that the larger half of the sizes follows. A plain call allocates the gradient
-that it returns, unless it can take the memory of one that nobody holds any more, a few Python objects, and the buffer
+that it returns, unless it can take the memory of one that is no longer held, a few Python objects, and the buffer
 through which NumPy broadcasts, of 8,192 numbers at most. A gradient in a workspace allocates the last two alone."""
 
 
@@ -65,7 +65,7 @@ python -m verify bench --threads 2 --cells 784-128-10@128 --peers jax_jit torch
 
 A peer whose library is not installed is left out. PyTorch is not among the extras, because its default build for Linux
 brings gigabytes for graphics cards: install the CPU build as its own site says. Times mean little on a busy machine;
-ratios survive some of it, since everybody meets the same load, and the figure after ± says how far to trust them.
+ratios survive some of it, since all peers meet the same load, and the figure after ± says how far to trust them.
 With more than one thread they survive less: OpenBLAS's threads wait for each other in a loop, and where another
 process, or another guest of a virtual machine's host, takes one of their cores, a product takes many times as long."""
 

@@ -23,7 +23,7 @@ class BenchRow:
     Attributes
     ----------
     kind, cell, dtype, threads
-        ``gradient``, ``epoch`` or ``prediction``, the name of the cell, and what everybody was given.
+        ``gradient``, ``epoch`` or ``prediction``, the name of the cell, and what all peers were given.
     checked
         What every timed result was found to lie within: ``error bound`` or ``sqrt(u)``.
     rounds

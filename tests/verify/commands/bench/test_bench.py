@@ -351,7 +351,7 @@ def test_a_wrong_or_impossible_peer_is_noted_and_not_timed():
 # --- measuring
 
 
-def test_in_each_round_everybody_has_one_turn():
+def test_in_each_round_every_peer_has_one_turn():
     log = []
 
     class Fake:
