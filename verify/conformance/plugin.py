@@ -51,7 +51,7 @@ def _positive(text: str) -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say where reports go; load the target before anything is collected, so that one line says what is wrong with it."""
+    """Say where reports go; load the target before anything is collected, so that one line says what is wrong."""
     directory = config.getoption("verify_report", None)
     if directory is not None:
         # The environment, so that processes that a test or pytest-xdist begins write there too.
