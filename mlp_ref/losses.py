@@ -225,7 +225,8 @@ def _mean(row_values: Floats, buffers: LossBuffers, sample_weight: Floats | None
     mean = float(row_values.dot(shares))
     if math.isnan(mean):
         # An infinite loss of a row that weighs 0 costs nothing.
-        mean = float(np.multiply(row_values, shares, where=shares > 0, out=np.zeros_like(shares)).sum())
+        counted = shares > 0
+        mean = float(row_values[counted].dot(shares[counted]))
     return mean
 
 

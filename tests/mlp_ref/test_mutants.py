@@ -66,18 +66,28 @@ def test_the_forward_pass_refuses_an_unknown_activation_as_the_gradient_does():
         forward(net.params, np.zeros((1, 3), net.params[0].weight.dtype), "softplus")
 
 
-@pytest.mark.parametrize("soft", [False, True])
-@pytest.mark.parametrize("loss", [cross_entropy, softmax_mse])
-def test_a_loss_with_room_of_its_own_allocates_not_even_a_column(loss, soft):
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "kind"),
+    [
+        (cross_entropy, "labels"),
+        (cross_entropy, "soft"),
+        (softmax_mse, "labels"),
+        (softmax_mse, "soft"),
+        (mse, "soft"),
+    ],
+)
+def test_a_loss_with_room_of_its_own_allocates_not_even_a_column(loss, kind, weighted):
     batch, n = 40_000, 2
     rng = np.random.default_rng(0)
-    y = rng.dirichlet(np.ones(n), size=batch) if soft else rng.integers(0, n, batch)
+    y = rng.dirichlet(np.ones(n), size=batch) if kind == "soft" else rng.integers(0, n, batch)
+    weights = rng.random(batch) if weighted else None
     buffers = LossBuffers(batch, n, np.dtype(float))
     logits = rng.standard_normal((batch, n))
-    loss(logits, y, buffers)
+    loss(logits, y, buffers, weights)
     tracemalloc.start()
     try:
-        loss(logits, y, buffers)
+        loss(logits, y, buffers, weights)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -135,6 +145,15 @@ def test_impossible_classes_cost_nothing_row_by_row():
         cross_entropy(logits, y, buffers)
     # Of each row, the sum of y * (logits - top): nothing of the class that is infinitely far, nor of the other row.
     np.testing.assert_array_equal(buffers.expected_d, [-np.spacing(top), 0.0], strict=True)
+
+
+def test_an_impossible_class_costs_nothing_whatever_was_in_the_memory_before():
+    top, rows = 1e308, 50
+    logits, y = np.tile([top, -top, 0.0], (rows, 1)), np.tile([0.5, 0.0, 0.5], (rows, 1))
+    _ = [np.full((rows, 3), np.nan) for _ in range(20)]
+    del _
+    value, _ = cross_entropy(logits, y)
+    assert value == pytest.approx(top / 2, rel=1e-14)
 
 
 def test_a_huge_squared_error_is_put_in_the_place_given():
