@@ -113,6 +113,8 @@ def test_weights_and_penalty_keep_the_dtype_and_a_workspace_keeps_its_arrays(dty
     assert {part.dtype for layer in grads for part in layer} == {np.dtype(dtype)}
     room = workspace._room
     assert room.dtype == dtype
+    assert np.shares_memory(workspace.room_for_weight((4, 5)), room)
+    assert workspace.room_for_weight((5, 3)).shape == (5, 3)
     before = workspace.flat_grads.copy()
     loss_and_gradient(net.params, x, y, sample_weight=weights, l2=0.1, workspace=workspace)
     np.testing.assert_array_equal(workspace.flat_grads, before, strict=True)
