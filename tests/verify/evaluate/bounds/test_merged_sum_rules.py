@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verify.evaluate.bounds import Arithmetic, evaluate_with_bounds
+from verify.evaluate.bounds import RULES, Arithmetic, evaluate_with_bounds
 from verify.evaluate.flattening import flatten_jaxpr
 from verify.evaluate.formats import limits
-from verify.evaluate.merged_sums import IN_ANY_ORDER
+from verify.evaluate.merged_sums import AFFINE_SUM, IN_ANY_ORDER, MERGED_SUM
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -156,3 +156,65 @@ def test_many_terms_beside_a_large_number_do_not_overflow(parts):
         traced(lambda x, w, b: x @ w + b, *huge), huge, Arithmetic.judging("float64", {})
     )
     assert np.isfinite(bound).all()
+
+
+def of_numbers(total, *numbers):
+    """The bound of a sum of numbers, in pairs, for float32."""
+    parameters = {"parts": [(None, (), ())] * len(numbers)}
+    value, bound = RULES[MERGED_SUM](Arithmetic.judging("float32", {}), parameters, total, *numbers)
+    np.testing.assert_array_equal(value, total[0], strict=True)
+    return bound
+
+
+def test_each_addition_may_underflow_and_one_number_is_not_added():
+    at = Arithmetic.judging("float32", {})
+    a, b, zero = np.array([2 * at.eta, 2 * at.eta, at.eta / 2]), np.array([3 * at.eta, 0, 0]), np.zeros(3)
+    exact = np.zeros(())
+    two = of_numbers((a + b, zero), (a, exact), (b, exact))
+    # Two numbers; one, which stays as it is; one that may be flushed to 0 by itself.
+    np.testing.assert_allclose(two, [2 * at.eta, 0, at.eta], rtol=1e-6)
+    three = of_numbers((a + b + a, zero), (a, exact), (b, exact), (a, exact))
+    np.testing.assert_allclose(three, [3 * at.eta, 2 * at.eta, 2 * at.eta], rtol=1e-6)
+
+
+def test_an_exact_infinity_stays_exact_in_a_sum_and_nothing_else_does():
+    exact, error = np.zeros(()), np.array([0.0, 0.0, 1e-3])
+    a = np.array([-np.inf, 0.1, -np.inf])
+    b = np.array([0.1, 0.3, 0.1])
+    with np.errstate(invalid="ignore"):
+        infinite, finite, in_doubt = of_numbers((a + b, error), (a, error), (b, exact))
+    assert infinite == 0
+    assert 0 < finite < 1e-6
+    assert not in_doubt <= 1  # not a number, or infinite
+
+
+def test_a_product_and_a_number_by_hand():
+    """[e + e_b + u M + n u (|b| + e_b)], with M = e / (n u), and an underflow."""
+    at = Arithmetic.judging("float32", {})
+    n, u = 3, at.u
+    e, b, eb = np.array([1e-5, 0.0, 1e-5]), np.array([-0.5, 0.5, 0.0]), np.array([1e-4, 1e-4, 0.0])
+    left = np.zeros((3, n)), np.zeros(())
+    total = np.ones(3), np.zeros(3)
+    parameters = {"inner": (1,)}
+    _, bound = RULES[AFFINE_SUM](at, parameters, total, (np.ones(3), e), (b, eb), left)
+    by_hand = e + eb + u * (e / (n * u)) + n * u * (abs(b) + eb) + at.eta
+    np.testing.assert_allclose(bound, by_hand, rtol=1e-12)
+
+
+def test_a_product_and_a_number_that_overflow_or_are_infinite():
+    at, n = Arithmetic.judging("float32", {}), 3
+    largest, left = limits("float32").max, (np.zeros((1, 3)), np.zeros(()))
+
+    def bound_of(total, error_of_product, number):
+        product = np.ones(1), np.array([error_of_product])
+        with np.errstate(all="ignore"):
+            return RULES[AFFINE_SUM](at, {"inner": (1,)}, total, product, number, left)[1][0]
+
+    finite, none = (np.ones(1), np.zeros(1)), (np.zeros(1), np.zeros(1))
+    for magnitude, error, overflows in ((0.4, 0.0, False), (1.1, 0.0, True), (0.0, 1.1, True)):
+        number = np.array([largest * magnitude]), np.array([largest * error])
+        assert np.isinf(bound_of(finite, 1.0, number)) == overflows
+    # The magnitude of the products is in their error.
+    assert np.isinf(bound_of(finite, 1.1 * largest * n * at.u, none))
+    masked = np.array([-np.inf]), np.zeros(1)
+    assert bound_of(masked, 0.0, masked) == 0
