@@ -99,7 +99,7 @@ _FUNCTIONS = {
 
 
 def changed(node: ast.AST) -> Iterator[ast.AST]:
-    """What may take the place of one node."""
+    """Yield what may take the place of one node."""
     if isinstance(node, (ast.BinOp, ast.AugAssign, ast.BoolOp)) and type(node.op) in _OPERATORS:
         new = copy.deepcopy(node)
         new.op = _OPERATORS[type(node.op)]()  # type: ignore[assignment]
@@ -194,7 +194,7 @@ def _unread(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def noticed(mutant: Mutant, tests: list[str], limit: float) -> bool:
-    """Whether one of the tests fails on the mutant, or they take longer than the limit."""
+    """Tell whether one of the tests fails on the mutant, or they take longer than the limit."""
     with packages_copied() as folder:
         (folder / mutant.path).write_text(mutant.source, encoding="utf-8")
         return bool(tests) and run(folder, limit, fail, tests) != 0
@@ -357,10 +357,17 @@ def main() -> int:
     parser.add_argument(
         "--tests", type=int, metavar="N", help="run N tests on each at the most; the others may notice more"
     )
+    parser.add_argument(
+        "--again", metavar="FILE", help="only what survived a run whose output was written to the file"
+    )
     parser.add_argument("--list", action="store_true", help="name the mutants and run none")
     args = parser.parse_args()
     files = [path for path in FILES if not args.only or Path(path).name in args.only]
     found = [mutant for path in files for mutant in mutants(path)]
+    if args.again:
+        output = Path(args.again).read_text(encoding="utf-8").splitlines()
+        survived = {line.removeprefix("survived: ").removesuffix(" (explained)") for line in output}
+        found = [mutant for mutant in found if mutant.where in survived]
     if args.sample:
         found = random.Random(args.seed).sample(found, min(args.sample, len(found)))
     if args.list:

@@ -58,6 +58,17 @@ def test_a_sorted_sequence(which):
     np.testing.assert_array_equal(balls.ball_middle(got), expected)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_sequences_along_any_axis(axis):
+    numbers = np.random.default_rng(0).permutation(24.0).reshape(2, 3, 4)
+    parameters = {"dimension": axis, "num_keys": 1, "which_result": 0}
+    got = balls.RULES["sort"](None, parameters, balls.exact_balls(numbers))
+    np.testing.assert_array_equal(balls.ball_middle(got), np.sort(numbers, axis=axis), strict=True)
+    got = balls.RULES["top_k"](None, {"axis": axis, "k": 2, "which_result": 0}, balls.exact_balls(numbers))
+    two = np.take(-np.sort(-numbers, axis=axis), [0, 1], axis=axis)
+    np.testing.assert_array_equal(balls.ball_middle(got), two, strict=True)
+
+
 def test_an_order_that_is_open_gives_balls_that_hold_the_whole_payload():
     parameters = {"dimension": 0, "num_keys": 1, "which_result": 1}
     got = balls.RULES["sort"](None, parameters, WIDE, balls.exact_balls(np.array([5.0, 6.0, 9.0])))

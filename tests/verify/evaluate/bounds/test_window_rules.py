@@ -203,9 +203,10 @@ def test_the_entry_of_a_window_that_is_taken(whole, parameters, smallest, seed):
         assert np.broadcast_to(doubt, outcome.shape)[place].tolist() == [may and open_ for may in able]
 
 
+@pytest.mark.parametrize("sharing", [False, True])
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize(("whole", "parameters"), WINDOWS[:3])
-def test_what_is_added_to_the_entries_that_are_taken(whole, parameters, exact, at):
+def test_what_is_added_to_the_entries_that_are_taken(whole, parameters, exact, sharing, at):
     rng = np.random.default_rng(0)
     windows = members(whole, parameters)
     shape = tuple(np.array(list(windows)).max(axis=0) + 1)
@@ -213,16 +214,21 @@ def test_what_is_added_to_the_entries_that_are_taken(whole, parameters, exact, a
     v, e = exact_balls(source[0]), exact_balls(np.broadcast_to(source[1], shape))
     count = int(np.prod(parameters["window_dimensions"]))
     outcome, doubt = rng.random((*shape, count)) < 0.4, rng.random((*shape, count)) < 0.3
+    shared = (rng.random((*shape, count)) < 0.3) & sharing
+    more = [(shared, np.zeros((), bool))] if sharing else []
     value, bound = bounds.RULES["add_to_windows"](
-        at, {**parameters, "out_shape": whole}, source, (outcome, doubt)
+        at, {**parameters, "out_shape": whole}, source, (outcome, doubt), *more
     )
     own, magnitudes, n = ({i: flint.arb(0) for i in np.ndindex(whole)} for _ in range(3))
     total = dict(own)
     for place, entries in windows.items():
         for k, i in enumerate(entries):
-            if i is None or not (outcome[place][k] or doubt[place][k]):
+            if i is None:
                 continue
-            n[i] += 1
+            possible = outcome[place][k] or doubt[place][k]
+            n[i] += int(possible or shared[place][k])
+            if not possible:
+                continue
             magnitudes[i] += abs(v[place]) + e[place]
             own[i] += e[place] + (abs(v[place]) if doubt[place][k] else 0)
             total[i] += v[place] if outcome[place][k] else 0
