@@ -60,7 +60,7 @@ def test_a_sorted_sequence(which):
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_sequences_along_any_axis(axis):
-    numbers = np.random.default_rng(0).permutation(24.0).reshape(2, 3, 4)
+    numbers = np.random.default_rng(0).permutation(24).astype(float).reshape(2, 3, 4)
     parameters = {"dimension": axis, "num_keys": 1, "which_result": 0}
     got = balls.RULES["sort"](None, parameters, balls.exact_balls(numbers))
     np.testing.assert_array_equal(balls.ball_middle(got), np.sort(numbers, axis=axis), strict=True)
