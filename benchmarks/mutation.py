@@ -49,6 +49,7 @@ FILES = (
 TESTS = (
     "tests/verify/evaluate",
     "tests/verify/reference/test_judge.py",
+    "tests/verify/checks/test_adjudicate.py",
     "tests/verify/checks/test_cross_check.py",
 )
 LIBRARIES = ["numpy", "jax", "jax.numpy", "jax.export", "flint", "pytest", "coverage"]
