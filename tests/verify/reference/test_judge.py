@@ -151,6 +151,20 @@ def test_what_the_reference_knows_of_itself():
     assert fine.own[0] is fine.tensors[0][1]
 
 
+def test_only_what_the_reference_does_not_know_itself_is_asked_of_certified_balls():
+    class Reference:
+        own = (np.full((1, 1), 1e-3), np.zeros(1))
+
+        def certified(self, tensors, enough, least_scale):
+            return [1e-9, 1e-9]
+
+    pairs = [(np.ones((1, 1)), np.ones((1, 1))), (np.ones(1), np.ones(1))]
+    for error, verdict in ((0.01, "inconclusive"), (0.0, "verified")):
+        judgement = judge(pairs, [np.ones((1, 1)), np.array([1 + error])], "float64", Reference())
+        assert judgement.right_to == (1e-9, pytest.approx(error))
+        assert judgement.verdict == verdict
+
+
 def test_a_bound_says_something_up_to_the_square_root_of_the_roundoff():
     assert not vacuous(np.array([2.0, 0.0]), np.full(2, 2.1e-8), "float64")
     assert vacuous(np.array([2.0, 0.0]), np.full(2, 2.2e-8), "float64")
