@@ -210,11 +210,9 @@ class _Flattener:
         branches = equation.params["branches"]
         if len(branches) != 2:
             raise NoRule(f"a switch between {len(branches)} branches has no rule: nest jax.lax.cond instead")
-        index = equation.invars[0].aval
+        index = equation.invars[0].aval  # an integer, which JAX makes of an outcome
         outcome = index.update(shape=(), dtype=np.dtype(bool))
-        second = inputs[0]
-        if index.dtype != bool:
-            second = self.operation("gt", [inputs[0], self.constant(np.zeros((), index.dtype))], outcome)
+        second = self.operation("gt", [inputs[0], self.constant(np.zeros((), index.dtype))], outcome)
         results = [self.inlined(branch, inputs[1:]) for branch in branches]
         return [
             self.operation("select_n", [second, *pair], v.aval)
