@@ -89,12 +89,11 @@ def coupled_tie_choices(shares: Sequence[Array]) -> MeanChoice:
     All ties are decided by one number between 0 and 1: each choice has an interval as long as its share.
     """
     ends = [_ends(of_tie) for of_tie in shares]
-    cuts = sorted({Fraction(0), *itertools.chain.from_iterable(ends)})
-    merged: dict[Choice, Fraction] = {}
-    for low, high in itertools.pairwise(cuts):
-        choice = tuple(bisect.bisect_right(of_tie, low) for of_tie in ends)
-        merged[choice] = merged.get(choice, Fraction(0)) + high - low
-    return MeanChoice(tuple(float(weight) for weight in merged.values()), tuple(merged))
+    intervals = list(itertools.pairwise(sorted({Fraction(0), *itertools.chain.from_iterable(ends)})))
+    return MeanChoice(
+        tuple(float(high - low) for low, high in intervals),
+        tuple(tuple(bisect.bisect_right(of_tie, low) for of_tie in ends) for low, _ in intervals),
+    )
 
 
 def _ends(shares: Array) -> list[Fraction]:

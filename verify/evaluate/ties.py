@@ -22,7 +22,7 @@ from verify.evaluate.program import Operation, Program
 
 COMPARISONS = ("gt", "ge", "lt", "le", "eq", "ne", "is_largest", "is_smallest", "largest_in_window")
 
-_BITS, _STEP = 2048, -600
+_BITS, _STEP = 4096, -1200
 """The step is a power of two that no float64 reaches; with so many bits, sums with it do not round."""
 
 
@@ -51,14 +51,17 @@ _END = {1: "last", -1: "first"}
 
 
 def _ramp(shape: tuple[int, ...], signs: Sequence[int], rows_first: bool) -> Array:
-    """Numbers that grow along the last two axes, by these signs; the axis before the last counts more, or less."""
+    """Numbers that grow along the last two axes, by these signs; the axis before the last counts more, or less.
+
+    The axes before these count most, by the first sign.
+    """
     if len(shape) < 2:
         return signs[1] * np.arange(1, 1 + int(np.prod(shape)), dtype=np.int64).reshape(shape)
     height, width = shape[-2:]
     rows, columns = signs[0] * np.arange(height)[:, np.newaxis], signs[1] * np.arange(width)[np.newaxis, :]
     ramp = rows * width + columns if rows_first else rows + columns * height
     before = np.arange(int(np.prod(shape[:-2]))).reshape([*shape[:-2], 1, 1])
-    return np.asarray((1 if signs[0] > 0 else -1) * before * height * width + ramp)
+    return np.asarray(signs[0] * before * height * width + ramp)
 
 
 def tied_operations(program: Program, inputs: Sequence[Array]) -> dict[int, Array]:
@@ -66,10 +69,7 @@ def tied_operations(program: Program, inputs: Sequence[Array]) -> dict[int, Arra
 
     The keys are the numbers of the operations, the values are truths of the shapes of their results.
     """
-    dependent = set(program.differentiated)
-    for operation in program.operations:
-        if dependent.intersection(operation.operands):
-            dependent.update(operation.results)
+    dependent = _dependent_slots(program)
     compared = [
         i
         for i, operation in enumerate(program.operations)
@@ -90,6 +90,15 @@ def tied_operations(program: Program, inputs: Sequence[Array]) -> dict[int, Arra
     return found
 
 
+def _dependent_slots(program: Program) -> set[int]:
+    """The slots of what depends on the differentiated inputs, these included."""
+    dependent = set(program.differentiated)
+    for operation in program.operations:
+        if dependent.intersection(operation.operands):
+            dependent.update(operation.results)
+    return dependent
+
+
 def _equal(operation: Operation, operands: Sequence[bounds.Pair]) -> Array:
     """Return where the operands of a comparison tie and are exact; several largest entries tie with each other."""
     if "smallest" in operation.parameters:
@@ -98,7 +107,7 @@ def _equal(operation: Operation, operands: Sequence[bounds.Pair]) -> Array:
         if operation.name == "largest_in_window":
             a, ea = (
                 windows.window_entries({}, operation.parameters, part, fill)
-                for part, fill in ((a, -np.inf), (ea, 0))
+                for part, fill in ((a, -np.inf), (ea, np.inf))  # outside of the array is no choice
             )
         largest = (a == a.max(axis=axes, keepdims=True)) & (ea == 0)
         return np.asarray(largest & (largest.sum(axis=axes, keepdims=True) > 1))
@@ -153,16 +162,22 @@ _MIRRORED = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge", "eq": "eq", "ne": "
 
 
 def ties_of(program: Program, tied: Mapping[int, Array]) -> list[Tie]:
-    """The ties one by one, where comparisons tie as `tied_operations` says."""
+    """The ties one by one, where comparisons tie as `tied_operations` says.
+
+    "From below" is the side on which the number that depends on the differentiated inputs is less; of two that do, the
+    one in the lower slot.
+    """
+    dependent = _dependent_slots(program)
     numbers = {slot: float(value) for slot, value in program.constants if np.ndim(value) == 0}
     pairs: dict[Any, dict[int, list[tuple[int, str]]]] = {}
     found: list[Tie] = []
     for i, where in tied.items():
         operation = program.operations[i]
         if operation.name in _SIGNS:
-            a, b = (numbers.get(slot, f"slot {slot}") for slot in operation.operands)
-            name = operation.name if str(a) <= str(b) else _MIRRORED[operation.name]
-            at_place = pairs.setdefault((min(str(a), str(b)), max(str(a), str(b)), where.shape), {})
+            slots = sorted(operation.operands, key=lambda slot: (slot not in dependent, slot))
+            name = operation.name if slots == list(operation.operands) else _MIRRORED[operation.name]
+            a, b = (numbers.get(slot, f"slot {slot}") for slot in slots)
+            at_place = pairs.setdefault((a, b, where.shape), {})
             for place in np.flatnonzero(where).tolist():
                 at_place.setdefault(place, []).append((i, name))
         else:
