@@ -24,6 +24,7 @@ positive and of the negative terms together, ``M = (sum abs(t) + abs(sum t)) / 2
 
 from __future__ import annotations
 
+import collections
 import functools
 import math
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,7 @@ from verify.evaluate.array import Array
 from verify.evaluate.bounds import RULES, evaluate_literal
 from verify.evaluate.bounds.arithmetic import EXACT, Arithmetic, Pair
 from verify.evaluate.bounds.evaluation import RULES_OF_SHIFTS, rules_of_evaluation
+from verify.evaluate.bounds.operation_rules import is_integral
 from verify.evaluate.convolution_as_product import (
     convolution_columns,
     convolution_of_product,
@@ -181,15 +183,12 @@ def _of_gradient(program: Program) -> list[tuple[Operation, bool, list[int]]]:
             needed.update(operation.operands)
             kept.append(operation)
     kept.reverse()
-    uses: dict[int, int] = {}
+    uses = collections.Counter(program.outputs[program.values :])
     last: dict[int, int] = {}
     for i, operation in enumerate(kept):
         for slot in {*operation.operands, *operation.results}:
             last[slot] = i
-        for slot in operation.operands:
-            uses[slot] = uses.get(slot, 0) + 1
-    for slot in program.outputs[program.values :]:
-        uses[slot] = uses.get(slot, 0) + 1
+        uses.update(operation.operands)
     return [
         (
             operation,
@@ -200,6 +199,7 @@ def _of_gradient(program: Program) -> list[tuple[Operation, bool, list[int]]]:
     ]
 
 
+_SUMS_OF_TWO = ("add", "add_any", "sub")
 _ONE_TO_ONE = ("transpose", "reshape", "squeeze", "expand_dims", "copy", "copy_p", "rev")
 
 
@@ -222,6 +222,10 @@ def _passed(
         own, operands[0].own = operands[0].own, None
         if own.ndim:
             own = RULES[name](sampling.at, parameters, (own, EXACT))[0]
+    sum_is_exact = name in _SUMS_OF_TWO and own is None and not is_integral(parameters)
+    if sum_is_exact and any(operand.drawn(sampling) is not None for operand in operands):
+        # It is one of small multiples of a quarter; a sum of numbers that deviate from them is rounded.
+        own = np.where(np.isfinite(value), sampling.at.rounded(value, EXACT)[1] / sampling.at.u, 0.0)
     if name in ("mul", "dot_general", "conv_general_dilated"):
         second = _second_order(sampling, name, parameters, operands)
         if second is not None:

@@ -59,7 +59,8 @@ def power_slope(
     pairs = [operand.excursion(sampling) for operand in operands]
     exact = [(v, EXACT) for v, _ in pairs]
     _, still = RULES["pow"](sampling.at, {}, *exact)
-    signs = np.sign(result * exact[1][0] * exact[0][0]), np.sign(np.log(abs(exact[0][0]))) * np.sign(result)
+    (a, _), (b, _) = exact
+    signs = np.sign(result) * np.sign(b) * np.sign(a), np.sign(result) * np.sign(np.log(abs(a)))
     slopes: list[Array] = []
     for i, sign in enumerate(signs):
         _, reached = RULES["pow"](sampling.at, {}, *(pairs[j] if j == i else exact[j] for j in (0, 1)))
@@ -91,9 +92,10 @@ def slope_of_comparison(name: str) -> Passing:
     ) -> Array | None:
         if not sampling.either:
             return None
-        pairs = [operand.excursion(sampling) for operand in operands]
-        same = len(operands) == 2 and operands[0] is operands[1]
-        _, doubt = RULES[name](sampling.at, parameters, *([pairs[0]] * 2 if same else pairs))
+        pair_of = {
+            operand: operand.excursion(sampling) for operand in operands
+        }  # one is one pair, also twice
+        _, doubt = RULES[name](sampling.at, parameters, *(pair_of[operand] for operand in operands))
         return sampling.signs(result.shape) & doubt if doubt.any() else None
 
     return passing
