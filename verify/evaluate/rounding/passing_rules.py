@@ -36,19 +36,19 @@ from verify.evaluate.rounding.slopes import (
 def _quotient(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
     """(da - q db) / b, by the smallest b that its band reaches; nothing is known where that is 0."""
     b, eb = operands[1].excursion(sampling)
-    room = np.where(abs(b) > eb, (abs(b) - eb) * np.sign(b), 0.0)
+    room = np.copysign(np.maximum(abs(b) - eb, 0.0), b)
     return linear_slope(lambda q, a, b: 1 / room, lambda q, a, b: -q / room)(sampling, _, result, operands)
 
 
 def _root(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
     """The chord of the square root, from the smallest a that its band reaches; nothing is known below 0."""
     a, ea = operands[0].excursion(sampling)
-    slope = np.where(ea <= a, 1 / (result + np.sqrt(np.maximum(a - ea, 0))), np.inf)
+    slope = np.where(ea <= a, 1 / (result + np.sqrt(a - ea)), np.inf)
     return linear_slope(lambda r, a: slope)(sampling, _, result, operands)
 
 
 def _chosen(first: Callable[[Array, Array], Array]) -> Passing:
-    """Max and min: the samples of the operand that is taken; in doubt, of the one that deviates more."""
+    """Max and min: the samples of the operand taken, in doubt of the one that deviates more; of equals, the first."""
 
     def passing(sampling: Sampling, _: Any, result: Array, operands: list[Deviating]) -> Array | None:
         (a, ea), (b, eb) = (operand.excursion(sampling) for operand in operands)
@@ -160,7 +160,7 @@ def _selected(sampling: Sampling, _: Any, result: Array, operands: list[Deviatin
         )
     flips = which.drawn(sampling)
     drawn = [branch.drawn(sampling) for branch in branches]
-    if flips is None and drawn[0] is None and drawn[1] is None:
+    if all(samples is None for samples in (flips, *drawn)):
         return None
     ways = [np.zeros((), sampling.dtype) if samples is None else samples for samples in drawn]
     if flips is None:
@@ -198,8 +198,6 @@ def _moved(name: str) -> Passing:
             return None
         if name == "pad" and drawn[1] is not None:
             raise NoRule("the gradient of this loss pads with a computed number; pad with a constant")
-        if drawn[0] is None and name == "pad":
-            return None
         parts = [
             np.zeros((sampling.samples, *operand.value.shape), sampling.dtype) if samples is None else samples
             for operand, samples in zip(operands, drawn, strict=True)
@@ -260,7 +258,7 @@ PASSING: dict[str, Passing] = {
     "mul": linear_slope(lambda r, a, b: b, lambda r, a, b: a),
     "div": _quotient,
     "neg": linear_slope(lambda r, a: -1.0),
-    "abs": linear_slope(lambda r, a: np.where(a < 0, -1.0, 1.0)),
+    "abs": linear_slope(lambda r, a: np.copysign(1.0, a)),
     "square": linear_slope(lambda r, a: 2 * a),
     "one_minus_square": linear_slope(lambda r, a: -2 * a),
     "integer_pow": _integer_power,

@@ -85,22 +85,21 @@ class Sampling:
 
 
 @functools.cache
-def _range_of_squares(dtype: np.dtype[Any]) -> tuple[float, float]:
-    """The ends between which no square has underflowed by a digit, and none has overflowed."""
+def _least_sum_of_squares(dtype: np.dtype[Any]) -> float:
+    """The sum above which no square of it has underflowed by a digit."""
     info = np.finfo(dtype)
-    return float(info.tiny) / float(info.eps), float(info.max)
+    return float(info.tiny) / float(info.eps)
 
 
 def root_mean_square_of_samples(samples: Array) -> Array:
     """The root of the mean over the samples of their squares, float64; no square underflows or overflows."""
     squares = np.asarray(np.einsum("k...,k...->...", samples, samples))
-    least, largest_square = _range_of_squares(squares.dtype)
-    safe = (squares > least) & (squares < largest_square)
+    safe = (squares > _least_sum_of_squares(squares.dtype)) & np.isfinite(squares)
     root = np.sqrt(squares.astype(float) / len(samples))
     if not safe.all():
         few = samples[:, ~safe].astype(float)
         largest = abs(few).max(axis=0)
-        share = few / np.where(largest > 0, largest, 1.0)
+        share = np.divide(few, largest, out=np.zeros_like(few), where=largest > 0)
         root[~safe] = largest * np.sqrt(np.einsum("ki,ki->i", share, share) / len(samples))
     return root
 

@@ -28,6 +28,13 @@ def test_they_add_to_what_it_was_handed():
     np.testing.assert_allclose(drawn.std(axis=0), [5, 5], rtol=0.05)
 
 
+def test_where_nothing_is_rounded_the_samples_are_those_that_it_was_handed():
+    handed = np.random.default_rng(1).standard_normal((4000, 2))
+    drawn = Deviating(np.zeros(2), handed, np.array([0.0, 1e-9])).drawn(sampling())
+    np.testing.assert_array_equal(drawn[:, 0], handed[:, 0])
+    np.testing.assert_allclose(drawn[:, 1], handed[:, 1], atol=1e-8)
+
+
 def test_what_is_exact_has_no_samples():
     a = Deviating(np.ones(2))
     assert a.drawn(sampling()) is None

@@ -6,24 +6,15 @@ import numpy as np
 import pytest
 
 from verify.evaluate import moves
-from verify.evaluate.bounds import EXACT, RULES, Arithmetic
+from verify.evaluate.bounds import RULES
+from verify.evaluate.merged_sums import IN_ANY_ORDER
 from verify.evaluate.program import NoRule
 from verify.evaluate.rounding import indexing_rules, window_rules
 from verify.evaluate.rounding.deviating import Deviating
 from verify.evaluate.rounding.passing_rules import PASSING
-from verify.evaluate.rounding.sampling import Sampling
 
-from ..bounds.test_indexing_rules import INDEXED
-from ..bounds.test_window_rules import CONVOLUTIONS, WINDOWS
-
-SAMPLES = 16
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    with np.errstate(all="ignore"):  # as the evaluation does
-        yield
-
+from .first_order import SAMPLES, assert_first_order, carried, drawn, sampling
+from .first_order import quiet as quiet
 
 ELEMENTWISE = {
     **dict.fromkeys(("add", "add_any", "sub", "mul", "div", "max", "min"), 2),
@@ -61,35 +52,6 @@ OTHERS = {
 }
 
 
-def sampling(either=True, dtype="float32"):
-    at = Arithmetic.judging(dtype, {"b": 2, "n0": 3})
-    return Sampling(at, SAMPLES, 10.0, np.random.default_rng(0), np.float64, either)
-
-
-def drawn(rng, shape, positive=False):
-    """A value, and samples of a standard deviation of 3 u of it."""
-    value = rng.uniform(0.3, 2, size=shape)
-    value = value if positive else value * rng.choice([-1, 1], size=shape)
-    return Deviating(value, 3 * rng.standard_normal((SAMPLES, *shape)))
-
-
-def carried(name: str, at: Sampling, parameters: Any, *values: Any) -> Any:
-    return RULES[name](at.at, parameters, *[(np.asarray(value), EXACT) for value in values])[0]
-
-
-def assert_first_order(name, parameters, operands):
-    """The samples of the result are, to the first order in u, what the function gives for each sample."""
-    at = sampling()
-    value = carried(name, at, parameters, *[operand.value for operand in operands])
-    found = PASSING[name](at, parameters, value, operands)
-    assert found is not None
-    assert found.shape == (SAMPLES, *value.shape)
-    for k in range(SAMPLES):
-        moved = [o.value if o.deviation is None else o.value + at.at.u * o.deviation[k] for o in operands]
-        exact = (carried(name, at, parameters, *moved) - value) / at.at.u
-        np.testing.assert_allclose(found[k], exact, atol=1e-4 * max(1, abs(exact).max()), rtol=1e-4)
-
-
 def test_every_rule_of_the_bound_has_one_here():
     assert set(PASSING) == set(RULES) - CHOICES == {*ELEMENTWISE, *OTHERS}
 
@@ -125,86 +87,10 @@ def test_integer_powers(power):
     assert_first_order("integer_pow", {"y": power}, [drawn(np.random.default_rng(4), (5,))])
 
 
-@pytest.mark.parametrize("which", ["both", "first", "second"])
-@pytest.mark.parametrize(("lhs", "rhs", "parameters"), CONVOLUTIONS)
-def test_convolutions(lhs, rhs, parameters, which):
-    rng = np.random.default_rng(13)
-    operands = [drawn(rng, shape) for shape in (lhs, rhs)]
-    if which != "both":
-        operands[which == "first"].deviation = None
-    assert_first_order("conv_general_dilated", parameters, operands)
-
-
-@pytest.mark.parametrize("name", ["reduce_window_sum", "reduce_window_max", "reduce_window_min"])
-@pytest.mark.parametrize(("whole", "parameters"), WINDOWS)
-def test_windows(name, whole, parameters):
-    if name != "reduce_window_sum" and "base_dilation" in parameters:
-        return  # a window with nothing inside has no extreme
-    assert_first_order(name, parameters, [drawn(np.random.default_rng(14), whole)])
-
-
-def test_what_is_added_to_windows():
-    """A deviation of the number moves along; a sample that takes another entry adds the whole number there."""
-    parameters = {"window_dimensions": (2,), "window_strides": (1,), "padding": ((0, 0),), "out_shape": (4,)}
-    at, rng = sampling(), np.random.default_rng(15)
-    source, chosen = drawn(rng, (3,)), np.array([[True, False], [False, True], [True, False]])
-    value = np.array([source.value[0], 0.0, source.value[1] + source.value[2], 0.0])
-    moved = PASSING["add_to_windows"](at, parameters, value, [source, Deviating(chosen)])
-    expected = source.deviation @ np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 1, 0]])
-    np.testing.assert_allclose(moved, expected)
-    flips = np.zeros((SAMPLES, 3, 2), dtype=bool)
-    flips[0, 2] = True
-    exact = Deviating(source.value)
-    moved = PASSING["add_to_windows"](at, parameters, value, [exact, Deviating(chosen, flips)])
-    assert not moved[1:].any()
-    np.testing.assert_allclose(at.at.u * moved[0], [0, 0, -source.value[2], source.value[2]])
-    assert PASSING["add_to_windows"](at, parameters, value, [exact, Deviating(chosen)]) is None
-
-
-def test_of_entries_that_may_be_the_largest_each_sample_takes_one():
-    parameters = {"window_dimensions": (3,), "window_strides": (3,), "padding": ((0, 0),), "smallest": False}
-    a = Deviating(np.array([1.0, 1.0, 0.5, 2.0, 1.0, 0.0]))
-    a.deviation = np.random.default_rng(16).standard_normal((SAMPLES, 6))
-    value = carried("largest_in_window", sampling(), parameters, a.value)
-    taken = value ^ PASSING["largest_in_window"](sampling(), parameters, value, [a])
-    assert (taken.sum(axis=-1) == 1).all()
-    assert 0 < taken[:, 0, 0].sum() < SAMPLES
-    assert not taken[:, 0, 2].any()
-    assert taken[:, 1, 0].all()
-    assert PASSING["largest_in_window"](sampling(either=False), parameters, value, [a]) is None
-    certain = Deviating(a.value)
-    assert PASSING["largest_in_window"](sampling(), parameters, value, [certain]) is None
-
-
 @pytest.mark.parametrize("reverse", [False, True])
 def test_cumulative_sums(reverse):
     rng = np.random.default_rng(9)
     assert_first_order("cumsum", {"axis": 1, "reverse": reverse}, [drawn(rng, (3, 4))])
-
-
-@pytest.mark.parametrize("name", sorted(indexing_rules.PASSING))
-def test_what_indices_move(name):
-    rng = np.random.default_rng(17)
-    parameters, numbers, indices = INDEXED[name]
-    fixed = [Deviating(np.asarray(index, dtype=float)) for index in indices]
-    first, *rest = [drawn(rng, shape) for shape in numbers]
-    operands = [first, *rest, *fixed] if name.startswith("dynamic") else [first, *fixed, *rest]
-    assert_first_order(name, parameters, operands)
-    value = carried(name, sampling(), parameters, *(operand.value for operand in operands))
-    fixed[0].deviation = drawn(rng, fixed[0].value.shape).deviation
-    unknown = PASSING[name](sampling(), parameters, value, operands)
-    assert np.isinf(unknown).all()
-
-
-def test_sorted_sequences():
-    a = drawn(np.random.default_rng(10), (3, 4))
-    assert_first_order("top_k", {"axis": 1, "k": 2, "which_result": 0}, [a])
-    parameters = {"dimension": 1, "num_keys": 1}
-    assert_first_order("sort", {**parameters, "which_result": 0}, [a, Deviating(np.zeros((3, 4)))])
-    assert (
-        PASSING["sort"](sampling(), {**parameters, "which_result": 1}, a.value, [a, Deviating(a.value)])
-        is None
-    )
 
 
 @pytest.mark.parametrize("name", JUMPING)
@@ -287,12 +173,21 @@ def test_moves(name, parameters, shapes):
     assert_first_order(name, parameters, [drawn(rng, shape) for shape in shapes])
 
 
+def test_what_is_joined_to_something_exact_keeps_its_deviations():
+    first, second = Deviating(np.ones(2)), Deviating(np.ones(1), np.arange(1.0, SAMPLES + 1)[:, np.newaxis])
+    for operands, kept in (([first, second], [0, 0, 1]), ([second, first], [1, 0, 0])):
+        found = PASSING["concatenate"](sampling(), {"dimension": 0}, np.ones(3), operands)
+        np.testing.assert_array_equal(found, second.deviation * kept)
+
+
 def test_padding_with_a_constant():
     rng = np.random.default_rng(8)
     parameters = {"padding_config": ((1, 0, 1), (0, 2, 0)), "out_shape": (6, 6)}
     assert_first_order("pad", parameters, [drawn(rng, (3, 4)), Deviating(np.zeros(()))])
     with pytest.raises(NoRule, match="pads with a computed number"):
         PASSING["pad"](sampling(), parameters, np.zeros((6, 6)), [drawn(rng, (3, 4)), drawn(rng, ())])
+    with pytest.raises(NoRule, match="pads with a computed number"):
+        PASSING["pad"](sampling(), parameters, np.zeros((6, 6)), [Deviating(np.ones((3, 4))), drawn(rng, ())])
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("iota", {}), ("dim_as_value", {})])
@@ -309,6 +204,25 @@ def test_a_function_bends_within_its_band():
     assert found is not None
     out = at.reach * 0.05
     np.testing.assert_allclose(at.reach * at.at.u * found, np.e * np.expm1(out), rtol=1e-6)
+
+
+def test_a_quotient_bends_as_the_smallest_divisor_in_the_band():
+    """1 / b off by e: (1 / (b - e) - 1 / b) / e is 1 / (b (b - e)), here 1 / (2 * 1.5)."""
+    at = sampling()
+    b = Deviating(np.array([2.0, -2.0]), np.full((SAMPLES, 2), 0.5 / (at.reach * at.at.u)))
+    found = PASSING["div"](at, {}, 1 / b.value, [Deviating(np.ones(2)), b])
+    np.testing.assert_allclose(found, -b.deviation / 3)
+
+
+def test_the_square_root_has_the_slope_of_its_chord():
+    """From a down to the smallest a of the band, as far as 0; below it, nothing is known."""
+    at = sampling()
+    deviation = np.full((SAMPLES, 3), 0.5 / (at.reach * at.at.u))
+    _, (band, *_) = Deviating(np.ones(3), deviation).excursion(at)
+    a = np.array([1.0, band, np.nextafter(band, 0)])
+    found = PASSING["sqrt"](at, {}, np.sqrt(a), [Deviating(a, deviation)])
+    chords = [(1 - np.sqrt(0.5)) / 0.5, np.sqrt(band) / band, np.inf]
+    np.testing.assert_allclose(found, deviation * chords)
 
 
 def test_a_divisor_that_may_be_0_leaves_nothing_known():
@@ -348,6 +262,9 @@ def test_what_is_selected_in_doubt_is_either_branch():
     np.testing.assert_allclose(at.at.u * found[0], [-2.0, 2.0 + at.at.u])
     np.testing.assert_allclose(found[1], [1.0, 0.0])
     sure = Deviating(which.value)
+    for branches in ([low, high], [high, low]):
+        found = PASSING["select_n"](at, {}, np.array([3.0, 1.0]), [sure, *branches])
+        np.testing.assert_array_equal(found, np.ones((SAMPLES, 2)) * (which.value == (branches[1] is high)))
     assert PASSING["select_n"](at, {}, np.array([3.0, 1.0]), [sure, low, low]) is None
     with pytest.raises(NoRule, match="more than two branches"):
         PASSING["select_n"](at, {}, low.value, [sure, low, low, low])
@@ -401,6 +318,13 @@ def test_a_sign_in_doubt():
     assert PASSING["is_finite"](at, {}, np.ones(2, bool), [z]) is None
 
 
+def test_a_merged_sum_deviates_as_the_sum_that_it_stands_behind():
+    total, part = drawn(np.random.default_rng(18), (3,)), drawn(np.random.default_rng(19), (3,))
+    for name in IN_ANY_ORDER:
+        found = PASSING[name](sampling(), {}, total.value, [total, part])
+        np.testing.assert_array_equal(found, total.deviation)
+
+
 def test_the_larger_of_two_in_doubt_deviates_as_the_wilder_one():
     samples = np.arange(1.0, SAMPLES + 1)[:, np.newaxis]
     a, b = Deviating(np.array([1.0]), samples), Deviating(np.array([1.0 - 1e-8]), 10 * samples)
@@ -410,3 +334,29 @@ def test_the_larger_of_two_in_doubt_deviates_as_the_wilder_one():
     found = PASSING["max"](sampling(either=False), {}, np.array([1.0]), [a, b])
     assert found is not None
     np.testing.assert_array_equal(found, samples)
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_of_two_that_are_equal_or_deviate_alike_the_first_is_taken(name):
+    samples = np.arange(1.0, SAMPLES + 1)[:, np.newaxis]
+    for either in (True, False):
+        a, b = Deviating(np.array([1.0]), samples), Deviating(np.array([1.0]), -samples)
+        found = PASSING[name](sampling(either), {}, np.array([1.0]), [a, b])
+        np.testing.assert_array_equal(found, samples)
+
+
+def test_a_number_at_its_lower_limit_deviates_though_the_limit_is_exact():
+    zero, one = Deviating(np.zeros(1)), Deviating(np.ones(1))
+    a = Deviating(np.zeros(1), np.ones((SAMPLES, 1)))
+    for either in (True, False):
+        found = PASSING["clamp"](sampling(either), {}, np.zeros(1), [zero, a, one])
+        np.testing.assert_array_equal(found, a.deviation)
+
+
+def test_two_numbers_are_in_doubt_as_soon_as_their_bands_touch():
+    at, samples = sampling(), np.arange(1.0, SAMPLES + 1)[:, np.newaxis]
+    small = Deviating(np.zeros(1), samples)
+    _, band = small.excursion(at)
+    for large, deviations in ((band, samples), (np.nextafter(band, 1), 0 * samples)):
+        found = PASSING["max"](at, {}, large, [Deviating(large), small])
+        np.testing.assert_array_equal(found, deviations)
