@@ -69,6 +69,12 @@ def test_sequences_along_any_axis(axis):
     np.testing.assert_array_equal(balls.ball_middle(got), two, strict=True)
 
 
+def test_nothing_is_sorted_along_an_axis_of_many_places():
+    nothing = balls.exact_balls(np.zeros((0, 3)))
+    parameters = {"dimension": 1, "num_keys": 1, "which_result": 0}
+    assert balls.RULES["sort"](None, parameters, nothing).shape == (0, 3)
+
+
 def test_an_order_that_is_open_gives_balls_that_hold_the_whole_payload():
     parameters = {"dimension": 0, "num_keys": 1, "which_result": 1}
     got = balls.RULES["sort"](None, parameters, WIDE, balls.exact_balls(np.array([5.0, 6.0, 9.0])))
