@@ -69,6 +69,16 @@ def test_sequences_along_any_axis(axis):
     np.testing.assert_array_equal(balls.ball_middle(got), two, strict=True)
 
 
+def test_the_order_of_balls_that_touch_is_open():
+    """From 1 to 2, and 1: the second comes first, unless they are equal."""
+    wide = flint.arb(0, 0.5)
+    keys = np.array([wide + wide.rad() + 1, flint.arb(1)], dtype=object)
+    assert keys[0] >= keys[1]
+    parameters = {"dimension": 0, "num_keys": 1, "which_result": 1}
+    got = balls.RULES["sort"](None, parameters, keys, balls.exact_balls(np.array([5.0, 6.0])))
+    assert all(ball.contains(flint.arb(number)) for ball in got for number in (5, 6))
+
+
 def test_nothing_is_sorted_along_an_axis_of_many_places():
     nothing = balls.exact_balls(np.zeros((0, 3)))
     parameters = {"dimension": 1, "num_keys": 1, "which_result": 0}
