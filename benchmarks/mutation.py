@@ -317,14 +317,13 @@ class Reach:
         }
 
     def of(self, mutant: Mutant) -> list[str]:
-        """Give the tests that reach a mutant's lines; of a line that is run at import, those that reach its file.
+        """Give the tests that reach a mutant's lines; of lines that run at import, those that reach the file, or all.
 
         The quickest come first: of each test one set of its parameters, then of each another.
         """
         lines = self.tests.get(mutant.path, {})
-        found = set().union(*(lines.get(line, set()) for line in mutant.lines)) or set().union(
-            *lines.values()
-        )
+        found = set().union(*(lines.get(line, set()) for line in mutant.lines))
+        found = found or set().union(*lines.values()) or set(self.seconds)
         turns: collections.Counter[str] = collections.Counter()
         turn_of = {}
         for test in sorted(found, key=self.seconds.__getitem__):

@@ -70,6 +70,16 @@ def test_a_sum_that_is_used_for_itself_is_not_taken_apart():
     assert merged(traced(used_twice, (2, 3), (3, 4), (1, 4), (2, 4))) == [["affine"]]
 
 
+def test_a_sum_of_a_gradient_that_is_a_result_too_is_not_taken_apart():
+    def added(x, p):
+        y = x + p
+        return jnp.sum(jnp.sin(y) + jnp.exp(y) * y) + jnp.sum(x * jnp.cos(x))
+
+    sums = merged(traced(jax.grad(added, (0, 1)), 3, 3))
+    assert [None, None, None] in sums
+    assert max(map(len, sums)) == 3
+
+
 @pytest.mark.parametrize(("layer", "sums"), [("conv2d", [["dot_general"] * 4]), ("relu", [])])
 def test_what_comes_back_from_overlapping_windows_is_one_sum(layer, sums):
     reference = reference_in_table(layer)

@@ -90,6 +90,22 @@ def test_of_several_index_vectors_those_in_doubt_leave_no_bound():
     assert not e[[0, 2]].any()
 
 
+def test_of_index_vectors_in_several_axes_too():
+    indices, doubt = np.array([[[1.0], [2.0]], [[4.0], [3.0]]]), np.zeros((2, 2, 1))
+    doubt[1, 0] = 1.0
+    numbers = lax.GatherDimensionNumbers((0, 2), (1,), (1,))
+    parameters = {"mode": DROP, "fill_value": None, "out_shape": (2, 2, 4, 2)}
+    parameters["dimension_numbers"] = tuple(numbers)
+    with jax.enable_x64(True):
+        slices = lax.gather(np.ones((3, 5, 4)), indices.astype(int), numbers, (2, 1, 4))
+    assert slices.shape == parameters["out_shape"]
+    a = np.ones((3, 5, 4)), EXACT
+    _, e = bounds.RULES["gather"](Arithmetic.judging("float64", {}), parameters, a, (indices, doubt))
+    # Of the result, the axes 0 and 2 are a slice's, and the others those of the index vectors.
+    assert np.isinf(e).all(axis=(0, 2)).tolist() == [[False, False], [True, False]]
+    assert np.isinf(e).sum() == 8
+
+
 A = np.arange(60.0).reshape(3, 5, 4)
 NUMBERS = lax.GatherDimensionNumbers
 GATHERS = [

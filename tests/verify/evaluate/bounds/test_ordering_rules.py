@@ -64,6 +64,14 @@ def test_where_the_largest_is(name, seed):
     assert bounds.RULES[name](AT, {"axes": (1,)}, (a[0], EXACT))[1] is EXACT
 
 
+@pytest.mark.parametrize(("name", "sign"), [("argmax", 1), ("argmin", -1)])
+def test_where_the_largest_is_may_be_anywhere_if_it_is_in_doubt(name, sign):
+    a = sign * np.array([[1.0, 3.0, 2.0, 0.0], [1.0, 3.0, 2.9, 0.0]])
+    index, e = bounds.RULES[name](AT, {"axes": (1,)}, (a, np.full(a.shape, 0.1)))
+    assert index.tolist() == [1, 1]
+    assert e.tolist() == [0, 3]
+
+
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("name", ["sort", "top_k"])
 @pytest.mark.parametrize("seed", range(30))
