@@ -222,10 +222,10 @@ def _passed(
         own, operands[0].own = operands[0].own, None
         if own.ndim:
             own = RULES[name](sampling.at, parameters, (own, EXACT))[0]
-    sum_is_exact = name in _SUMS_OF_TWO and own is None and not is_integral(parameters)
-    if sum_is_exact and any(operand.drawn(sampling) is not None for operand in operands):
-        # It is one of small multiples of a quarter; a sum of numbers that deviate from them is rounded.
-        own = np.where(np.isfinite(value), sampling.at.rounded(value, EXACT)[1] / sampling.at.u, 0.0)
+    deviates = name in _SUMS_OF_TWO and any(operand.drawn(sampling) is not None for operand in operands)
+    if deviates and own is None and not is_integral(parameters) and np.isfinite(value).all():
+        # The sum is exact of small multiples of a quarter, but not of what deviates from them.
+        own = sampling.at.rounded(value, EXACT)[1] / sampling.at.u
     if name in ("mul", "dot_general", "conv_general_dilated"):
         second = _second_order(sampling, name, parameters, operands)
         if second is not None:

@@ -62,7 +62,7 @@ def test_a_single_rounding_has_the_size_that_the_bound_gives_it():
 
 def test_a_sum_has_the_smaller_of_both_sizes():
     """sqrt(n) sum abs(t), or sqrt(n + 1) (sum abs(t) + abs(sum t)) / 2, of n additions or products."""
-    inner = {"dimension_numbers": (((0,), (0,)), ((), ()))}
+    inner, of_rows = ({"dimension_numbers": (((axis,), (0,)), ((), ()))} for axis in (0, 1))
     for terms, sums, products in (
         ([0.1, 0.1, 0.1], np.sqrt(2) * 0.3, np.sqrt(3) * 0.3),
         ([0.1, 0.1, 0.1, -0.1], np.sqrt(4) * 0.3, np.sqrt(5) * 0.3),
@@ -74,6 +74,8 @@ def test_a_sum_has_the_smaller_of_both_sizes():
         rows = np.array([terms, 2 * array])
         assert own("reduce_sum", {"axes": (1,)}, rows) == pytest.approx([sums, 2 * sums])
         assert own("dot_general", inner, array, np.ones(len(terms))) == pytest.approx(products)
+        found = own("dot_general", of_rows, rows, np.ones((len(terms), 5)))
+        np.testing.assert_allclose(found, np.outer([products, 2 * products], np.ones(5)))
     assert own("reduce_sum", {"axes": (0,)}, np.zeros((3, 0))).shape == (0,)
 
 
@@ -171,6 +173,12 @@ def test_what_no_output_needs_is_left_out():
     product, used, unused = banded([PRODUCT, impossible], [A, B, A], (3, 0, 2))
     np.testing.assert_allclose(product, SIZES, rtol=1e-12)
     assert used.tolist() == unused.tolist() == [0, 0]
+
+
+def test_outcomes_of_exact_numbers_are_exact():
+    both = [("gt", {}, (0, 1)), ("lt", {}, (0, 1)), ("and", {}, (2, 3)), ("select_n", {}, (4, 0, 1))]
+    [sigma] = banded(both, [A, B], (5,))
+    assert sigma.tolist() == [0, 0]
 
 
 def test_a_constant_has_the_rounding_of_its_format():
