@@ -468,9 +468,11 @@ def test_what_remains_of_a_shift_that_cancels(at):
     assert e.tolist() == [0.0, expected * 0.25, expected * 0.5, 0.75]
 
 
+@pytest.mark.parametrize(("sizes", "most"), [((3, 7, 2), 5 * 7), ((9, 7, 2), 9 * 7)])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_programs_bound_has_the_slack_of_its_own_roundings_and_no_more(dtype):
-    case = Case((3, 7, 2), 5, dtype, seed=1)
+def test_a_programs_bound_has_the_slack_of_its_own_roundings_and_no_more(dtype, sizes, most):
+    """The hidden layer has the most entries, or the first weight."""
+    case = Case(sizes, 5, dtype, seed=1)
     program, inputs = traced_derivative(Spec(), case.sizes), case.inputs()
     at = Arithmetic.judging(dtype, case.sizes)
     values: list[Any] = [None] * program.slots
@@ -479,7 +481,7 @@ def test_a_programs_bound_has_the_slack_of_its_own_roundings_and_no_more(dtype):
     for slot, array in zip(program.inputs, inputs, strict=True):
         values[slot] = (array, EXACT)
     plain = run_program(program, {**bounds.RULES, "stop_gradient": evaluation._cancelling_shift}, at, values)
-    roundings = len(program.operations) * (64 + 5 * 7)  # the hidden layer has the most entries
+    roundings = len(program.operations) * (64 + most)
     for (_, own), (_, bound) in zip(plain, bounds.evaluate_with_bounds(program, inputs, at), strict=True):
         slack = bound / own - 1
         assert np.all(abs(slack - roundings * 2.0**-53) <= 2.0**-50)

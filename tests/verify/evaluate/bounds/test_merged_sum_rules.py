@@ -188,6 +188,25 @@ def test_an_exact_infinity_stays_exact_in_a_sum_and_nothing_else_does():
     assert not in_doubt <= 1  # not a number, or infinite
 
 
+def test_a_convolution_has_as_many_terms_as_its_fullest_window():
+    at = Arithmetic.judging("float32", {})
+    x, w, b = np.full((1, 1, 5), 0.1), np.full((1, 1, 3), 0.1), np.full((1, 1, 5), 1e3)
+    numbers = jax.lax.conv_dimension_numbers(x.shape, w.shape, ("NCH", "OIH", "NCH"))
+
+    def convolution(x, w):
+        return jax.lax.conv_general_dilated(x, w, (1,), ((1, 1),), dimension_numbers=numbers)
+
+    with jax.enable_x64(True):
+        conv = flatten_jaxpr(jax.make_jaxpr(convolution)(x, w)).operations[-1]
+    product = np.asarray([[[0.02, 0.03, 0.03, 0.03, 0.02]]])
+    parameters = {"parts": [(conv.name, conv.parameters.items(), ()), (None, (), ())]}
+    exact = np.zeros(())
+    total = product + b, exact
+    _, bound = RULES[MERGED_SUM](at, parameters, total, (product, exact), (b, exact), (x, exact), (w, exact))
+    # Three products and a number: n u |b|, and u M of the products, which have no error of their own here.
+    np.testing.assert_allclose(bound, 3 * at.u * b + at.u * product, rtol=1e-9)
+
+
 def test_a_product_and_a_number_by_hand():
     """[e + e_b + u M + n u (|b| + e_b)], with M = e / (n u), and an underflow."""
     at = Arithmetic.judging("float32", {})
@@ -199,6 +218,8 @@ def test_a_product_and_a_number_by_hand():
     _, bound = RULES[AFFINE_SUM](at, parameters, total, (np.ones(3), e), (b, eb), left)
     by_hand = e + eb + u * (e / (n * u)) + n * u * (abs(b) + eb) + at.eta
     np.testing.assert_allclose(bound, by_hand, rtol=1e-12)
+    nothing = np.zeros(1), np.zeros(1)
+    assert RULES[AFFINE_SUM](at, parameters, nothing, nothing, nothing, left)[1] == [at.eta]
 
 
 def test_a_product_and_a_number_that_overflow_or_are_infinite():
