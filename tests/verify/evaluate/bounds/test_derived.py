@@ -468,11 +468,11 @@ def test_what_remains_of_a_shift_that_cancels(at):
     assert e.tolist() == [0.0, expected * 0.25, expected * 0.5, 0.75]
 
 
-@pytest.mark.parametrize(("sizes", "most"), [((3, 7, 2), 5 * 7), ((9, 7, 2), 9 * 7)])
+@pytest.mark.parametrize(("sizes", "batch", "most"), [((3, 7, 2), 5, 5 * 7), ((9, 7, 2), 20, 20 * 9)])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_programs_bound_has_the_slack_of_its_own_roundings_and_no_more(dtype, sizes, most):
-    """The hidden layer has the most entries, or the first weight."""
-    case = Case(sizes, 5, dtype, seed=1)
+def test_a_programs_bound_has_the_slack_of_its_own_roundings_and_no_more(dtype, sizes, batch, most):
+    """The hidden layer has the most entries, or x."""
+    case = Case(sizes, batch, dtype, seed=1)
     program, inputs = traced_derivative(Spec(), case.sizes), case.inputs()
     at = Arithmetic.judging(dtype, case.sizes)
     values: list[Any] = [None] * program.slots
