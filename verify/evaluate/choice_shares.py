@@ -72,29 +72,30 @@ def _closest(
         for t, tie in enumerate(ties)
     ]
     size = np.max([abs(effect) for effect in effects.values()], axis=0)
-    room = np.where(np.isfinite(bound), bound, 0.0) + 2.0**-50 * size
+    room = bound + 2.0**-50 * size  # of an exact entry: the roundings of the effects
     for group in _together(moved):
         rows = np.unique(np.concatenate([moved[t] for t in group]))
+        rows = rows[np.isfinite(bound[rows])]  # elsewhere, any number is within the bound
         if not rows.size:
             continue
         columns = [(t, n) for t in group for n in range(len(ties[t].choices))]
         none = np.zeros(rows.size)
-        matrix = (
-            np.array([effects[c][rows] if c in effects else none for c in columns]).T / room[rows, np.newaxis]
-        )
-        largest = abs(matrix).max()
+        of_choices = np.array([effects[c][rows] if c in effects else none for c in columns]).T
         of_tie = np.array([[float(t == u) for u, _ in columns] for t in group])
-        target = np.concatenate([wanted[rows] / room[rows] / largest, np.ones(len(group))])
-        if not (np.isfinite(target).all() and np.isfinite(matrix).all()):
+        with np.errstate(all="ignore"):  # an infinite effect makes the target NaN
+            matrix = of_choices / room[rows, np.newaxis]
+            largest = abs(matrix).max()
+            target = np.concatenate([wanted[rows] / room[rows] / largest, np.ones(len(group))])
+        if not np.isfinite(target).all():
             continue
         solution = _least_squares(np.concatenate([matrix / largest, of_tie]), target)
-        of_rows = matrix * room[rows, np.newaxis], of_tie, wanted[rows], room[rows]
+        of_rows = of_choices, of_tie, wanted[rows], room[rows]
         alike = of_tie.T @ (1 / of_tie.sum(axis=1))
         for start, result in ((solution, shares), (_evenly(*of_rows, alike), even)):
             refined = _refined(*of_rows, start)
             for t in group:
                 part = np.array([x for (u, _), x in zip(columns, refined, strict=True) if u == t])
-                if part.sum() > 0:
+                if part.any():
                     result[t] = part
     return shares, even
 
@@ -135,10 +136,10 @@ def _refined(effects: Array, of_tie: Array, wanted: Array, room: Array, shares: 
 
 
 def _evenly(effects: Array, of_tie: Array, wanted: Array, room: Array, shares: Array) -> Array:
-    """Shares near to these: a step towards what is wanted, a cut at 0, and again, while that changes which are 0."""
+    """Shares near to these: a step towards what is wanted, and again from a little of each, while some are cut at 0."""
     for _ in range(_STEPS):
         nearer = _refined(effects, of_tie, wanted, room, shares)
-        if ((nearer == 0) == (shares == 0)).all():
+        if nearer.all():
             return nearer
         shares = np.where(nearer == 0, _BARELY, nearer)
         shares /= of_tie.T @ (of_tie @ shares)
@@ -167,7 +168,7 @@ def _near(shares: Sequence[Array]) -> list[Array]:
     near = []
     for of_tie in shares:
         rounded = np.where(abs(2 * of_tie - np.rint(2 * of_tie)) < _NEARLY, np.rint(2 * of_tie) / 2, of_tie)
-        near.append(rounded if math.isclose(rounded.sum(), 1, abs_tol=1e-12) else of_tie)
+        near.append(rounded if math.isclose(rounded.sum(), 1) else of_tie)
     return near
 
 
