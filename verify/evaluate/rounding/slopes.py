@@ -92,9 +92,8 @@ def slope_of_comparison(name: str) -> Passing:
     ) -> Array | None:
         if not sampling.either:
             return None
-        pair_of = {
-            operand: operand.excursion(sampling) for operand in operands
-        }  # one is one pair, also twice
+        # An operand that stands on both sides is one pair: no number is in doubt against itself.
+        pair_of = {operand: operand.excursion(sampling) for operand in operands}
         _, doubt = RULES[name](sampling.at, parameters, *(pair_of[operand] for operand in operands))
         return sampling.signs(result.shape) & doubt if doubt.any() else None
 
