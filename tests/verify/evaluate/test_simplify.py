@@ -54,6 +54,16 @@ def test_an_equality_with_another_maximum_stays_one():
     assert "is_largest" not in found
 
 
+@pytest.mark.parametrize(("axes", "asked"), [((1,), "is_largest"), ((0,), "eq")])
+def test_a_maximum_is_spread_along_the_axis_that_it_lost(axes, asked):
+    """Along the columns of a square; along its rows it is another row's maximum."""
+
+    def function(x):
+        return jnp.where(x == jax.lax.broadcast_in_dim(x.max(axis=0), (2, 2), axes), x, 2 * x)
+
+    assert {"is_largest", "eq"}.intersection(names(function, X[:, :2])) == {asked}
+
+
 @pytest.mark.parametrize(
     ("function", "expected"),
     [
