@@ -151,6 +151,15 @@ def test_what_the_reference_knows_of_itself():
     assert fine.own[0] is fine.tensors[0][1]
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_results_of_16_bits_are_kept_in_float64(dtype):
+    pairs = [(np.array([[0.25]]), np.array([[1e-3]])), (np.array([1.0]), np.array([1e-3]))]
+    judgement = judge(pairs, [np.array([[0.25]]).astype(dtype), np.array([1.0]).astype(dtype)], dtype)
+    assert judgement.verdict == "verified"
+    assert judgement.entries.got.dtype == np.float64
+    assert judgement.entries.got.tolist() == [0.25, 1]
+
+
 def test_only_what_the_reference_does_not_know_itself_is_asked_of_certified_balls():
     class Reference:
         own = (np.full((1, 1), 1e-3), np.zeros(1))

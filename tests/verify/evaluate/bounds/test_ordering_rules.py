@@ -104,6 +104,17 @@ def test_an_order_that_no_error_can_change_is_in_no_doubt():
     assert e.tolist() == [0.4] * 4
 
 
+def test_where_the_order_is_in_doubt_any_of_the_payload_may_stand():
+    key, payload = (
+        (np.array([1.1, 5.0, 1.0]), np.full(3, 0.1)),
+        (np.array([20.0, 30.0, 10.0]), np.arange(3.0)),
+    )
+    parameters = {"dimension": 0, "num_keys": 1, "which_result": 1}
+    v, e = bounds.RULES["sort"](AT, parameters, key, payload)
+    assert v.tolist() == [10, 20, 30]
+    assert e.tolist() == [20 + 2, 20 + 2, 1]
+
+
 def test_a_sort_by_two_keys_is_refused():
     a = (np.ones(3), EXACT)
     with pytest.raises(NoRule, match="sorts by 2 keys"):
