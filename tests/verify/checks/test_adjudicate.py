@@ -293,6 +293,13 @@ def test_an_enclosure_that_is_not_narrow_yet_when_the_time_is_over_settles_nothi
     assert settled(doubled_bias, CASE, Budget()).note == UNSETTLED
 
 
+def test_an_error_that_shrinks_and_is_large_all_the_same_is_noted():
+    note = settled(cancelling, CASE_32, None).note
+    assert note.startswith("large for rounding: ")
+    assert "in float64 the error shrinks, so look for what float32 alone does" in note
+    assert settled(cancelling, CASE, None).note == ""
+
+
 @pytest.mark.parametrize("case", [CASE, CASE_32])
 @pytest.mark.parametrize("reach", [True, False])
 def test_whether_the_error_of_a_gradient_shrinks(case, reach, monkeypatch):
