@@ -24,6 +24,13 @@ def test_sums_of_small_quarters_are_exact_in_any_order(dtype):
         assert float(total) == quarters.sum()
 
 
+@pytest.mark.parametrize(("dtype", "most"), [("float64", 2.0**51), ("float32", 2.0**22), ("bfloat16", 64.0)])
+def test_every_quarter_up_to_the_largest_is_held(dtype, most):
+    numbers = np.array([most - 0.25, 0.25]), EXACT
+    assert at(dtype).sums_exactly(np.array([most]), numbers)
+    assert not at(dtype).sums_exactly(np.array([most + 0.25]), numbers)
+
+
 @pytest.mark.parametrize(
     ("value", "error", "dtype"),
     [
@@ -60,6 +67,9 @@ def test_a_sum_of_one_number_and_zeros_does_not_round():
     assert (e > 0).all()
     _, e = RULES["reduce_sum"](at("float32"), {"axes": (1,)}, (1e-38 * one_hot, EXACT))
     np.testing.assert_array_equal(e > 0, [True, True, False])  # subnormal numbers may be flushed to 0
+    eta = at("float32").eta
+    _, e = RULES["reduce_sum"](at("float32"), {"axes": (1,)}, (np.array([[eta, 0], [0.999 * eta, 0]]), EXACT))
+    np.testing.assert_array_equal(e > 0, [False, True])
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

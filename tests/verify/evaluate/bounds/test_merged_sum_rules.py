@@ -177,6 +177,14 @@ def test_each_addition_may_underflow_and_one_number_is_not_added():
     np.testing.assert_allclose(three, [3 * at.eta, 2 * at.eta, 2 * at.eta], rtol=1e-6)
 
 
+def test_numbers_may_be_as_large_as_their_errors_make_them():
+    """[sum e, and (N - 1) u sum(|v| + e)], and N underflows."""
+    at = Arithmetic.judging("float32", {})
+    numbers = [(np.array([v]), np.array([e])) for v, e in ((0.0, 2.0), (-0.5, 0.25), (1.5, 0.0))]
+    bound = of_numbers((np.array([1.0]), np.array([2.25])), *numbers)
+    np.testing.assert_allclose(bound, 2.25 + 2 * at.u * (2.0 + 0.75 + 1.5) + 3 * at.eta, rtol=1e-14)
+
+
 def test_an_exact_infinity_stays_exact_in_a_sum_and_nothing_else_does():
     exact, error = np.zeros(()), np.array([0.0, 0.0, 1e-3])
     a = np.array([-np.inf, 0.1, -np.inf])
