@@ -156,11 +156,11 @@ def _reduce_sum(at: Arithmetic, parameters: Mapping[str, Any], a: Pair) -> Pair:
     if n == 1 or is_integral(parameters):
         return total, error
     largest = np.add.reduce(abs(a[0]), axes) + error
-    rounding = at.share(largest, (n - 1) * at.u) + (n - 1) * at.eta
+    alone: Any = False
     if not error.any():  # a number below eta may be flushed to 0 all the same
         alone = (np.add.reduce(a[0] != 0, axes) <= 1) & ((largest == 0) | (largest >= at.eta))
-        rounding = np.where(alone, 0.0, rounding)
-    return total, error + rounding
+    rounding = at.share(largest, (n - 1) * at.u) + (n - 1) * at.eta
+    return total, error + np.where(alone, 0.0, rounding)
 
 
 @rule("cumsum")
