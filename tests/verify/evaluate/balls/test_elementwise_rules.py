@@ -54,6 +54,7 @@ def test_a_power_of_0_is_0_where_the_exponent_is_surely_above_0():
         (flint.arb(0, 0.5), (0, 0), (-1, 1)),
         (flint.arb(0, 0.75), (-1, 1), (-1, 1)),
         (flint.arb(2.5, 0.125), (2, 3), (2, 3)),
+        (flint.arb(0, 0.5) + flint.arb(0, 0.5).rad() - 0.5, (0, 0), (-1, 1)),  # from -1/2 on
     ],
 )
 def test_rounding_holds_every_integer_that_a_number_of_the_ball_may_become(ball, to_even, away):

@@ -215,10 +215,11 @@ def test_a_convolution_has_as_many_terms_as_its_fullest_window():
     np.testing.assert_allclose(bound, 3 * at.u * b + at.u * product, rtol=1e-9)
 
 
-def test_a_product_and_a_number_by_hand():
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_product_and_a_number_by_hand(n):
     """[e + e_b + u M + n u (|b| + e_b)], with M = e / (n u), and an underflow."""
     at = Arithmetic.judging("float32", {})
-    n, u = 3, at.u
+    u = at.u
     e, b, eb = np.array([1e-5, 0.0, 1e-5]), np.array([-0.5, 0.5, 0.0]), np.array([1e-4, 1e-4, 0.0])
     left = np.zeros((3, n)), np.zeros(())
     total = np.ones(3), np.zeros(3)
